@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+r"""Legendre representation of functions of imaginary time: τ ↔ l ↔ iω.
+
+Convention of Boehnke et al., PRB 84, 075145 (2011):
+
+.. math::
+    G_l = \sqrt{2l+1} \int_0^\beta d\tau\, P_l(x(\tau)) G(\tau), \qquad x(\tau) = 2\tau/\beta - 1,
+
+    G(\tau) = \sum_l \frac{\sqrt{2l+1}}{\beta} P_l(x(\tau)) G_l, \qquad
+    G(i\omega_n) = \sum_l T_{nl} G_l, \quad
+    T_{nl} = (-1)^n i^{l+1} \sqrt{2l+1}\, j_l\!\left(\frac{(2n+1)\pi}{2}\right).
+
+All arrays have the Legendre (or τ, or iω) index first; any trailing axes are carried along.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss, legvander
+from scipy.special import spherical_jn
+
+
+def n_legendre(beta_energy: float, precision: float = 1e-11) -> int:
+    r"""Number of coefficients that represents energies up to `beta_energy` / β to the relative `precision`.
+
+    The coefficients of exp(-τ ε) fall like exp(-l² / (β ε)) beyond l ~ sqrt(β ε); a dozen more serve small β ε.
+    """
+    n = 14 + np.sqrt(max(beta_energy, 0.0) * np.log(1 / precision))
+    return 2 * int(np.ceil(n / 2))
+
+
+@lru_cache(maxsize=32)
+def _unit_nodes(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return leggauss(n)
+
+
+def quadrature(beta: float, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes and weights on [0, β], both of shape (n,)."""
+    x, w = _unit_nodes(n)
+    return 0.5 * beta * (x + 1), 0.5 * beta * w
+
+
+def vandermonde(x: np.ndarray, n_l: int) -> np.ndarray:
+    """sqrt(2l+1) P_l(x), shape (len(x), n_l), for x in [-1, 1]."""
+    return legvander(np.atleast_1d(x), n_l - 1) * np.sqrt(2 * np.arange(n_l) + 1)
+
+
+def evaluate(beta: float, coefficients: np.ndarray, tau: np.ndarray) -> np.ndarray:
+    """Values at times `tau` (n_tau,) of a function given by `coefficients` (n_l, ...); shape (n_tau, ...)."""
+    tau = np.atleast_1d(np.asarray(tau, dtype=float))
+    v = vandermonde(2 * tau / beta - 1, len(coefficients))
+    return np.tensordot(v, coefficients, axes=(1, 0)) / beta
+
+
+def project(beta: float, values: np.ndarray, n_l: int) -> np.ndarray:
+    """Coefficients (n_l, ...) of a function whose `values` (n, ...) are given at the nodes of `quadrature(beta, n)`."""
+    values = np.asarray(values)
+    tau, w = quadrature(beta, len(values))
+    v = vandermonde(2 * tau / beta - 1, n_l) * w[:, None]
+    return np.tensordot(v, values, axes=(0, 0))
+
+
+def at_ends(beta: float, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values at τ = 0⁺ and τ = β⁻."""
+    l = np.arange(len(coefficients))
+    root = np.sqrt(2 * l + 1) / beta
+    return np.tensordot(root * (-1.0) ** l, coefficients, axes=(0, 0)), np.tensordot(root, coefficients, axes=(0, 0))
+
+
+@lru_cache(maxsize=16)
+def _transfer(n_iw: int, n_l: int) -> np.ndarray:
+    return transfer_matrix(np.arange(n_iw), n_l)
+
+
+def transfer_matrix(n: np.ndarray, n_l: int) -> np.ndarray:
+    """T_nl for Matsubara indices `n` (any sign, ω_n = (2n+1)π/β), shape (len(n), n_l), complex."""
+    n = np.asarray(n)
+    positive = np.where(n >= 0, n, -n - 1)
+    l = np.arange(n_l)
+    j = spherical_jn(l[None, :], 0.5 * np.pi * (2 * positive[:, None] + 1))
+    T = (-1.0) ** positive[:, None] * 1j ** (l[None, :] + 1) * np.sqrt(2 * l + 1) * j
+    return np.where(n[:, None] >= 0, T, T.conj())
+
+
+def to_matsubara(coefficients: np.ndarray, n_iw: int) -> np.ndarray:
+    """G(iω_n) for n = 0 … n_iw − 1 from `coefficients` (n_l, ...); complex, shape (n_iw, ...)."""
+    return np.tensordot(_transfer(n_iw, len(coefficients)), coefficients, axes=(1, 0))
+
+
+def particle_hole(coefficients: np.ndarray) -> np.ndarray:
+    """Coefficients of the map f(τ) → f(β − τ): odd coefficients change sign."""
+    sign = (-1.0) ** np.arange(len(coefficients))
+    return coefficients * sign.reshape((-1,) + (1,) * (coefficients.ndim - 1))
+
+
+def resized(coefficients: np.ndarray, n_l: int) -> np.ndarray:
+    """The first `n_l` coefficients, padded with zeros where there are fewer."""
+    out = np.zeros((n_l,) + coefficients.shape[1:], dtype=coefficients.dtype)
+    k = min(n_l, len(coefficients))
+    out[:k] = coefficients[:k]
+    return out
+
+
+def fermi_kernel(beta: float, tau: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """−exp(−τ ε) / (1 + exp(−β ε)), the τ-dependence of 1/(iω − ε); shape (len(tau), len(energy)), no overflow."""
+    tau, energy = np.atleast_1d(tau)[:, None], np.atleast_1d(energy)[None, :]
+    a = np.abs(energy)
+    exponent = np.where(energy >= 0, -tau * a, -(beta - tau) * a)
+    return -np.exp(exponent) / (1 + np.exp(-beta * a))
+
+
+def from_poles(beta: float, energy: np.ndarray, weight: np.ndarray, n_l: int | None = None) -> np.ndarray:
+    """Coefficients of Σ_k weight_k / (iω − energy_k).
+
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature (1/energy).
+    energy : (n_poles,) array
+    weight : (n_poles, ...) array
+    n_l : int, optional
+        Number of coefficients; by default as many as the largest energy needs.
+
+    Returns
+    -------
+    (n_l, ...) array
+    """
+    energy, weight = np.atleast_1d(np.asarray(energy, float)), np.asarray(weight)
+    weight = weight[None] if weight.ndim == 0 else weight
+    needed = n_legendre(beta * np.max(np.abs(energy), initial=0.0))
+    n_l = needed if n_l is None else n_l
+    n_nodes = max(n_l, needed) + 24
+    tau, _ = quadrature(beta, n_nodes)
+    return project(beta, np.tensordot(fermi_kernel(beta, tau, energy), weight, axes=(1, 0)), n_l)
