@@ -35,7 +35,10 @@ class Solution:
     h_int : float, optional
         ⟨H_int⟩ (energy); for a density-density interaction it follows from `nn`.
     provenance : dict
-        Plain strings and numbers: solver, version, seed, seconds, cycles, average_sign, auto_corr_time, fit residual, ...
+        Plain strings and numbers that are stored with the point: solver, version, seed, seconds, n_cycles, average_sign,
+        auto_corr_time, fit residual, ...
+    statistics : dict
+        What only this run has and nobody stores: histograms, raw bins, the solver's own object under "native".
     """
 
     beta: float
@@ -50,6 +53,7 @@ class Solution:
     F_l_error: tuple[np.ndarray, ...] | None = None
     h_int: float | None = None
     provenance: dict = field(default_factory=dict)
+    statistics: dict = field(default_factory=dict, repr=False)
 
     @property
     def density(self) -> np.ndarray:
