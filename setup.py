@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Installation of triqs_mlsolver.
+
+TRIQS and triqs_cthyb come from conda-forge or the cluster's modules, not from PyPI; they are used where they import.
+"""
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+about: dict = {}
+exec((HERE / "triqs_mlsolver" / "version.py").read_text(encoding="utf-8"), about)
+
+extras = {
+    "mpi": ["mpi4py>=3.1", "mpich"],
+    "plot": ["matplotlib>=3.6"],
+    "test": ["pytest>=7", "hypothesis>=6", "matplotlib>=3.6"],
+}
+extras["dev"] = sorted({*extras["test"], *extras["plot"], "ruff>=0.4"})
+
+setup(
+    name="triqs_mlsolver",
+    version=about["version"],
+    description="A TRIQS-style impurity solver that answers from a learned database and computes what it does not know",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="GPL-3.0-or-later",
+    python_requires=">=3.10",
+    packages=find_packages(include=["triqs_mlsolver", "triqs_mlsolver.*"]),
+    install_requires=[
+        "numpy>=1.24",
+        "scipy>=1.11",
+        "scikit-learn>=1.3",
+        "h5py>=3.8",
+        "numba>=0.58",
+        "pydlr>=1.0",
+        "click>=8",
+        "tqdm>=4.60",
+        "dcorelib>=1.0",
+    ],
+    extras_require=extras,
+    entry_points={"console_scripts": ["mlsolver=triqs_mlsolver.cli:main"]},
+)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""What approximations with a diagonal self-energy share: Δ on a compact grid, and a Solution from Σ or G on that grid."""
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ..numerics import dlr, legendre
+from ..problem import Problem
+from ..solution import Solution, static_moments
+from ..version import version
+
+
+class LocalGrid:
+    """A diagonal problem on the grid of its largest energy.
+
+    Attributes
+    ----------
+    grid : dlr.Grid
+    iw : (2 r', 1) array
+        Matsubara frequencies i ω_n of the grid (energy).
+    Delta : (2 r', N) array
+        Δ(iω_n) per flavour (energy).
+    levels : (N,) array
+        Diagonal of h_loc0 (energy).
+    """
+
+    def __init__(self, problem: Problem):
+        if not problem.is_diagonal:
+            raise ValueError("this approximation takes a diagonal hybridisation and diagonal levels")
+        self.problem = problem
+        self.grid = dlr.grid(problem.beta * problem.largest_energy)
+        self.iw = 1j * self.grid.omega[:, None] / problem.beta
+        self.levels = problem.levels
+        self._delta_l = [problem.delta_l(i) for i in range(problem.n_flavours)]
+
+    @cached_property
+    def Delta(self) -> np.ndarray:
+        return np.stack([self.grid.iw_of_legendre(d) for d in self._delta_l], axis=1)
+
+    def to_tau(self, values: np.ndarray) -> np.ndarray:
+        return self.grid.to_tau(self.problem.beta, values)
+
+    def density(self, G_iw: np.ndarray) -> np.ndarray:
+        """⟨n_i⟩ = −G_i(β⁻), (N,), from G(iω) on the grid."""
+        return -np.real(self._end_row @ G_iw) / self.problem.beta
+
+    @cached_property
+    def _end_row(self) -> np.ndarray:
+        return self.grid.end_from_iw
+
+    def solution(self, G_iw: np.ndarray, nn: np.ndarray, name: str) -> Solution:
+        """The Solution with G(iω) on the grid, (2 r', N), and correlators `nn`."""
+        p = self.problem
+        G_l = self.grid.to_legendre(p.beta, self.to_tau(G_iw), p.n_l)
+        blocks = tuple(
+            np.einsum("lm,mn->lmn", G_l[:, o : o + size], np.eye(size)) for o, (_, size) in zip(p.offsets, p.gf_struct)
+        )
+        Sigma_infty, Sigma_1 = static_moments(p, nn)
+        h_int = 0.5 * float(np.sum(p.U * nn))
+        provenance = {"solver": name, "version": version}
+        return Solution(p.beta, p.gf_struct, blocks, nn, Sigma_infty, Sigma_1, h_int=h_int, provenance=provenance)
+
+
+def pair_occupancy(local: LocalGrid, G_iw: np.ndarray, Sigma_iw: np.ndarray) -> float:
+    """⟨n↑n↓⟩ of one orbital from U ⟨n↑n↓⟩ = T Σ_n Σ(iω_n) G(iω_n) exp(iω_n 0⁺), both spins averaged."""
+    U = local.problem.U[0, 1]
+    n = local.density(G_iw)
+    if abs(U) < 1e-9 * local.problem.unit:
+        return float(n[0] * n[1])
+    value = float(np.mean(local.density(Sigma_iw * G_iw)) / U)
+    return float(np.clip(value, max(0.0, n.sum() - 1), n.min()))

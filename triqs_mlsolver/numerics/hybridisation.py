@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Local levels and hybridisation of an impurity problem from tabulated functions of one block.
+
+The levels h and the hybridisation come from A(iω) = iω − G0⁻¹(iω) = h + Δ(iω) with exact tails (`numerics.pole_fit`).
+"""
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from . import pole_fit
+
+logger = logging.getLogger("triqs_mlsolver")
+
+_HERMITICITY = 1e-6  # relative violation that is still taken for rounding and symmetrised away
+
+
+def from_G0(beta: float, G0_iw: np.ndarray, name: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Levels and Legendre coefficients of Δ from the Weiss field of one block.
+
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature (1/energy).
+    G0_iw : (2 n_iw, n, n) array
+        G0 at ω = (2m+1)π/β, m = −n_iw … n_iw − 1 (1/energy).
+    name : str
+        Name of the block, for error messages.
+
+    Returns
+    -------
+    h_loc0 : (n, n) array
+        lim (iω − G0⁻¹), real and symmetric (energy).
+    Delta_l : (n_l, n, n) array
+        Legendre coefficients of Δ(τ) (energy).
+
+    Raises
+    ------
+    ValueError
+        If G0 is unset, singular, contains NaN, is not Hermitian, does not fall off like 1/iω, or if Δ(∞) or Δ(τ) is
+        not real.
+    """
+    A = _bare_part(beta, np.asarray(G0_iw), name)
+    omega = (2 * np.arange(len(A)) + 1) * np.pi / beta
+    _check_tail(A, omega, name)
+    fit = pole_fit.from_matsubara(beta, A, has_constant=True)
+    h = 0.5 * (fit.constant + fit.constant.T)
+    if fit.doubt > 1e-3 * max(np.abs(A.real - h).max(), 1 / beta):
+        logger.warning(
+            "G0_iw of block %r ends at omega = %.3g, before its tail: the local level is uncertain by %.2g. Increase n_iw",
+            name, omega[-1], fit.doubt,
+        )
+    rounding = 8 * np.finfo(float).eps * (omega[-1] + np.abs(h).max())
+    if np.abs(fit.coefficients).max() <= rounding:
+        return h, np.zeros((4, *h.shape))
+    return h, pole_fit.trimmed(0.5 * (fit.coefficients + fit.coefficients.transpose(0, 2, 1)))
+
+
+def from_Delta_tau(beta: float, Delta_tau: np.ndarray, name: str = "") -> np.ndarray:
+    """Legendre coefficients (n_l, n, n) of Δ given on n_tau equidistant points of [0, β], ends included (energy).
+
+    Raises
+    ------
+    ValueError
+        If Δ(τ) contains NaN, is complex or is not symmetric.
+    """
+    Delta_tau = np.asarray(Delta_tau)
+    if not np.all(np.isfinite(Delta_tau)):
+        raise ValueError(f"Delta_tau of block {name!r} contains NaN or infinity: fill every block before solve()")
+    scale = np.max(np.abs(Delta_tau), initial=0.0)
+    _require_real(np.abs(Delta_tau.imag).max(initial=0.0), scale, f"Delta_tau of block {name!r}")
+    values = Delta_tau.real
+    asymmetry = np.abs(values - values.transpose(0, 2, 1)).max(initial=0.0)
+    if asymmetry > _HERMITICITY * max(scale, 1e-300):
+        raise ValueError(f"Delta_tau of block {name!r} is not symmetric in its orbitals (deviation {asymmetry:.2g})")
+    return pole_fit.from_tau(beta, 0.5 * (values + values.transpose(0, 2, 1)))
+
+
+# -- the function to be fitted ---------------------------------------------------------------------------------------------
+
+
+def _bare_part(beta: float, G0: np.ndarray, name: str) -> np.ndarray:
+    """A(iω) = iω − G0⁻¹ at the positive frequencies, checked and made symmetric; (n_iw, n, n)."""
+    if not np.all(np.isfinite(G0)):
+        raise ValueError(f"G0_iw of block {name!r} contains NaN or infinity: check the self-consistency that fills it")
+    if not np.any(G0):
+        raise ValueError(f"G0_iw of block {name!r} is not set (all zero): fill it before solve(), e.g. S.G0_iw[{name!r}] << inverse(iOmega_n + mu - Delta)")
+    n_iw, eye = len(G0) // 2, np.eye(G0.shape[1])
+    try:
+        inverse = np.linalg.inv(G0)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"G0_iw of block {name!r} is singular at some frequency: fill all of them, negative ones too") from None
+    omega = (2 * np.arange(-n_iw, n_iw) + 1) * np.pi / beta
+    A = 1j * omega[:, None, None] * eye - inverse
+    _check_hermiticity(A, G0, omega, name)
+    dagger = A[::-1].conj().transpose(0, 2, 1)
+    A = 0.5 * (A + dagger)[n_iw:]
+    _check_real(A, name)
+    return 0.5 * (A + A.transpose(0, 2, 1))
+
+
+def _check_hermiticity(A: np.ndarray, G0: np.ndarray, omega: np.ndarray, name: str) -> None:
+    violation = np.abs(G0 - G0[::-1].conj().transpose(0, 2, 1))
+    worst = violation.max()
+    if worst <= _HERMITICITY * np.abs(G0).max():
+        return
+    n_iw = len(A) // 2
+    anti = 0.5 * (A - A[::-1].conj().transpose(0, 2, 1))[n_iw:]
+    tail = anti[n_iw // 2 :].mean(axis=0)
+    if np.abs(tail).max() > 0.5 * np.abs(anti).max():  # the same at every frequency: a complex level
+        raise ValueError(
+            f"Delta(infinity) is not real: i omega - 1/G0_iw of block {name!r} tends to a constant with imaginary part "
+            f"{np.abs(tail).max():.3g}. Levels must be Hermitian: remove imaginary constants (broadening) from G0_iw"
+        )
+    at = np.unravel_index(np.argmax(violation), violation.shape)
+    raise ValueError(
+        f"G0_iw of block {name!r} is not Hermitian: G0(-i omega) differs from the conjugate transpose of G0(i omega) by "
+        f"{worst:.3g} at omega = {omega[at[0]]:.4g}, element ({at[1]}, {at[2]}). Set negative frequencies too, or symmetrise "
+        "with make_hermitian"
+    )
+
+
+def _check_tail(A: np.ndarray, omega: np.ndarray, name: str) -> None:
+    """Im A must fall off at high frequency; if G0 → c/(iω) with c ≠ 1, it grows like ω to the end."""
+    quarter, half = len(A) // 4, len(A) // 2
+
+    def slope(part: slice) -> np.ndarray:
+        return np.tensordot(omega[part], A.imag[part], axes=(0, 0)) / np.sum(omega[part] ** 2)
+
+    before, end = slope(slice(quarter, half)), slope(slice(half, None))
+    if np.any((np.abs(end) > 1e-2) & (np.abs(end) > 0.9 * np.abs(before))):
+        raise ValueError(
+            f"G0_iw of block {name!r} does not fall off like 1/(i omega): i omega - 1/G0 grows like {np.abs(end).max():.2g} omega "
+            f"up to the last frequency {omega[-1]:.3g}. Set it by Dyson's equation, e.g. S.G0_iw << inverse(iOmega_n + mu - Delta), "
+            "or increase n_iw if the bath reaches further than that"
+        )
+
+
+def _check_real(A: np.ndarray, name: str) -> None:
+    """A real problem has A symmetric in the orbitals; what is antisymmetric is i times a complex Hermitian part."""
+    skew = 0.5 * (A - A.transpose(0, 2, 1))
+    size = np.abs(skew).max()
+    constant = np.abs(skew[len(A) // 2 :].mean(axis=0)).max()
+    scale = max(np.abs(A).max(), 1e-300)
+    if size <= _HERMITICITY * scale:
+        return
+    if constant > 0.5 * size:
+        raise ValueError(
+            f"Delta(infinity) is not real: the largest imaginary element in block {name!r} is {constant:.3g}. Only real local "
+            "levels are supported: choose real orbitals"
+        )
+    raise ValueError(
+        f"the hybridisation of block {name!r} is complex (imaginary part of Delta(tau) up to {size:.3g} in i omega): only real "
+        "hybridisation functions are supported: choose real orbitals"
+    )
+
+
+def _require_real(imaginary: float, scale: float, what: str) -> None:
+    if imaginary > max(1e-10, _HERMITICITY * scale):
+        raise ValueError(f"{what} is complex (largest imaginary part {imaginary:.3g}): only real hybridisation functions are supported")
