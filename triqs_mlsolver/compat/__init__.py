@@ -19,6 +19,7 @@ if HAS_TRIQS:
     import triqs.utility.mpi as mpi
     from h5 import HDFArchive
     from h5.formats import register_class
+    from triqs.atom_diag import AtomDiag
     from triqs.operators import Operator, c, c_dag, dagger, n
     from triqs.version import version as _version
 
@@ -59,10 +60,14 @@ else:
         from .embedded_lazy import Flat, Omega, SemiCircular, Wilson, iOmega_n
         from .embedded_meshes import MeshImFreq, MeshImTime, MeshLegendre
         from .operators import Operator, c, c_dag, dagger, n
+        from .operators_h5 import read_operator
+
+        register_class(Operator, read_fun=read_operator)
+        AtomDiag = None
     PROVIDER = f"dcorelib {_version}"
 
 __all__ = [
-    "BlockGf", "Flat", "Fourier", "Gf", "GfImFreq", "GfImTime", "GfLegendre", "HDFArchive", "LegendreToMatsubara",
+    "AtomDiag", "BlockGf", "Flat", "Fourier", "Gf", "GfImFreq", "GfImTime", "GfLegendre", "HDFArchive", "LegendreToMatsubara",
     "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega", "Operator", "PROVIDER", "SemiCircular", "Wilson",
     "c", "c_dag", "dagger", "iOmega_n", "inverse", "mpi", "n", "register_class",
 ]  # fmt: skip

@@ -107,6 +107,11 @@ class Operator:
             return "0"
         return " + ".join(_number(v) + "".join("*" + _factor(d, i) for d, i in m) for m, v in self)
 
+    def __write_hdf5__(self, group, key: str) -> None:
+        from .operators_h5 import write_operator
+
+        write_operator(self, group._group, key)
+
     def __reduce__(self):
         return Operator._from_terms, (self._terms,)
 

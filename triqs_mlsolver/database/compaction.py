@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from . import snapshot
 from .files import DatabaseError, remove_if_there, remove_leftovers, sync_directory, temporary_name
-from .journal import Journal, id_of
+from .journal import Journal, event_key, id_of
 from .lock import Lock
 from .point import Record
 from .snapshot import Snapshot
@@ -47,7 +47,7 @@ def fold(path: str, journal: Journal, records: Iterable[Record] = (), events: It
             try:
                 _check_space(directory, path, batch)
                 settings = batch.settings if settings is None else settings
-                snapshot.write(temporary, base, batch.records, batch.events, batch.specification, settings, lock.beat)
+                snapshot.write(temporary, base, batch.records, list(batch.events.values()), batch.specification, settings, lock.beat)
                 lock.beat()
                 os.replace(temporary, path)
             finally:
@@ -63,7 +63,7 @@ class _Batch:
     def __init__(self, base: Snapshot | None):
         self.specification = base.specification if base else None
         self.settings = base.settings if base else {}
-        self.events = list(base.events) if base else []
+        self.events = {event_key(event): event for event in base.events} if base else {}
         self.records: list[Record] = []
         self._is_first = base is None
         self._n_old_events = len(self.events)
@@ -82,8 +82,7 @@ class _Batch:
         return True
 
     def take_event(self, event: dict) -> None:
-        if event not in self.events:
-            self.events.append(event)
+        self.events[event_key(event)] = event
 
     def take_journal(self, journal: Journal, names: list[str]) -> list[str]:
         """Take all entries that can be read; their names."""

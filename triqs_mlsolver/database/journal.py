@@ -98,3 +98,8 @@ class Journal:
 def id_of(name: str) -> str:
     """The id an entry is about."""
     return name.partition("-")[2].rpartition(".")[0]
+
+
+def event_key(event: dict) -> tuple:
+    """What tells a removal or restoration from another one; sorts them by time."""
+    return event["time"], event["id"], event["action"]

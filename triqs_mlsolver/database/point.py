@@ -152,7 +152,7 @@ def decode(record: Record, index: int = 0) -> Point:
         provenance=dict(description["attributes"]),
         **blocks,
     )
-    return Point(record.id, index, problem, solution, description["attributes"], description["problem"])
+    return Point(record.id, index, problem, solution, dict(description["attributes"]), description["problem"])
 
 
 def decode_problem(record: Record) -> Problem:

@@ -91,7 +91,7 @@ class Snapshot:
         self.identity = identity_of(os.fstat(f.id.get_vfd_handle()))
         self.specification = json.loads(f.attrs["specification"])
         self.settings = json.loads(f.attrs["settings"])
-        self.events = [json.loads(line) for line in f["events"].asstr()[()].splitlines()]
+        self.events = [json.loads(line) for line in f["events"][...].tobytes().splitlines()]
         self.ids = [i.decode() for i in f["id"][...].tolist()]
         self.checksums, self.header_end, self.data_end = (f[name][...] for name in ("checksum", "header_end", "data_end"))
 
@@ -153,12 +153,12 @@ def write(
     `alive` is called now and then, and may raise to give up.
     """
     added = _restacked(records)
-    with open(path, "xb") as raw:
+    with open(path, "x+b", buffering=0) as raw:
         sink = _Sink(raw)
         with h5py.File(sink, "w") as f:
             f.attrs.update(format=_FORMAT, format_version=FORMAT_VERSION, package_version=package_version, readme=_README)
             f.attrs.update(specification=json.dumps(specification), settings=json.dumps(settings))
-            f["events"] = "\n".join(json.dumps(event) for event in events)
+            f["events"] = np.frombuffer("\n".join(json.dumps(event) for event in events).encode(), "u1")
             old_ids, old_checksums = (base.ids, base.checksums) if base else ([], np.empty(0, np.uint32))
             f["id"] = np.array(old_ids + added.ids, dtype="S20")
             f["checksum"] = np.concatenate([old_checksums, [r.checksum for r in records]]).astype("<u4")
@@ -183,7 +183,7 @@ def write(
 class _Sink(io.RawIOBase):
     """A file HDF5 may write to without ever seeing an error; `check` raises the first one."""
 
-    def __init__(self, raw: io.BufferedRandom):
+    def __init__(self, raw: io.FileIO):
         self._raw, self._error = raw, None
 
     def write(self, content) -> int:

@@ -20,7 +20,7 @@ from ..solution import Solution
 from . import snapshot, table
 from .compaction import fold
 from .files import DatabaseError, explained, identity, make_directory, remove_if_there, sync_directory, temporary_name, write_durably
-from .journal import Journal, id_of
+from .journal import Journal, event_key, id_of
 from .lock import Locked
 from .point import Point, Record, decode, decode_problem, describe_specification, encode, encode_inputs, plain, specification
 from .snapshot import Snapshot
@@ -56,7 +56,7 @@ class Database:
     >>> problem = Problem.siam(beta=10.0, U=2.0, mu=1.0, eps=[0.0], V=[0.5])
     >>> db = Database(None)
     >>> point = db.add(problem, ED().solve(problem))
-    >>> len(db), db[0].id == point.id, point.problem.beta, point.unit
+    >>> len(db), db[0].id == point.id, round(point.problem.beta, 9), round(point.unit, 9)
     (1, True, 10.0, 1.0)
     """
 
@@ -66,7 +66,7 @@ class Database:
         self._specification: dict | None = None
         self._where: dict[str, tuple] = {}  # id -> (container of records, position), in the order of appearance
         self._ids: list[str] = []  # the ids of `_where` that are not removed
-        self._events: list[dict] = []
+        self._events: dict[tuple, dict] = {}
         self._removed: dict[str, dict] = {}
         self._settings: dict = {}
         self._cache: dict[str, Point] = {}
@@ -202,7 +202,7 @@ class Database:
             "ranges": ranges,
             "error_bar_quantiles": dict(zip(("5%", "50%", "95%"), quantiles)),
             "seconds": float(np.nansum(t["seconds"])),
-            "dates": (str(t["date"].min()), str(t["date"].max())) if len(self) else None,
+            "dates": (str(min(t["date"])), str(max(t["date"]))) if len(self) else None,
             "snapshot_bytes": os.path.getsize(self.path) if self.path and os.path.exists(self.path) else 0,
             "journal_files": len(names),
             "journal_bytes": self.journal.size() if self.journal else 0,
@@ -293,9 +293,9 @@ class Database:
         if self.path is None:
             for record in records:
                 self._take(record)
-            self._take_events(other._events)
+            self._take_events(other._events.values())
         else:
-            self._guarded(fold, "merging", self.path, self.journal, records, other._events, wait=60.0)
+            self._guarded(fold, "merging", self.path, self.journal, records, other._events.values(), wait=60.0)
             self._look()
         return len(set(self._ids) - before)
 
@@ -505,11 +505,11 @@ class Database:
 
     def _take_events(self, events: Iterable[dict]) -> None:
         """The last event of a point decides."""
-        new = [event for event in events if event not in self._events]
-        if not new:
+        known = len(self._events)
+        self._events |= {event_key(event): event for event in events}
+        if len(self._events) == known:
             return
-        self._events = sorted(self._events + new, key=lambda event: event["time"])
-        last = {event["id"]: event for event in self._events}
+        last = {event["id"]: event for _, event in sorted(self._events.items())}
         self._removed = {i: event for i, event in last.items() if event["action"] == "remove"}
         self._ids = [i for i in self._where if i not in self._removed]
         self._cache.clear()

@@ -161,6 +161,11 @@ def recast(model, chain):
         for i in range(n):
             chain.spare_S[f, i] = chain.E[q, i] if flip else chain.S[q, i]
             chain.spare_E[f, i] = chain.S[q, i] if flip else chain.E[q, i]
+        if not flip and source == f:
+            for j in range(n):
+                for i in range(n):
+                    chain.spare_M[f, j, i] = chain.M[q, j, i]
+            continue
         for proposal in range(2):  # the line f had, then the line it would get
             p = f if proposal else chain.slot[f]
             S, E = (chain.spare_S[p], chain.spare_E[p]) if proposal else (chain.S[p], chain.E[p])

@@ -30,7 +30,7 @@ N_MOMENTS = 8
 #: times β, and the length of each flavour. interaction: (2, n_max) scratch.
 Sums = namedtuple("Sums", "cells nn histogram sign blocks interaction")
 
-PERMUTE_EVERY, RECAST_EVERY, REFRESH_EVERY = 8, 400, 10000  # updates
+PERMUTE_EVERY, REFRESH_EVERY = 8, 10000  # updates
 
 
 @compiled
@@ -116,8 +116,10 @@ def measure(model, chain, sums):
 
 
 @compiled
-def run(model, chain, sums, position, n_cycles, length_cycle, measuring):
+def run(model, chain, sums, position, n_cycles, length_cycle, recast_every, measuring):
     """Run `n_cycles` cycles of `length_cycle` updates, each followed by a measurement if `measuring`.
+
+    The moves that change whole determinants are tried every `recast_every` updates.
 
     Returns False where a flavour fills its arrays: enlarge them and call again. `position` (3,) says where to go on: cycle,
     update within it, updates done so far in this chain.
@@ -140,7 +142,7 @@ def run(model, chain, sums, position, n_cycles, length_cycle, measuring):
             done += 1
             if done % PERMUTE_EVERY == 0 and len(model.perms) > 0:
                 permute(model, chain)
-            if done % RECAST_EVERY == 0:
+            if done % recast_every == 0:
                 recast(model, chain)
             if done % REFRESH_EVERY == 0:
                 refresh(model, chain)

@@ -62,6 +62,17 @@ def project(beta: float, values: np.ndarray, n_l: int) -> np.ndarray:
     return np.tensordot(v, values, axes=(0, 0))
 
 
+def on_uniform_mesh(beta: float, coefficients: np.ndarray, n_tau: int) -> np.ndarray:
+    """Values (n_tau, ...) at `n_tau` equidistant times from 0 to β; the polynomials are kept for the next call."""
+    v = _padded_uniform_vandermonde(n_tau, _padded(len(coefficients)))[:, : len(coefficients)]
+    return np.tensordot(v, coefficients, axes=(1, 0)) / beta
+
+
+@lru_cache(maxsize=8)
+def _padded_uniform_vandermonde(n_tau: int, n_l: int) -> np.ndarray:
+    return vandermonde(np.linspace(-1, 1, n_tau), n_l)
+
+
 def at_ends(beta: float, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values at τ = 0⁺ and τ = β⁻."""
     l = np.arange(len(coefficients))
@@ -69,9 +80,18 @@ def at_ends(beta: float, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.tensordot(root * (-1.0) ** l, coefficients, axes=(0, 0)), np.tensordot(root, coefficients, axes=(0, 0))
 
 
-@lru_cache(maxsize=16)
 def _transfer(n_iw: int, n_l: int) -> np.ndarray:
+    return _padded_transfer(n_iw, _padded(n_l))[:, :n_l]
+
+
+@lru_cache(maxsize=16)
+def _padded_transfer(n_iw: int, n_l: int) -> np.ndarray:
     return transfer_matrix(np.arange(n_iw), n_l)
+
+
+def _padded(n_l: int) -> int:
+    """Next multiple of 32, so that expansions of different lengths share one cached matrix."""
+    return 32 * -(-n_l // 32)
 
 
 def transfer_matrix(n: np.ndarray, n_l: int) -> np.ndarray:

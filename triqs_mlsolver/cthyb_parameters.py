@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""The solve parameters of triqs_cthyb (3.2 and 4.x): which there are, and what each means for a solver that learns."""
+from __future__ import annotations
+
+import difflib
+import logging
+
+logger = logging.getLogger("triqs_mlsolver")
+
+REQUIRED = object()  # default of a parameter that has none
+
+#: Parameters and defaults of cthyb's solve(); None where cthyb decides at run time.
+DEFAULTS = {
+    "h_int": REQUIRED,
+    "n_cycles": None,
+    "partition_method": "autopartition",
+    "quantum_numbers": [],
+    "loc_n_min": 0,
+    "loc_n_max": 2**31 - 1,
+    "truncate_energy_cutoff": float("inf"),
+    "truncate_max_states": -1,
+    "length_cycle": 50,
+    "n_warmup_cycles": 5000,
+    "random_seed": None,
+    "random_name": "",
+    "max_time": -1,
+    "verbosity": None,
+    "move_shift": True,
+    "move_double": True,
+    "use_trace_estimator": False,
+    "measure_G_tau": True,
+    "measure_G_l": False,
+    "measure_O_tau": None,
+    "measure_O_tau_min_ins": 10,
+    "measure_G2_tau": False,
+    "measure_G2_iw": False,
+    "measure_G2_iw_nfft": False,
+    "measure_G2_iw_pp": False,
+    "measure_G2_iw_pp_nfft": False,
+    "measure_G2_iw_ph": False,
+    "measure_G2_iw_ph_nfft": False,
+    "measure_G2_iwll_pp": False,
+    "measure_G2_iwll_ph": False,
+    "measure_G2_block_order": "AABB",
+    "measure_G2_blocks": [],
+    "measure_G2_n_tau": 10,
+    "measure_G2_n_bosonic": 30,
+    "measure_G2_n_fermionic": 30,
+    "measure_G2_n_l": 20,
+    "measure_G2_iwll_nfft_buf_size": 100,
+    "nfft_buf_sizes": {},
+    "measure_pert_order": False,
+    "measure_density_matrix": False,
+    "use_norm_as_weight": False,
+    "initial_configuration": None,
+    "performance_analysis": False,
+    "proposal_prob": {},
+    "move_global": {},
+    "move_global_prob": 0.05,
+    "imag_threshold": 1e-13,
+    "det_init_size": 100,
+    "det_n_operations_before_check": 100,
+    "det_precision_warning": 1e-8,
+    "det_precision_error": 1e-5,
+    "det_singular_threshold": -1.0,
+    "off_diag_threshold": 0.0,
+    "h_loc0": None,
+}
+
+#: Post-processing of cthyb's Python layer. Tails are exact here, so that these have nothing left to do.
+POST_PROCESSING = {
+    "perform_post_proc": True,
+    "perform_tail_fit": False,
+    "fit_max_moment": 3,
+    "fit_known_moments": None,
+    "fit_min_n": None,
+    "fit_max_n": None,
+    "fit_min_w": None,
+    "fit_max_w": None,
+}
+
+#: Understood by the embedded Monte Carlo solver, unknown to cthyb.
+OWN = {"target_error": None}
+
+DEPRECATED = {"measure_g_tau": "measure_G_tau", "measure_g_l": "measure_G_l"}
+
+#: Results that only Monte Carlo has, by the parameter that asks for them.
+_MONTE_CARLO_ONLY = (
+    "measure_O_tau", "measure_G2_tau", "measure_G2_iw", "measure_G2_iw_nfft", "measure_G2_iw_pp", "measure_G2_iw_pp_nfft",
+    "measure_G2_iw_ph", "measure_G2_iw_ph_nfft", "measure_G2_iwll_pp", "measure_G2_iwll_ph", "measure_pert_order",
+    "performance_analysis",
+)  # fmt: skip
+
+#: Restrictions of the local Hilbert space: they change the problem itself, and the database does not know them.
+_CHANGE_THE_PROBLEM = ("loc_n_min", "loc_n_max", "truncate_energy_cutoff", "truncate_max_states")
+
+#: What the run decides on either way, learned answer or not.
+_ALWAYS_USED = {"h_int", "h_loc0", "off_diag_threshold", "imag_threshold", "measure_G_tau", "measure_G_l", "measure_density_matrix"}
+
+
+class Parameters(dict):
+    """Solve parameters; entries can also be read as attributes, like the parameter objects of cthyb 4."""
+
+    def __getattr__(self, name: str):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def checked(given: dict) -> Parameters:
+    """The parameters the user gave, deprecated names replaced.
+
+    Raises
+    ------
+    TypeError
+        For an unknown name or a missing `h_int`.
+    ValueError
+        For a setting that would restrict the local Hilbert space.
+    """
+    params = Parameters()
+    for name, value in given.items():
+        if name in DEPRECATED:
+            logger.warning("solve parameter %s is deprecated: use %s", name, DEPRECATED[name])
+            name = DEPRECATED[name]
+        if name not in DEFAULTS and name not in POST_PROCESSING and name not in OWN:
+            raise TypeError(f"solve() has no parameter {name!r}{did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])}")
+        params[name] = value
+    if params.get("h_int") is None:
+        raise TypeError("solve() needs the interaction: give h_int, e.g. h_int = U * n('up', 0) * n('down', 0)")
+    for name in _CHANGE_THE_PROBLEM:
+        if name in params and params[name] != DEFAULTS[name]:
+            raise ValueError(
+                f"{name} = {params[name]} restricts the local Hilbert space, which changes the impurity problem: learned answers are "
+                "for the unrestricted one. Use triqs_cthyb itself for this run"
+            )
+    return params
+
+
+def with_defaults(params: dict) -> Parameters:
+    """All of cthyb's parameters, as its `last_solve_parameters` lists them."""
+    defaults = {k: v for k, v in DEFAULTS.items() if v is not REQUIRED}
+    return Parameters({**defaults, **params})
+
+
+def for_exact_solver(params: dict) -> dict:
+    """What is handed to the exact solver: all but the post-processing."""
+    return {k: v for k, v in params.items() if k not in POST_PROCESSING}
+
+
+def reason_for_exact(params: dict) -> str | None:
+    """Why the exact solver must run whatever the model knows: a measurement that only Monte Carlo has."""
+    asked = [name for name in _MONTE_CARLO_ONLY if params.get(name)]
+    return f"{', '.join(asked)} asked for, which only Monte Carlo can measure" if asked else None
+
+
+def unused_by_model(params: dict) -> list[str]:
+    """Parameters that had no say in a model's answer."""
+    return sorted(set(params) - _ALWAYS_USED)
+
+
+def did_you_mean(name: str, allowed) -> str:
+    """", did you mean ...?" for the closest of the `allowed` names, or a pointer to the list of them."""
+    by_lower = {a.lower(): a for a in allowed}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f": did you mean {by_lower[close[0]]!r}?" if close else ": the parameters are those of triqs_cthyb, see help(Solver.solve)"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""The gate before a point is stored: what is wrong with an exact answer, if anything."""
+from __future__ import annotations
+
+import numpy as np
+
+from ..numerics import legendre
+from ..problem import Problem
+from ..solution import Solution
+
+_MIN_SIGN = 0.1
+_MIN_INDEPENDENT = 50  # independent samples a Monte Carlo run needs
+_SIGMAS = 5.0  # error bars by which exact relations may fail
+
+
+def objections(problem: Problem, solution: Solution) -> list[str]:
+    """Reasons not to store `solution` as an answer of `problem`; empty where there are none.
+
+    Checked are NaN, the sum rule G(0⁺) + G(β⁻) = −1, densities against G(β⁻), the bounds of probabilities, causality of
+    G at the lowest frequencies, spin symmetry where the problem has it, and, for Monte Carlo, sign and autocorrelation.
+    """
+    arrays = [*solution.G_l, solution.nn, *solution.Sigma_infty, *solution.Sigma_1]
+    arrays += [a for a in (*(solution.G_l_error or ()), *(solution.F_l or ())) if a is not None]
+    if not all(np.all(np.isfinite(a)) for a in arrays):
+        return ["the answer contains NaN or infinity"]
+    found = []
+    slack = _end_error(solution)
+    for (name, size), g, s in zip(solution.gf_struct, solution.G_l, slack):
+        start, end = legendre.at_ends(solution.beta, g)
+        deviation = np.max(np.abs(start + end + np.eye(size)))
+        if deviation > 1e-6 + _SIGMAS * s:
+            found.append(f"sum rule of block {name!r} violated by {deviation:.2g}")
+        lowest = legendre.to_matsubara(g, 3)
+        spectral = np.linalg.eigvalsh(-(lowest - lowest.conj().transpose(0, 2, 1)) / 2j)
+        if np.min(spectral) < -_SIGMAS * s * solution.beta:
+            found.append(f"G of block {name!r} is not causal at the lowest frequencies")
+    ends = np.concatenate([-np.diag(legendre.at_ends(solution.beta, g)[1]) for g in solution.G_l])
+    density_error = 0.0 if solution.nn_error is None else np.max(np.diag(solution.nn_error))
+    mismatch = np.max(np.abs(ends - solution.density))
+    if mismatch > 1e-6 + _SIGMAS * (density_error + max(slack)):
+        found.append(f"densities differ from −G(β⁻) by {mismatch:.2g}")
+    noise = 0.0 if solution.nn_error is None else np.max(solution.nn_error)
+    if np.min(solution.nn) < -1e-9 - _SIGMAS * noise or np.max(solution.nn) > 1 + 1e-9 + _SIGMAS * noise:
+        found.append("correlators ⟨n_i n_j⟩ lie outside [0, 1]")
+    found += _asymmetry(problem, solution)
+    return found + _sampling(solution.provenance)
+
+
+def _end_error(solution: Solution) -> list[float]:
+    """Error bar of G at the ends of [0, β], per block."""
+    return [float(np.max(e)) for e in solution.G_tau_error(np.array([0.0, solution.beta]))]
+
+
+def _asymmetry(problem: Problem, solution: Solution) -> list[str]:
+    """Blocks that the problem does not tell apart must agree within error bars."""
+    alike = [problem.is_diagonal, len(problem.gf_struct) == 2]
+    if not all(alike) or not np.array_equal(problem.Delta_l[0], problem.Delta_l[1]):
+        return []
+    if not np.array_equal(problem.h_loc0[0], problem.h_loc0[1]):
+        return []
+    difference = np.max(np.abs(solution.G_l[0] - solution.G_l[1])) / problem.beta
+    error = 0.0
+    if solution.G_l_error is not None:
+        error = max(float(np.max(e)) for e in solution.G_l_error) / problem.beta
+    if difference > 1e-8 + 2 * _SIGMAS * error:
+        return [f"the two spins differ by {difference:.2g} although the problem does not tell them apart"]
+    return []
+
+
+def _sampling(provenance: dict) -> list[str]:
+    found = []
+    sign = provenance.get("average_sign")
+    if sign is not None and abs(sign) < _MIN_SIGN:
+        found.append(f"average sign {sign:.2g} is below {_MIN_SIGN}")
+    samples = provenance.get("independent_samples")
+    if samples is not None and samples < _MIN_INDEPENDENT:
+        found.append(f"only {samples:.0f} independent samples: raise n_cycles or length_cycle")
+    return found

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Which exact solver takes which problem."""
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from ..problem import Problem
+from ..solution import Solution
+
+NAMES = ("auto", "segment", "cthyb", "ed")
+_HOME = {"segment": ("segment", "SegmentSolver"), "cthyb": ("triqs_cthyb", "CthybSolver"), "ed": ("ed", "ED")}
+
+
+class ExactSolver(Protocol):
+    """What stands in for any exact solver."""
+
+    name: str
+
+    def solve(self, problem: Problem) -> Solution: ...
+
+
+class NoExactSolver(RuntimeError):
+    """No exact solver is available for a problem."""
+
+
+def check(exact: str | ExactSolver) -> None:
+    """Refuse what is neither a known name nor a solver.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    if isinstance(exact, str):
+        if exact not in NAMES:
+            close = difflib.get_close_matches(exact, NAMES, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"exact = {exact!r} is not an exact solver: choose one of {', '.join(map(repr, NAMES))}{hint}")
+    elif not callable(getattr(exact, "solve", None)):
+        raise TypeError(f"exact = {exact!r} has no method solve(problem): give a name ({', '.join(NAMES)}) or such an object")
+
+
+def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactSolver:
+    """The solver for `problem`.
+
+    Parameters
+    ----------
+    exact : {"auto", "segment", "cthyb", "ed"} or object with solve(problem)
+        "auto" takes the segment solver where the interaction is density-density and Δ diagonal, triqs_cthyb otherwise.
+    problem : Problem
+    options
+        Run parameters: those that a solver knows are passed to its constructor, see `run_options` of each.
+
+    Raises
+    ------
+    NoExactSolver
+        If nothing that is installed takes the problem; names the ways out.
+    """
+    check(exact)
+    if not isinstance(exact, str):
+        return exact
+    if exact == "auto":
+        exact = "segment" if _class("segment").supports(problem) is None else "cthyb"
+        if exact == "cthyb" and find_spec("triqs_cthyb") is None:
+            raise NoExactSolver(
+                "no exact solver for this problem: the embedded CTQMC takes density-density interactions with diagonal Δ "
+                f"only ({_class('segment').supports(problem)}), and triqs_cthyb does not import. "
+                "Install triqs_cthyb (conda install -c conda-forge triqs_cthyb), or pass exact=<object with solve(problem)>."
+            )
+    kind = _class(exact)
+    reason = kind.supports(problem)
+    if reason:
+        raise NoExactSolver(f"exact = {exact!r} cannot solve this problem: {reason}")
+    return kind.from_options(options)
+
+
+def _class(name: str):
+    module, cls = _HOME[name]
+    return getattr(import_module(f".{module}", __package__), cls)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Error bars and autocorrelation times of Monte Carlo data."""
+from __future__ import annotations
+
+import numpy as np
+
+
+def leave_one_out(bins: np.ndarray) -> np.ndarray:
+    """Mean over all bins, then the means that leave out one bin each: (1 + n_bins, ...) from (n_bins, ...)."""
+    n = len(bins)
+    if n < 2:
+        raise ValueError(f"{n} bin gives no error bar: at least 2 bins are needed")
+    total = bins.sum(axis=0)
+    return np.concatenate([total[None] / n, (total - bins) / (n - 1)])
+
+
+def jackknife_error(samples: np.ndarray) -> np.ndarray:
+    """One standard error from any function evaluated on the samples of `leave_one_out`; shape of one sample."""
+    n = len(samples) - 1
+    deviation = samples[1:] - samples[1:].mean(axis=0)
+    return np.sqrt((n - 1) / n * np.sum(np.abs(deviation) ** 2, axis=0))
+
+
+def autocorrelation_time(blocks: np.ndarray, min_blocks: int = 128) -> float:
+    r"""Integrated autocorrelation time τ = Σ_{t≥1} ρ(t) in measurements; error bars grow by sqrt(1 + 2τ).
+
+    From the plateau of the variance of block means (Flyvbjerg and Petersen, J. Chem. Phys. 91, 461),
+    τ = (B σ²_B/σ²_1 − 1)/2 at the block length B where it is largest.
+
+    Parameters
+    ----------
+    blocks : (n_levels, 3 or more) array
+        For block length 2^level: number of blocks, sum of the block means, sum of their squares.
+    min_blocks : int
+        Levels with fewer blocks are too noisy to be used.
+    """
+    count, total, square = blocks[:, 0], blocks[:, 1], blocks[:, 2]
+    usable = count >= min_blocks
+    if not usable[0]:
+        return float("nan")
+    n = count[usable]
+    variance = np.maximum(square[usable] / n - (total[usable] / n) ** 2, 0.0) * n / (n - 1)
+    if variance[0] <= 1e-24 * max(square[0] / n[0], 1e-300):
+        return 0.0
+    return float(max(0.5 * (np.max(variance * 2.0 ** np.arange(len(n))) / variance[0] - 1), 0.0))
+
+
+def merged_pairs(bins: np.ndarray) -> np.ndarray:
+    """Neighbouring bins averaged two by two: half as many bins of twice the length."""
+    return 0.5 * (bins[0::2] + bins[1::2])
+
+
+def drift(bins: np.ndarray) -> np.ndarray:
+    """First quarter of the bins against the rest, in standard errors; large where the warm-up was too short."""
+    n = max(len(bins) // 4, 2)
+    early, late = bins[:n], bins[n:]
+    if len(late) < 2:
+        return np.zeros(bins.shape[1:])
+    spread = early.var(axis=0, ddof=1) / len(early) + late.var(axis=0, ddof=1) / len(late)
+    return (early.mean(axis=0) - late.mean(axis=0)) / np.sqrt(np.maximum(spread, 1e-300))

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""`Solver`: the interface of `triqs_cthyb.Solver`, answered from a learned database."""
+from __future__ import annotations
+
+import logging
+from os import PathLike
+
+import numpy as np
+
+from . import compat, containers, cthyb_parameters, interaction
+from .learned import Decision, LearnedSolver
+from .numerics import legendre
+from .problem import Problem
+from .solution import Solution
+
+logger = logging.getLogger("triqs_mlsolver")
+
+#: Results that only a Monte Carlo run has: None after a model's answer.
+MONTE_CARLO_RESULTS = (
+    "average_sign", "average_order", "auto_corr_time", "perturbation_order", "perturbation_order_total", "performance_analysis",
+    "asymmetry_G_tau", "O_tau", "G2_tau", "G2_iw", "G2_iw_nfft", "G2_iw_pp", "G2_iw_pp_nfft", "G2_iw_ph", "G2_iw_ph_nfft",
+    "G2_iwll_pp", "G2_iwll_ph",
+)  # fmt: skip
+
+_CONTAINERS = ("G0_iw", "Delta_tau", "G_iw", "G_iw_raw", "Sigma_iw", "Sigma_iw_raw", "G_tau", "G_l")
+_PLAIN_RESULTS = (
+    "Delta_infty", "G_moments", "Sigma_moments", "Sigma_Hartree", "density_matrix", "orbital_occupations", "h_loc", "h_loc0",
+    "average_sign", "average_order", "auto_corr_time",
+)  # fmt: skip
+
+
+class Solver:
+    """Impurity solver with the interface of `triqs_cthyb.Solver`.
+
+    Each `solve` answers from the database of solved problems where the model's error bound is within the tolerance, and
+    runs the exact solver otherwise, whose answer is learned.
+
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature (1/energy).
+    gf_struct : list of (str, int)
+        Names and sizes of the blocks, e.g. ``[("up", 1), ("down", 1)]``.
+    n_iw, n_tau, n_l : int
+        Sizes of the meshes handed out; n_tau ≥ 2 n_iw. They have no influence on the accuracy of the answer.
+    delta_interface : bool
+        Take Δ(τ) from `Delta_tau` and the levels from the `h_loc0` of `solve`, instead of `G0_iw`.
+    database : str, path, Database or None
+        File of solved problems, created where missing; "starter" for the one shipped with the package; None to keep the
+        points in memory only.
+    exact : str or object
+        What to run where the model does not know: "auto", "segment", "cthyb", "ed", or anything with ``solve(problem)``.
+    tolerance : float
+        Largest accepted bound on the error of G(τ) (dimensionless); 0 means always exact.
+    sigma_tolerance : float, optional
+        Largest accepted bound on the relative error of Σ(iω₀).
+    audit_rate : float
+        Fraction of accepted problems that are solved exactly as well, to check the bounds.
+    learn : bool
+        Whether exact answers are added to the database.
+    **options
+        Further options of `LearnedSolver`, e.g. `allow_uncertified`, `random_seed`.
+
+    Attributes
+    ----------
+    G0_iw, Delta_tau : BlockGf
+        Input: fill the one that `delta_interface` selects. The other one is filled by `solve`.
+    G_iw, Sigma_iw : BlockGf
+        G(iω) and Σ(iω); start values may be assigned before the first `solve`.
+    G_iw_raw, Sigma_iw_raw, G_tau, G_l : BlockGf or None
+        As measured or predicted; None before `solve`.
+    last_decision : Decision or None
+        Who answered, with which error bound, and why.
+
+    Examples
+    --------
+    >>> from triqs_mlsolver import Solver
+    >>> from triqs_mlsolver.compat import iOmega_n, inverse, n
+    >>> S = Solver(beta=10.0, gf_struct=[("up", 1), ("down", 1)], n_iw=200, n_tau=1001, database=None, exact="ed")
+    >>> for name, g0 in S.G0_iw:
+    ...     _ = g0 << inverse(iOmega_n + 1.0 - 0.25 * inverse(iOmega_n - 0.3))
+    >>> S.solve(h_int=2.0 * n("up", 0) * n("down", 0))
+    >>> S.last_decision.source
+    'exact'
+    """
+
+    _hdf5_format_ = "MLSolver"
+
+    def __init__(
+        self,
+        beta: float,
+        gf_struct,
+        n_iw: int = 1025,
+        n_tau: int = 10001,
+        n_l: int = 30,
+        delta_interface: bool = False,
+        *,
+        database: str | PathLike | object | None = "mlsolver.h5",
+        exact: str | object = "auto",
+        tolerance: float = 0.002,
+        sigma_tolerance: float | None = None,
+        audit_rate: float = 0.01,
+        learn: bool = True,
+        **options,
+    ):
+        self.gf_struct = containers.checked_gf_struct(gf_struct)
+        self.beta = _checked_beta(beta)
+        self.n_iw, self.n_tau, self.n_l = _checked_sizes(n_iw, n_tau, n_l)
+        self.delta_interface = bool(delta_interface)
+        self._options = dict(
+            database=database, exact=exact, tolerance=tolerance, sigma_tolerance=sigma_tolerance, audit_rate=audit_rate,
+            learn=learn, **options,
+        )  # fmt: skip
+        self._learned: LearnedSolver | None = None
+        self._frequencies = compat.MeshImFreq(self.beta, "Fermion", self.n_iw)
+        self._times = compat.MeshImTime(self.beta, "Fermion", self.n_tau)
+        self._polynomials = compat.MeshLegendre(self.beta, "Fermion", self.n_l)
+        self.G0_iw = containers.block_gf(self._frequencies, self.gf_struct)
+        self.Delta_tau = containers.block_gf(self._times, self.gf_struct)
+        self.G_iw = containers.block_gf(self._frequencies, self.gf_struct)
+        self.Sigma_iw = containers.block_gf(self._frequencies, self.gf_struct)
+        self.G_iw_raw = self.Sigma_iw_raw = self.G_tau = self.G_l = None
+        self.last_solve_parameters = self.solve_status = None
+        for name in (*_PLAIN_RESULTS, *MONTE_CARLO_RESULTS):
+            setattr(self, name, None)
+        _check_options(self._options)
+
+    # -- solving -------------------------------------------------------------------------------------------------------
+
+    def solve(self, parameters=None, **params_kw) -> None:
+        """Solve the impurity problem that `G0_iw` (or `Delta_tau`) and `h_int` define.
+
+        Parameters
+        ----------
+        parameters : object, optional
+            A parameter object of cthyb 4 (SolveParametersT) or a dict, instead of keywords.
+        h_int : Operator
+            The interaction. Required.
+        h_loc0 : Operator
+            Quadratic local Hamiltonian; required with ``delta_interface=True`` and only used there.
+        n_cycles, length_cycle, n_warmup_cycles, random_seed, max_time, ...
+            All parameters of triqs_cthyb are accepted. They steer the exact solver where it runs and have no meaning where
+            the model answers.
+        measure_G2_*, measure_O_tau, measure_pert_order, performance_analysis
+            Only Monte Carlo can measure these: asking for one runs the exact solver.
+
+        Raises
+        ------
+        TypeError
+            For an unknown parameter.
+        ValueError
+            For input that is no impurity problem: see the message.
+        """
+        if parameters is not None:
+            given = parameters if isinstance(parameters, dict) else vars(parameters)
+            params_kw = {**given, **params_kw}
+        params = cthyb_parameters.checked(params_kw)
+        parsed = interaction.parse_interaction(params["h_int"], self.gf_struct)
+        problem = self._problem(params, parsed)
+        solution = self._engine.solve(
+            problem,
+            exact_parameters=cthyb_parameters.for_exact_solver(params),
+            force_exact=cthyb_parameters.reason_for_exact(params),
+        )
+        self.last_solve_parameters = cthyb_parameters.with_defaults(params)
+        self._fill(problem, solution, parsed)
+        if self.last_decision.source == "model":
+            logger.debug("not used, since the model answered: %s", ", ".join(cthyb_parameters.unused_by_model(params)))
+
+    @property
+    def last_decision(self) -> Decision | None:
+        """Who answered the last `solve`, with which bound, and why."""
+        return None if self._learned is None else self._learned.last_decision
+
+    @property
+    def last_constr_parameters(self) -> dict:
+        """The arguments of the constructor that cthyb shares."""
+        names = ("beta", "gf_struct", "n_iw", "n_tau", "n_l", "delta_interface")
+        return cthyb_parameters.Parameters({name: getattr(self, name) for name in names})
+
+    constr_parameters = last_constr_parameters
+
+    @property
+    def solve_parameters(self) -> dict | None:
+        return self.last_solve_parameters
+
+    @property
+    def h_loc_diagonalization(self):
+        """TRIQS' AtomDiag of `h_loc`, for `trace_rho_op` with `density_matrix`; None before `solve` or without TRIQS."""
+        if self.h_loc is None or compat.AtomDiag is None:
+            return None
+        return compat.AtomDiag(self.h_loc, [[bl, a] for bl, size in self.gf_struct for a in range(size)])
+
+    @property
+    def _engine(self) -> LearnedSolver:
+        # opened by the first solve: a solver that is only built, or read from an archive, touches no database
+        if self._learned is None:
+            self._learned = LearnedSolver(**self._options)
+        return self._learned
+
+    def _problem(self, params: dict, parsed: interaction.Interaction) -> Problem:
+        if not self.delta_interface:
+            if params.get("h_loc0") is not None:
+                logger.warning("h_loc0 is not used: without delta_interface=True the local levels come from G0_iw")
+            threshold = params.get("off_diag_threshold", 0.0)
+            return containers.problem_from_G0(self.G0_iw, self.gf_struct, self._frequencies, parsed, threshold)
+        if params.get("h_loc0") is None:
+            raise TypeError("delta_interface=True needs the quadratic local Hamiltonian: solve(h_loc0=..., h_int=...)")
+        h_loc0 = interaction.parse_quadratic(params["h_loc0"], self.gf_struct)
+        return containers.problem_from_Delta(self.Delta_tau, h_loc0, self.gf_struct, self._times, parsed)
+
+    # -- results -------------------------------------------------------------------------------------------------------
+
+    def _fill(self, problem: Problem, solution: Solution, parsed: interaction.Interaction) -> None:
+        G0_inverse = problem.G0_inverse_iw(self.n_iw)
+        G = solution.G_iw(self.n_iw)
+        Sigma = solution.Sigma_iw(problem, self.n_iw)
+        # cthyb's Σ contains the one-body part of h_int, our problem counts it among the levels
+        shifted = [s + q for s, q in zip(Sigma, parsed.quadratic)]
+        consistent = G if solution.F_l is None else [np.linalg.inv(g0 - s) for g0, s in zip(G0_inverse, Sigma)]
+        frequency = lambda arrays: containers.block_gf(
+            self._frequencies, self.gf_struct, [containers.both_signs(a) for a in arrays]
+        )
+        containers.fill(self.G_iw, [containers.both_signs(g) for g in consistent])
+        self.G_iw_raw = frequency(G)
+        self.Sigma_iw_raw = frequency(shifted)
+        self.Sigma_iw = self.Sigma_iw_raw.copy()
+        on_times = lambda blocks: [legendre.on_uniform_mesh(self.beta, b, self.n_tau) for b in blocks]
+        self.G_tau = containers.block_gf(self._times, self.gf_struct, on_times(solution.G_l))
+        self.G_l = containers.block_gf(self._polynomials, self.gf_struct, [legendre.resized(g, self.n_l) for g in solution.G_l])
+        levels = [h - q for h, q in zip(problem.h_loc0, parsed.quadratic)]
+        if self.delta_interface:
+            inverses = [g0 + q for g0, q in zip(G0_inverse, parsed.quadratic)]
+            containers.fill(self.G0_iw, [containers.both_signs(np.linalg.inv(g)) for g in inverses])
+        else:
+            containers.fill(self.Delta_tau, on_times(problem.Delta_l))
+            self.Delta_infty = [h.astype(complex) for h in levels]
+        self.h_loc0 = containers.quadratic_operator(self.gf_struct, levels)
+        self.h_loc = self.last_solve_parameters["h_int"] + self.h_loc0
+        self._fill_static(problem, solution, parsed)
+        self._fill_statistics(solution)
+
+    def _fill_static(self, problem: Problem, solution: Solution, parsed: interaction.Interaction) -> None:
+        """Moments, occupations and density matrix, in the form cthyb has them (dicts over blocks)."""
+        names = [bl for bl, _ in self.gf_struct]
+        static = [s + q for s, q in zip(solution.Sigma_infty, parsed.quadratic)]
+        self.Sigma_moments = {bl: np.array([s0, s1], complex) for bl, s0, s1 in zip(names, static, solution.Sigma_1)}
+        self.Sigma_Hartree = {bl: m[0] for bl, m in self.Sigma_moments.items()}
+        second = [h + s for h, s in zip(problem.h_loc0, solution.Sigma_infty)]
+        self.G_moments = {bl: np.array([0 * m, np.eye(len(m)), m], complex) for bl, m in zip(names, second)}
+        self.orbital_occupations = {bl: -legendre.at_ends(self.beta, g)[1].T for bl, g in zip(names, solution.G_l)}
+        for o, (bl, size) in zip(problem.offsets, self.gf_struct):
+            np.fill_diagonal(self.orbital_occupations[bl], solution.density[o : o + size])
+        native = getattr(solution.statistics.get("native"), "density_matrix", None)
+        if native is not None:
+            self.density_matrix = native
+        elif problem.n_flavours == 2 and problem.is_density_density and problem.is_diagonal:
+            self.density_matrix = containers.single_orbital_density_matrix(solution.nn, problem.levels, problem.U[0, 1])
+        else:
+            self.density_matrix = None
+
+    def _fill_statistics(self, solution: Solution) -> None:
+        ran = self.last_decision.source == "exact"
+        native = solution.statistics.get("native")
+        for name in MONTE_CARLO_RESULTS:
+            found = [getattr(native, name, None), solution.statistics.get(name), solution.provenance.get(name)]
+            setattr(self, name, next((v for v in found if v is not None), None) if ran else None)
+        self.solve_status = int(solution.provenance.get("solve_status", 0))
+
+    # -- HDF5 ----------------------------------------------------------------------------------------------------------
+
+    def __reduce_to_dict__(self) -> dict:
+        """What an archive stores: parameters, options and all results that are there."""
+        options = {k: str(v) if isinstance(v, PathLike) else v for k, v in self._options.items()}
+        stored = {
+            "constr_parameters": {**self.last_constr_parameters, "gf_struct": [list(pair) for pair in self.gf_struct]},
+            "options": {k: v for k, v in options.items() if isinstance(v, (str, float, int))},
+        }
+        if self.last_solve_parameters is not None:
+            stored["solve_parameters"] = {k: v for k, v in self.last_solve_parameters.items() if _is_archivable(v)}
+            stored["solve_status"] = self.solve_status
+            stored["decision"] = str(self.last_decision) if self.last_decision is not None else self._stored_decision
+        for name in (*_CONTAINERS, *_PLAIN_RESULTS):
+            value = getattr(self, name)
+            if value is not None:
+                stored[name] = value
+        return stored
+
+    @classmethod
+    def __factory_from_dict__(cls, name: str, stored: dict) -> Solver:
+        constr = stored["constr_parameters"]
+        gf_struct = [(bl, int(size)) for bl, size in constr.pop("gf_struct")]
+        # a database that was given as an object is not in the archive: the solver read back starts without one
+        options = {k: bool(v) if isinstance(v, np.bool_) else v for k, v in stored.get("options", {}).items()}
+        self = cls(**{"database": None, **options}, gf_struct=gf_struct, **constr)
+        for key in (*_CONTAINERS, *_PLAIN_RESULTS):
+            if key in stored:
+                setattr(self, key, stored[key])
+        if "solve_parameters" in stored:
+            self.last_solve_parameters = cthyb_parameters.with_defaults(stored["solve_parameters"])
+            self.solve_status = int(stored["solve_status"])
+            self._stored_decision = stored["decision"]
+        return self
+
+    _stored_decision = ""  # report line of the last solve before the solver was archived
+
+
+def _checked_beta(beta) -> float:
+    try:
+        value = float(beta)
+    except (TypeError, ValueError):
+        raise TypeError(f"beta = {beta!r} is not a number: give the inverse temperature") from None
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"beta = {beta} is not a temperature: give a finite inverse temperature beta > 0")
+    return value
+
+
+def _checked_sizes(n_iw, n_tau, n_l) -> tuple[int, int, int]:
+    for name, value in (("n_iw", n_iw), ("n_tau", n_tau), ("n_l", n_l)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"{name} = {value!r} must be a positive integer")
+    if n_tau < 2 * n_iw:
+        raise ValueError(f"n_tau = {n_tau} is too small for n_iw = {n_iw}: at least twice as many time points as frequencies are needed, n_tau >= {2 * n_iw}")
+    return int(n_iw), int(n_tau), int(n_l)
+
+
+def _check_options(options: dict) -> None:
+    """Options are LearnedSolver's; their names and the tolerance are checked here, before a database is opened."""
+    import inspect
+
+    allowed = [p for p in inspect.signature(LearnedSolver.__init__).parameters if p != "self"]
+    for name in options:
+        if name not in allowed:
+            raise TypeError(f"Solver() has no option {name!r}{_hint(name, allowed)}")
+    for name in ("tolerance", "sigma_tolerance"):
+        value = options[name]
+        if value is not None and not value >= 0:
+            raise ValueError(f"{name} = {value} must be positive, or 0 to solve every problem exactly")
+    if not 0 <= options["audit_rate"] <= 1:
+        raise ValueError(f"audit_rate = {options['audit_rate']} must lie between 0 (never) and 1 (audit every accepted answer)")
+
+
+def _hint(name: str, allowed) -> str:
+    text = cthyb_parameters.did_you_mean(name, allowed)
+    return text if "did you mean" in text else f": allowed are {', '.join(allowed)}"
+
+
+def _is_archivable(value) -> bool:
+    return isinstance(value, (bool, int, float, str, compat.Operator)) or (isinstance(value, (list, dict)) and len(value) == 0)
+
+
+compat.register_class(Solver)
