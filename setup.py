@@ -32,6 +32,7 @@ setup(
         "numpy>=1.24",
         "scipy>=1.11",
         "scikit-learn>=1.3",
+        "threadpoolctl>=3",
         "h5py>=3.8",
         "numba>=0.58",
         "pydlr>=1.0",

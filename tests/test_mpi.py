@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 import pytest
-
 from mpi_scripts.launcher import mpiexec
+
 from triqs_mlsolver import mpi
 
 SERIAL = mpi.Comm()
@@ -24,7 +24,10 @@ SERIAL = mpi.Comm()
         ({"SLURM_NTASKS": "8"}, None),  # inside salloc
         ({"SLURM_NTASKS": "8", "SLURM_PROCID": "0"}, None),  # the batch script itself
         ({"SLURM_NTASKS": "8", "SLURM_PROCID": "0", "SLURM_STEP_ID": "0"}, ("SLURM_PROCID", 8)),
-        ({"SLURM_NTASKS": "8", "SLURM_PROCID": "0", "SLURM_STEPID": "0", "SLURM_STEP_NUM_TASKS": "1"}, ("SLURM_PROCID", 1)),
+        (
+            {"SLURM_NTASKS": "8", "SLURM_PROCID": "0", "SLURM_STEPID": "0", "SLURM_STEP_NUM_TASKS": "1"},
+            ("SLURM_PROCID", 1),
+        ),
         ({"SLURM_NTASKS": "8", "OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"}, ("OMPI_COMM_WORLD_RANK", 2)),
     ],
 )
@@ -37,7 +40,9 @@ def test_serial_stand_in():
     array = np.arange(3.0)
     summed = SERIAL.allreduce(array)
     assert (SERIAL.rank, SERIAL.size, mpi.is_root(SERIAL)) == (0, 1, True)
-    assert SERIAL.bcast("x") == "x" and SERIAL.gather(1) == [1] and SERIAL.allgather(2) == [2] and SERIAL.allreduce(3) == 3
+    assert (
+        SERIAL.bcast("x") == "x" and SERIAL.gather(1) == [1] and SERIAL.allgather(2) == [2] and SERIAL.allreduce(3) == 3
+    )
     assert np.array_equal(summed, array) and summed is not array
     assert mpi.on_root(SERIAL, max, 1, 2) == 2
     with pytest.raises(ZeroDivisionError):
@@ -50,12 +55,15 @@ def python(code: str, **env) -> subprocess.CompletedProcess:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_", "PMI", "SLURM_"))}
     root = os.path.dirname(os.path.dirname(os.path.abspath(mpi.__file__)))
     clean["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run([sys.executable, "-c", code], env={**clean, **env}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**clean, **env}, capture_output=True, text=True, timeout=60
+    )
 
 
 def test_a_serial_process_never_initialises_mpi():
     run = python(
-        "import sys; from triqs_mlsolver import mpi; c = mpi.world(); print(c.size, 'mpi4py' in sys.modules)", SLURM_NTASKS="8"
+        "import sys; from triqs_mlsolver import mpi; c = mpi.world(); print(c.size, 'mpi4py' in sys.modules)",
+        SLURM_NTASKS="8",
     )
     assert run.stdout.split() == ["1", "False"], run.stderr
 
@@ -109,8 +117,7 @@ def test_errors_are_shared_and_the_ranks_go_on_together(n):
         assert mine[3].endswith(f"still answers {list(range(n))}"), mine
 
 
-@pytest.mark.parametrize("how", ["uncaught", "uncaught_shared", "collective_in_body"])
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n, how", [(3, "uncaught"), (2, "uncaught_shared"), (3, "collective_in_body")])
 def test_one_failing_rank_ends_all_with_one_message(n, how):
     run = mpiexec(n, "failures.py", how, timeout=40)
     assert run.returncode != 0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Between numpy arrays and TRIQS containers: the conversions `Solver` is made of."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -23,10 +24,14 @@ def checked_gf_struct(gf_struct) -> list[tuple[str, int]]:
     try:
         pairs = [(bl, len(size) if isinstance(size, (list, tuple, range)) else size) for bl, size in pairs]
     except (TypeError, ValueError):
-        raise ValueError(f"gf_struct = {gf_struct!r} must be pairs of block name and size, e.g. [('up', 1), ('down', 1)]") from None
+        raise ValueError(
+            f"gf_struct = {gf_struct!r} must be pairs of block name and size, e.g. [('up', 1), ('down', 1)]"
+        ) from None
     good = lambda bl, size: isinstance(bl, str) and isinstance(size, (int, np.integer)) and size > 0
     if not pairs or not all(good(bl, size) for bl, size in pairs):
-        raise ValueError(f"gf_struct = {gf_struct!r} must be pairs of block name and positive size, e.g. [('up', 1), ('down', 1)]")
+        raise ValueError(
+            f"gf_struct = {gf_struct!r} must be pairs of block name and positive size, e.g. [('up', 1), ('down', 1)]"
+        )
     names = [bl for bl, _ in pairs]
     if len(set(names)) != len(names):
         raise ValueError(f"gf_struct = {gf_struct!r} names a block twice")
@@ -61,13 +66,18 @@ def block_arrays(G, gf_struct, mesh, what: str) -> list[np.ndarray]:
         If the blocks, their sizes or the mesh are not those the solver was built with.
     """
     if not hasattr(G, "indices"):
-        raise TypeError(f"{what} must be a BlockGf, {type(G).__name__} given: assign into it with <<, e.g. S.{what}['{gf_struct[0][0]}'] << ...")
+        raise TypeError(
+            f"{what} must be a BlockGf, {type(G).__name__} given: assign into it with <<, e.g. "
+            f"S.{what}['{gf_struct[0][0]}'] << ..."
+        )
     given = list(G.indices)
     expected = [bl for bl, _ in gf_struct]
     if sorted(given) != sorted(expected):
         unknown = [bl for bl in given if bl not in expected]
         hint = did_you_mean(unknown[0], expected) if unknown else ""
-        raise ValueError(f"{what} has the blocks {given}, gf_struct has {expected}{hint if 'did you mean' in hint else ''}")
+        raise ValueError(
+            f"{what} has the blocks {given}, gf_struct has {expected}{hint if 'did you mean' in hint else ''}"
+        )
     arrays = []
     for bl, size in gf_struct:
         data = G[bl].data
@@ -75,21 +85,28 @@ def block_arrays(G, gf_struct, mesh, what: str) -> list[np.ndarray]:
             raise ValueError(f"block {bl!r} of {what} has size {data.shape[1:]}, gf_struct says ({size}, {size})")
         if len(data) != len(mesh) or abs(G[bl].mesh.beta - mesh.beta) > 1e-12 * mesh.beta:
             raise ValueError(
-                f"block {bl!r} of {what} has {len(data)} mesh points at beta = {G[bl].mesh.beta}, the solver was built for "
-                f"{len(mesh)} at beta = {mesh.beta}"
+                f"block {bl!r} of {what} has {len(data)} mesh points at beta = {G[bl].mesh.beta}, the solver was "
+                f"built for {len(mesh)} at beta = {mesh.beta}"
             )
         arrays.append(data)
     return arrays
 
 
-def problem_from_G0(G0_iw, gf_struct, mesh, interaction, off_diag_threshold: float = 0.0) -> Problem:
-    """The impurity problem of a Weiss field; blocks that are equal are analysed once."""
+def problem_from_G0(
+    G0_iw, gf_struct, mesh, interaction, off_diag_threshold: float = 0.0, imag_threshold: float = 0.0
+) -> Problem:
+    """The impurity problem of a Weiss field; blocks that are equal are analysed once.
+
+    The thresholds are those of cthyb: off-diagonal levels and imaginary parts that are taken for zero (energy).
+    """
     found: list[tuple[np.ndarray, tuple]] = []
     h, Delta_l = [], []
     for (bl, _), data in zip(gf_struct, block_arrays(G0_iw, gf_struct, mesh, "G0_iw")):
-        known = next((result for other, result in found if other.shape == data.shape and np.array_equal(other, data)), None)
+        known = next(
+            (result for other, result in found if other.shape == data.shape and np.array_equal(other, data)), None
+        )
         if known is None:
-            known = hybridisation.from_G0(mesh.beta, data, bl)
+            known = hybridisation.from_G0(mesh.beta, data, bl, imag_threshold)
             found.append((data, known))
         level = known[0].copy()
         level[(np.abs(level) < off_diag_threshold) & ~np.eye(len(level), dtype=bool)] = 0.0
@@ -122,7 +139,7 @@ def quadratic_operator(gf_struct, matrices):
 
 
 def fock_states_by_energy(levels: np.ndarray, U: float) -> list[int]:
-    """Fock states 0, ↑, ↓, ↑↓ (bit k = flavour k) of one orbital by energy, as TRIQS' atom_diag orders its subspaces."""
+    """Fock states 0, ↑, ↓, ↑↓ (bit k = flavour k) of one orbital by energy, the order of TRIQS' atom_diag."""
     energy = np.array([0.0, levels[0], levels[1], levels[0] + levels[1] + U])
     return [int(i) for i in np.argsort(np.round(energy, 12), kind="stable")]
 
@@ -132,3 +149,14 @@ def single_orbital_density_matrix(nn: np.ndarray, levels: np.ndarray, U: float) 
     up, down, both = nn[0, 0], nn[1, 1], nn[0, 1]
     probability = [1 - up - down + both, up - both, down - both, both]
     return [np.array([[probability[s]]]) for s in fock_states_by_energy(levels, U)]
+
+
+def interaction_operator(problem: Problem):
+    """½ Σ_ij U_ij n_i n_j + Σ coefficient c†_i c†_j c_k c_l of a problem as an operator."""
+    labels = [(bl, a) for bl, size in problem.gf_struct for a in range(size)]
+    op = compat.Operator()
+    for i, j in zip(*np.nonzero(np.triu(problem.U))):
+        op += float(problem.U[i, j]) * compat.n(*labels[i]) * compat.n(*labels[j])
+    for value, (i, j, k, l) in problem.terms:
+        op += value * compat.c_dag(*labels[i]) * compat.c_dag(*labels[j]) * compat.c(*labels[k]) * compat.c(*labels[l])
+    return op

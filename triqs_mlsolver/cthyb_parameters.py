@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""The solve parameters of triqs_cthyb (3.2 and 4.x): which there are, and what each means for a solver that learns."""
+"""The parameters of triqs_cthyb (3.2 and 4.x): which there are, and what each means for a solver that learns."""
+
 from __future__ import annotations
 
 import difflib
 import logging
+
+import numpy as np
 
 logger = logging.getLogger("triqs_mlsolver")
 
@@ -87,16 +90,24 @@ DEPRECATED = {"measure_g_tau": "measure_G_tau", "measure_g_l": "measure_G_l"}
 
 #: Results that only Monte Carlo has, by the parameter that asks for them.
 _MONTE_CARLO_ONLY = (
-    "measure_O_tau", "measure_G2_tau", "measure_G2_iw", "measure_G2_iw_nfft", "measure_G2_iw_pp", "measure_G2_iw_pp_nfft",
-    "measure_G2_iw_ph", "measure_G2_iw_ph_nfft", "measure_G2_iwll_pp", "measure_G2_iwll_ph", "measure_pert_order",
-    "performance_analysis",
+    "measure_O_tau", "measure_G2_tau", "measure_G2_iw", "measure_G2_iw_nfft", "measure_G2_iw_pp",
+    "measure_G2_iw_pp_nfft", "measure_G2_iw_ph", "measure_G2_iw_ph_nfft", "measure_G2_iwll_pp", "measure_G2_iwll_ph",
+    "measure_pert_order", "performance_analysis",
 )  # fmt: skip
 
 #: Restrictions of the local Hilbert space: they change the problem itself, and the database does not know them.
 _CHANGE_THE_PROBLEM = ("loc_n_min", "loc_n_max", "truncate_energy_cutoff", "truncate_max_states")
 
 #: What the run decides on either way, learned answer or not.
-_ALWAYS_USED = {"h_int", "h_loc0", "off_diag_threshold", "imag_threshold", "measure_G_tau", "measure_G_l", "measure_density_matrix"}
+_ALWAYS_USED = {
+    "h_int",
+    "h_loc0",
+    "off_diag_threshold",
+    "imag_threshold",
+    "measure_G_tau",
+    "measure_G_l",
+    "measure_density_matrix",
+}
 
 
 class Parameters(dict):
@@ -125,15 +136,17 @@ def checked(given: dict) -> Parameters:
             logger.warning("solve parameter %s is deprecated: use %s", name, DEPRECATED[name])
             name = DEPRECATED[name]
         if name not in DEFAULTS and name not in POST_PROCESSING and name not in OWN:
-            raise TypeError(f"solve() has no parameter {name!r}{did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])}")
+            raise TypeError(
+                f"solve() has no parameter {name!r}{did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])}"
+            )
         params[name] = value
     if params.get("h_int") is None:
         raise TypeError("solve() needs the interaction: give h_int, e.g. h_int = U * n('up', 0) * n('down', 0)")
     for name in _CHANGE_THE_PROBLEM:
         if name in params and params[name] != DEFAULTS[name]:
             raise ValueError(
-                f"{name} = {params[name]} restricts the local Hilbert space, which changes the impurity problem: learned answers are "
-                "for the unrestricted one. Use triqs_cthyb itself for this run"
+                f"{name} = {params[name]} restricts the local Hilbert space, which changes the impurity problem: "
+                "learned answers are for the unrestricted one. Use triqs_cthyb itself for this run"
             )
     return params
 
@@ -161,7 +174,35 @@ def unused_by_model(params: dict) -> list[str]:
 
 
 def did_you_mean(name: str, allowed) -> str:
-    """", did you mean ...?" for the closest of the `allowed` names, or a pointer to the list of them."""
+    """ ", did you mean ...?" for the closest of the `allowed` names, or a pointer to the list of them."""
     by_lower = {a.lower(): a for a in allowed}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f": did you mean {by_lower[close[0]]!r}?" if close else ": the parameters are those of triqs_cthyb, see help(Solver.solve)"
+    return (
+        f": did you mean {by_lower[close[0]]!r}?"
+        if close
+        else ": the parameters are those of triqs_cthyb, see help(Solver.solve)"
+    )
+
+
+def checked_beta(beta) -> float:
+    """The inverse temperature as a float; TypeError or ValueError if it is none."""
+    try:
+        value = float(beta)
+    except (TypeError, ValueError):
+        raise TypeError(f"beta = {beta!r} is not a number: give the inverse temperature") from None
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"beta = {beta} is not a temperature: give a finite inverse temperature beta > 0")
+    return value
+
+
+def checked_sizes(n_iw, n_tau, n_l) -> tuple[int, int, int]:
+    """Sizes of the meshes; ValueError unless positive and n_tau ≥ 2 n_iw, as cthyb demands."""
+    for name, value in (("n_iw", n_iw), ("n_tau", n_tau), ("n_l", n_l)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"{name} = {value!r} must be a positive integer")
+    if n_tau < 2 * n_iw:
+        raise ValueError(
+            f"n_tau = {n_tau} is too small for n_iw = {n_iw}: at least twice as many time points as frequencies are "
+            f"needed, n_tau >= {2 * n_iw}"
+        )
+    return int(n_iw), int(n_tau), int(n_l)

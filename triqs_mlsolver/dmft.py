@@ -70,7 +70,7 @@ def solve_bethe(
     start: np.ndarray | None = None,
     *,
     half_bandwidth: float = 1.0,
-    max_iterations: int = 60,
+    max_iterations: int = 100,
     tolerance: float = 1e-3,
     mixing: float = 1.0,
     watch: Callable[[int, Solution], None] | None = None,
@@ -88,7 +88,8 @@ def solve_bethe(
         D, the unit of energy of the problem.
     max_iterations : int
     tolerance : float
-        Converged when G(τ) changes by less than this over an iteration.
+        Converged when G(τ) is estimated to be closer than this to the fixed point (dimensionless): the change of one
+        iteration says little where the loop creeps, so the later changes are summed as a geometric series.
     mixing : float
         Share of the new G in the next bath.
     watch : callable, optional
@@ -101,8 +102,9 @@ def solve_bethe(
     mu = U / 2 if mu is None else mu
     half_filled = abs(mu - U / 2) < 1e-12
     G = semicircle(beta, half_bandwidth) if start is None else np.asarray(start)
-    exact, bounds = [], []
+    exact, bounds, changes = [], [], []
     converged = False
+    tau = np.linspace(0, beta, 201)
     for iteration in range(1, max_iterations + 1):
         problem = bethe_problem(beta, U, mu, G, half_bandwidth)
         solution = solver.solve(problem)
@@ -114,14 +116,23 @@ def solve_bethe(
             watch(iteration, solution)
         old = legendre.resized(G, len(new))
         change = new - old
-        tau = np.linspace(0, beta, 201)
+        changes.append(float(np.max(np.abs(legendre.evaluate(beta, change, tau)))))
         G = old + mixing * change
-        if np.max(np.abs(legendre.evaluate(beta, change, tau))) < tolerance:
+        if distance_to_fixed_point(changes) < tolerance:
             converged = True
             break
     Z = float(np.mean(solution.Z(problem)))
     density = float(np.sum(solution.density))
     return Converged(U, mu, solution, Z, solution.double_occupancy, density, iteration, converged, exact, bounds)
+
+
+def distance_to_fixed_point(changes: list[float]) -> float:
+    """Estimated sum of all later changes, if the last ones continue as a geometric series; inf with fewer than two."""
+    if len(changes) < 2:
+        return np.inf if not changes or changes[-1] > 1e-12 else 0.0
+    recent = changes[-3:]
+    ratio = min((recent[-1] / recent[0]) ** (1 / (len(recent) - 1)) if recent[0] > 0 else 0.0, 0.98)
+    return recent[-1] * max(ratio / (1 - ratio), 0.5)
 
 
 def paramagnetic(solution: Solution, half_filled: bool = False) -> np.ndarray:

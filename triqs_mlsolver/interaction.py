@@ -5,6 +5,7 @@
 Works on anything that iterates like a TRIQS operator, as pairs ``([(dagger, [block, orbital]), ...], coefficient)`` in
 normal order.
 """
+
 from __future__ import annotations
 
 import math
@@ -46,8 +47,8 @@ def parse_interaction(h_int: Iterable, gf_struct, name: str = "h_int") -> Intera
     Raises
     ------
     ValueError
-        For an unknown block or orbital, a non-Hermitian or complex operator, terms that change the particle number, terms
-        of more than two bodies, or one-body terms between blocks.
+        For an unknown block or orbital, a non-Hermitian or complex operator, terms that change the particle number,
+        terms of more than two bodies, or one-body terms between blocks.
     TypeError
         If `h_int` is no operator.
     """
@@ -79,7 +80,9 @@ def parse_quadratic(h_loc0: Iterable, gf_struct, name: str = "h_loc0") -> tuple[
     """
     parsed = parse_interaction(h_loc0, gf_struct, name)
     if np.any(parsed.U) or parsed.terms:
-        raise ValueError(f"{name} holds two-body terms: it is the quadratic local Hamiltonian, interactions go into h_int")
+        raise ValueError(
+            f"{name} holds two-body terms: it is the quadratic local Hamiltonian, interactions go into h_int"
+        )
     return parsed.quadratic
 
 
@@ -93,25 +96,35 @@ def _normal_ordered_terms(op, flavours: dict, name: str) -> dict[tuple[tuple, tu
     try:
         pairs = list(op)
     except TypeError:
-        raise TypeError(f"{name} must be a many-body operator, e.g. U * n('up', 0) * n('down', 0); {type(op).__name__} given") from None
+        raise TypeError(
+            f"{name} must be a many-body operator, e.g. U * n('up', 0) * n('down', 0); {type(op).__name__} given"
+        ) from None
     terms = {}
     for monomial, value in pairs:
         text = _text(monomial, value)
         if len(monomial) == 0:
             continue  # a constant shifts all energies
         if isinstance(value, complex) and abs(value.imag) > 1e-13 * max(1.0, abs(value)):
-            raise ValueError(f"{name} has the complex coefficient {value} in {text}: only real Hamiltonians are supported")
+            raise ValueError(
+                f"{name} has the complex coefficient {value} in {text}: only real Hamiltonians are supported"
+            )
         value = float(np.real(value))
         if not math.isfinite(value):
             raise ValueError(f"{name} has the coefficient {value} in {text}: give finite numbers")
         create = tuple(_flavour(i, flavours, name) for dag, i in monomial if dag)
         annihilate = tuple(_flavour(i, flavours, name) for dag, i in monomial if not dag)
         if len(create) != len(annihilate):
-            raise ValueError(f"{name} does not conserve the particle number: {text} creates {len(create)} and annihilates {len(annihilate)}")
+            raise ValueError(
+                f"{name} does not conserve the particle number: {text} creates {len(create)} and annihilates "
+                f"{len(annihilate)}"
+            )
         if len(create) > 2:
             raise ValueError(f"{name} has a {len(create)}-body term {text}: one- and two-body terms are supported")
         if [dag for dag, _ in monomial] != [True] * len(create) + [False] * len(annihilate):
-            raise ValueError(f"{name} is not in normal order at {text}: build it from the c, c_dag and n of triqs.operators or triqs_mlsolver.compat")
+            raise ValueError(
+                f"{name} is not in normal order at {text}: build it from the c, c_dag and n of triqs.operators or "
+                "triqs_mlsolver.compat"
+            )
         key, sign = _ascending(create, annihilate)
         terms[key] = terms.get(key, 0.0) + sign * value
     return terms
@@ -145,8 +158,9 @@ def _require_hermitian(terms: dict, name: str) -> None:
         partner = terms.get((annihilate[::-1], create[::-1]), 0.0)
         if abs(value - partner) > 1e-10 * scale:
             raise ValueError(
-                f"{name} is not Hermitian: the term on flavours {create} <- {annihilate[::-1]} has the coefficient {value:g}, its "
-                f"conjugate {partner:g}. Add the Hermitian conjugate (dagger) of each hopping or exchange term"
+                f"{name} is not Hermitian: the term on flavours {create} <- {annihilate[::-1]} has the coefficient "
+                f"{value:g}, its conjugate {partner:g}. Add the Hermitian conjugate (dagger) of each hopping or "
+                "exchange term"
             )
 
 
@@ -158,7 +172,9 @@ def _blocks(matrix: np.ndarray, gf_struct, name: str) -> tuple[np.ndarray, ...]:
         rest[part, part] = 0.0
         start += size
     if np.any(rest):
-        raise ValueError(f"{name} has one-body terms between different blocks: put those orbitals into one block of gf_struct")
+        raise ValueError(
+            f"{name} has one-body terms between different blocks: put those orbitals into one block of gf_struct"
+        )
     return tuple(out)
 
 

@@ -12,6 +12,7 @@ import warnings
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from . import mpi
 from .database import Database, DecisionLog
@@ -166,6 +167,7 @@ class LearnedSolver:
         self.predictor: Predictor | None = None
         self._random = np.random.default_rng(random_seed)
         self._n_exact = 0
+        self._blas: ThreadpoolController | None = None
         self.database: Database | None = None  # on rank 0 only
         mpi.on_root(self.comm, self._open, database)
 
@@ -201,16 +203,26 @@ class LearnedSolver:
         Uncertified
             If the model cannot certify an answer and no exact solver takes the problem.
         """
+        with self._one_blas_thread():
+            return self._solve(problem, exact_parameters or {}, force_exact)
+
+    def _solve(self, problem: Problem, exact_parameters: dict, force_exact: str | None) -> Solution:
         start = time.perf_counter()
         plan = mpi.on_root(self.comm, self._plan, problem, force_exact)
         if plan.accept and not plan.audit:
             solution, decision = plan.prediction.solution, self._decision(problem, plan, "model", "model")
         else:
-            solution, decision = self._compute(problem, plan, exact_parameters or {})
+            solution, decision = self._compute(problem, plan, exact_parameters)
         decision = replace(decision, seconds=time.perf_counter() - start)
         mpi.on_root(self.comm, self._record, decision)
         self.last_decision = decision
         return solution
+
+    def _one_blas_thread(self):
+        """The matrices are small and the ranks share the machine: more threads only wait for each other."""
+        if self._blas is None:
+            self._blas = ThreadpoolController()
+        return self._blas.limit(limits=1, user_api="blas")
 
     def _plan(self, problem: Problem, force_exact: str | None) -> _Plan:
         """Rank 0: predict and decide."""

@@ -5,6 +5,7 @@
 mpi4py is imported, and MPI initialised, only where the process was launched under MPI or where the user (or TRIQS) has
 initialised it already. Everywhere else `world()` is a serial stand-in of size 1.
 """
+
 from __future__ import annotations
 
 import os
@@ -21,7 +22,9 @@ import numpy as np
 
 _PATIENCE = 60.0  # seconds a failed rank waits for the others before it ends the job
 
-_DRAIN = 0.5  # seconds the launcher is given to forward the message: MPICH's drops what it has not read when a rank aborts
+_DRAIN = (
+    0.5  # seconds the launcher is given to forward the message: MPICH's drops what it has not read when a rank aborts
+)
 
 # rank and size as each launcher announces them; a launcher may announce the rank alone
 _LAUNCHERS = (
@@ -185,10 +188,10 @@ def _connect(started: Launch | None) -> Comm:
     native = MPI.COMM_WORLD
     if started is not None and started.size is not None and started.size > 1 and native.Get_size() == 1:
         raise RuntimeError(
-            f"this process was launched as one of {started.size} by {started.launcher} ({started.variable} is set), but "
-            f"mpi4py's MPI library ({MPI.Get_library_version().splitlines()[0].strip()}) sees a single one: the mpiexec "
-            "and mpi4py belong to different MPI installations. Use the mpiexec that came with the library mpi4py loads "
-            "(for the pip wheels: the one beside this python), or rebuild mpi4py with the cluster's MPI"
+            f"this process was launched as one of {started.size} by {started.launcher} ({started.variable} is set), "
+            f"but mpi4py's MPI library ({MPI.Get_library_version().splitlines()[0].strip()}) sees a single one: the "
+            "mpiexec and mpi4py belong to different MPI installations. Use the mpiexec that came with the library "
+            "mpi4py loads (for the pip wheels: the one beside this python), or rebuild mpi4py with the cluster's MPI"
         )
     return _MPIComm(native) if native.Get_size() > 1 else Comm()
 
@@ -202,9 +205,9 @@ def _no_mpi4py(started: Launch | None, error: Exception) -> str:
     number = "several processes" if started is None or started.size is None else f"{started.size} processes"
     how = "MPI" if started is None else f"{started.launcher} ({started.variable} is set)"
     return (
-        f"this process was launched as one of {number} by {how}, but mpi4py cannot be used ({error}): every process would "
-        "take itself for rank 0. Install mpi4py for the MPI of your mpiexec (pip-only machines: pip install mpi4py mpich), "
-        "or start without mpiexec"
+        f"this process was launched as one of {number} by {how}, but mpi4py cannot be used ({error}): every process "
+        "would take itself for rank 0. Install mpi4py for the MPI of your mpiexec (pip-only machines: pip install "
+        "mpi4py mpich), or start without mpiexec"
     )
 
 

@@ -31,11 +31,12 @@ class DiscreteBath:
     V: np.ndarray
 
     def __post_init__(self):
-        eps = np.atleast_1d(np.asarray(self.eps, float))
-        V = np.asarray(self.V, float)
+        eps, V = np.atleast_1d(np.array(self.eps, float)), np.array(self.V, float)
         V = V[:, None] if V.ndim == 1 else V
         if V.ndim != 2 or len(V) != len(eps):
             raise ValueError(f"bath couplings of shape {V.shape} do not fit {len(eps)} bath levels: give V as (n_bath, n)")
+        if not (np.all(np.isfinite(eps)) and np.all(np.isfinite(V))):
+            raise ValueError("bath levels or couplings contain NaN or infinity")
         object.__setattr__(self, "eps", eps)
         object.__setattr__(self, "V", V)
 
@@ -93,17 +94,25 @@ class Problem:
         if not (np.isfinite(beta) and beta > 0):
             raise ValueError(f"beta = {self.beta} is not a temperature: give a finite inverse temperature beta > 0")
         put("beta", beta)
-        put("gf_struct", tuple((str(name), int(size)) for name, size in self.gf_struct))
+        put("gf_struct", _structure(self.gf_struct))
         put("h_loc0", tuple(_real_hermitian(h, name, size, "h_loc0") for h, (name, size) in self._blocks_of(self.h_loc0, "h_loc0")))
         put("Delta_l", tuple(_delta(d, name, size) for d, (name, size) in self._blocks_of(self.Delta_l, "Delta_l")))
-        N = self.n_flavours
-        U = np.asarray(self.U, float)
-        if U.shape != (N, N) or not np.all(np.isfinite(U)) or not np.allclose(U, U.T, atol=1e-12) or np.any(np.diag(U)):
-            raise ValueError(f"U must be a finite symmetric ({N}, {N}) matrix with zero diagonal, one row per flavour; given shape {U.shape}")
-        put("U", U)
-        put("terms", tuple((float(c), tuple(int(i) for i in idx)) for c, idx in self.terms))
+        put("U", _interaction(self.U, self.n_flavours))
+        put("terms", _terms(self.terms, self.n_flavours))
         if self.bath is not None:
-            put("bath", tuple(self.bath))
+            put("bath", tuple(b for b, _ in self._blocks_of(self.bath, "bath")))
+            for b, (name, size) in zip(self.bath, self.gf_struct):
+                if b.V.shape[1] != size:
+                    raise ValueError(f"the bath of block {name!r} couples to {b.V.shape[1]} orbitals, gf_struct says {size}")
+        self._check_sign_of_Delta()
+
+    def _check_sign_of_Delta(self):
+        for (name, _), d, m1 in zip(self.gf_struct, self.Delta_l, self.m1):
+            if np.trace(m1) < -1e-6 * np.max(np.abs(d), initial=0.0) / self.beta:
+                raise ValueError(
+                    f"Delta_l of block {name!r} has -Delta(0+) - Delta(beta-) = {np.trace(m1):.2g}, which must not be negative: "
+                    "Delta(tau) <= 0 in the sign convention of TRIQS"
+                )
 
     def _blocks_of(self, values, what):
         values = tuple(values)
@@ -168,10 +177,11 @@ class Problem:
 
     @cached_property
     def largest_energy(self) -> float:
-        """An upper estimate of the energies in G: band edge plus local energies (energy)."""
-        reach = np.sum(np.abs(self.U), axis=1).max(initial=0.0) + max(np.max(np.abs(h), initial=0.0) for h in self.h_loc0)
+        """An upper estimate of the energies in G: band edge plus local energies (energy); the same for the particle-hole map."""
+        local = np.abs(self.x) + 1.5 * np.sum(np.abs(self.U), axis=1)
+        mixing = max(np.max(np.abs(h - np.diag(np.diag(h))), initial=0.0) for h in self.h_loc0)
         bath = max((np.max(np.abs(b.eps), initial=0.0) for b in self.bath), default=0.0) if self.bath else self.scale
-        return float(reach + bath + self.scale)
+        return float(local.max() + mixing + bath + self.scale)
 
     @cached_property
     def n_l(self) -> int:
@@ -267,7 +277,8 @@ class Problem:
             rows = slice(self.offsets[b], self.offsets[b] + self.gf_struct[b][1])
             content = [self.h_loc0[b].ravel() / unit, np.sort(self.U[rows], axis=1).ravel() / unit]
             content.append(legendre.resized(self.Delta_l[b], _ID_N_L).ravel() / unit)
-            return (self.gf_struct[b][1], *np.round(np.concatenate(content), 7).tolist())
+            # finer than the id, so that blocks that tie here are the same there
+            return (self.gf_struct[b][1], *np.round(np.concatenate(content), _ID_DECIMALS + 3).tolist())
 
         return tuple(sorted(range(len(self.gf_struct)), key=key))
 
@@ -302,6 +313,35 @@ def flavour_order(gf_struct, block_order) -> np.ndarray:
     """Flavours of `gf_struct` in the order they take when the blocks are put in `block_order`."""
     offsets = np.cumsum([0] + [size for _, size in gf_struct])
     return np.concatenate([np.arange(offsets[b], offsets[b + 1]) for b in block_order])
+
+
+def _structure(gf_struct) -> tuple[tuple[str, int], ...]:
+    gf_struct = tuple((str(name), int(size)) for name, size in gf_struct)
+    names = [name for name, _ in gf_struct]
+    if not gf_struct or len(set(names)) < len(names) or min(size for _, size in gf_struct) < 1:
+        raise ValueError(f"gf_struct = {list(gf_struct)}: give at least one block, distinct names and sizes of 1 or more")
+    return gf_struct
+
+
+def _interaction(U, N: int) -> np.ndarray:
+    U = np.array(U, float)
+    if U.shape != (N, N):
+        raise ValueError(f"U has shape {U.shape}: give an ({N}, {N}) matrix, one row per flavour of gf_struct")
+    if not np.all(np.isfinite(U)):
+        raise ValueError("U contains NaN or infinity")
+    if not np.allclose(U, U.T, atol=1e-12):
+        raise ValueError(f"U is not symmetric (deviation {np.max(np.abs(U - U.T)):.2g}): U_ij and U_ji are the same energy")
+    if np.any(np.diag(U)):
+        raise ValueError(f"U has the diagonal {np.diag(U).tolist()}: a flavour does not interact with itself, put zeros there")
+    return U
+
+
+def _terms(terms, N: int) -> tuple:
+    terms = tuple((float(c), tuple(int(i) for i in idx)) for c, idx in terms)
+    for c, idx in terms:
+        if len(idx) != 4 or not all(0 <= i < N for i in idx) or not np.isfinite(c):
+            raise ValueError(f"interaction term {(c, idx)}: give a finite coefficient and four flavours (i, j, k, l) in 0 … {N - 1}")
+    return terms
 
 
 def _real_hermitian(h, name: str, size: int, what: str) -> np.ndarray:

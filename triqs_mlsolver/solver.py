@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """`Solver`: the interface of `triqs_cthyb.Solver`, answered from a learned database."""
+
 from __future__ import annotations
 
+import inspect
 import logging
 from os import PathLike
 
@@ -18,15 +20,15 @@ logger = logging.getLogger("triqs_mlsolver")
 
 #: Results that only a Monte Carlo run has: None after a model's answer.
 MONTE_CARLO_RESULTS = (
-    "average_sign", "average_order", "auto_corr_time", "perturbation_order", "perturbation_order_total", "performance_analysis",
-    "asymmetry_G_tau", "O_tau", "G2_tau", "G2_iw", "G2_iw_nfft", "G2_iw_pp", "G2_iw_pp_nfft", "G2_iw_ph", "G2_iw_ph_nfft",
-    "G2_iwll_pp", "G2_iwll_ph",
+    "average_sign", "average_order", "auto_corr_time", "perturbation_order", "perturbation_order_total",
+    "performance_analysis", "asymmetry_G_tau", "O_tau", "G2_tau", "G2_iw", "G2_iw_nfft", "G2_iw_pp", "G2_iw_pp_nfft",
+    "G2_iw_ph", "G2_iw_ph_nfft", "G2_iwll_pp", "G2_iwll_ph",
 )  # fmt: skip
 
 _CONTAINERS = ("G0_iw", "Delta_tau", "G_iw", "G_iw_raw", "Sigma_iw", "Sigma_iw_raw", "G_tau", "G_l")
 _PLAIN_RESULTS = (
-    "Delta_infty", "G_moments", "Sigma_moments", "Sigma_Hartree", "density_matrix", "orbital_occupations", "h_loc", "h_loc0",
-    "average_sign", "average_order", "auto_corr_time",
+    "Delta_infty", "G_moments", "Sigma_moments", "Sigma_Hartree", "density_matrix", "orbital_occupations", "h_loc",
+    "h_loc0", "average_sign", "average_order", "auto_corr_time",
 )  # fmt: skip
 
 
@@ -50,7 +52,8 @@ class Solver:
         File of solved problems, created where missing; "starter" for the one shipped with the package; None to keep the
         points in memory only.
     exact : str or object
-        What to run where the model does not know: "auto", "segment", "cthyb", "ed", or anything with ``solve(problem)``.
+        What to run where the model does not know: "auto", "segment", "cthyb", "ed", or anything with
+        ``solve(problem)``.
     tolerance : float
         Largest accepted bound on the error of G(τ) (dimensionless); 0 means always exact.
     sigma_tolerance : float, optional
@@ -105,14 +108,15 @@ class Solver:
         **options,
     ):
         self.gf_struct = containers.checked_gf_struct(gf_struct)
-        self.beta = _checked_beta(beta)
-        self.n_iw, self.n_tau, self.n_l = _checked_sizes(n_iw, n_tau, n_l)
+        self.beta = cthyb_parameters.checked_beta(beta)
+        self.n_iw, self.n_tau, self.n_l = cthyb_parameters.checked_sizes(n_iw, n_tau, n_l)
         self.delta_interface = bool(delta_interface)
         self._options = dict(
             database=database, exact=exact, tolerance=tolerance, sigma_tolerance=sigma_tolerance, audit_rate=audit_rate,
             learn=learn, **options,
         )  # fmt: skip
         self._learned: LearnedSolver | None = None
+        self._native = None  # triqs_cthyb's own results, where it ran
         self._frequencies = compat.MeshImFreq(self.beta, "Fermion", self.n_iw)
         self._times = compat.MeshImTime(self.beta, "Fermion", self.n_tau)
         self._polynomials = compat.MeshLegendre(self.beta, "Fermion", self.n_l)
@@ -140,8 +144,8 @@ class Solver:
         h_loc0 : Operator
             Quadratic local Hamiltonian; required with ``delta_interface=True`` and only used there.
         n_cycles, length_cycle, n_warmup_cycles, random_seed, max_time, ...
-            All parameters of triqs_cthyb are accepted. They steer the exact solver where it runs and have no meaning where
-            the model answers.
+            All parameters of triqs_cthyb are accepted. They steer the exact solver where it runs and have no meaning
+            where the model answers.
         measure_G2_*, measure_O_tau, measure_pert_order, performance_analysis
             Only Monte Carlo can measure these: asking for one runs the exact solver.
 
@@ -187,7 +191,9 @@ class Solver:
 
     @property
     def h_loc_diagonalization(self):
-        """TRIQS' AtomDiag of `h_loc`, for `trace_rho_op` with `density_matrix`; None before `solve` or without TRIQS."""
+        """TRIQS' AtomDiag of `h_loc`, to use with `density_matrix`; None before `solve` or without TRIQS."""
+        if self._native is not None:
+            return self._native.h_loc_diagonalization
         if self.h_loc is None or compat.AtomDiag is None:
             return None
         return compat.AtomDiag(self.h_loc, [[bl, a] for bl, size in self.gf_struct for a in range(size)])
@@ -203,8 +209,8 @@ class Solver:
         if not self.delta_interface:
             if params.get("h_loc0") is not None:
                 logger.warning("h_loc0 is not used: without delta_interface=True the local levels come from G0_iw")
-            threshold = params.get("off_diag_threshold", 0.0)
-            return containers.problem_from_G0(self.G0_iw, self.gf_struct, self._frequencies, parsed, threshold)
+            thresholds = {k: params[k] for k in ("off_diag_threshold", "imag_threshold") if k in params}
+            return containers.problem_from_G0(self.G0_iw, self.gf_struct, self._frequencies, parsed, **thresholds)
         if params.get("h_loc0") is None:
             raise TypeError("delta_interface=True needs the quadratic local Hamiltonian: solve(h_loc0=..., h_int=...)")
         h_loc0 = interaction.parse_quadratic(params["h_loc0"], self.gf_struct)
@@ -213,6 +219,7 @@ class Solver:
     # -- results -------------------------------------------------------------------------------------------------------
 
     def _fill(self, problem: Problem, solution: Solution, parsed: interaction.Interaction) -> None:
+        self._native = solution.statistics.get("native")
         G0_inverse = problem.G0_inverse_iw(self.n_iw)
         G = solution.G_iw(self.n_iw)
         Sigma = solution.Sigma_iw(problem, self.n_iw)
@@ -228,7 +235,9 @@ class Solver:
         self.Sigma_iw = self.Sigma_iw_raw.copy()
         on_times = lambda blocks: [legendre.on_uniform_mesh(self.beta, b, self.n_tau) for b in blocks]
         self.G_tau = containers.block_gf(self._times, self.gf_struct, on_times(solution.G_l))
-        self.G_l = containers.block_gf(self._polynomials, self.gf_struct, [legendre.resized(g, self.n_l) for g in solution.G_l])
+        self.G_l = containers.block_gf(
+            self._polynomials, self.gf_struct, [legendre.resized(g, self.n_l) for g in solution.G_l]
+        )
         levels = [h - q for h, q in zip(problem.h_loc0, parsed.quadratic)]
         if self.delta_interface:
             inverses = [g0 + q for g0, q in zip(G0_inverse, parsed.quadratic)]
@@ -252,9 +261,8 @@ class Solver:
         self.orbital_occupations = {bl: -legendre.at_ends(self.beta, g)[1].T for bl, g in zip(names, solution.G_l)}
         for o, (bl, size) in zip(problem.offsets, self.gf_struct):
             np.fill_diagonal(self.orbital_occupations[bl], solution.density[o : o + size])
-        native = getattr(solution.statistics.get("native"), "density_matrix", None)
-        if native is not None:
-            self.density_matrix = native
+        if self._native is not None:
+            self.density_matrix = self._native.density_matrix
         elif problem.n_flavours == 2 and problem.is_density_density and problem.is_diagonal:
             self.density_matrix = containers.single_orbital_density_matrix(solution.nn, problem.levels, problem.U[0, 1])
         else:
@@ -262,9 +270,8 @@ class Solver:
 
     def _fill_statistics(self, solution: Solution) -> None:
         ran = self.last_decision.source == "exact"
-        native = solution.statistics.get("native")
         for name in MONTE_CARLO_RESULTS:
-            found = [getattr(native, name, None), solution.statistics.get(name), solution.provenance.get(name)]
+            found = [getattr(self._native, name, None), solution.statistics.get(name), solution.provenance.get(name)]
             setattr(self, name, next((v for v in found if v is not None), None) if ran else None)
         self.solve_status = int(solution.provenance.get("solve_status", 0))
 
@@ -306,29 +313,8 @@ class Solver:
     _stored_decision = ""  # report line of the last solve before the solver was archived
 
 
-def _checked_beta(beta) -> float:
-    try:
-        value = float(beta)
-    except (TypeError, ValueError):
-        raise TypeError(f"beta = {beta!r} is not a number: give the inverse temperature") from None
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"beta = {beta} is not a temperature: give a finite inverse temperature beta > 0")
-    return value
-
-
-def _checked_sizes(n_iw, n_tau, n_l) -> tuple[int, int, int]:
-    for name, value in (("n_iw", n_iw), ("n_tau", n_tau), ("n_l", n_l)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{name} = {value!r} must be a positive integer")
-    if n_tau < 2 * n_iw:
-        raise ValueError(f"n_tau = {n_tau} is too small for n_iw = {n_iw}: at least twice as many time points as frequencies are needed, n_tau >= {2 * n_iw}")
-    return int(n_iw), int(n_tau), int(n_l)
-
-
 def _check_options(options: dict) -> None:
     """Options are LearnedSolver's; their names and the tolerance are checked here, before a database is opened."""
-    import inspect
-
     allowed = [p for p in inspect.signature(LearnedSolver.__init__).parameters if p != "self"]
     for name in options:
         if name not in allowed:
@@ -338,7 +324,9 @@ def _check_options(options: dict) -> None:
         if value is not None and not value >= 0:
             raise ValueError(f"{name} = {value} must be positive, or 0 to solve every problem exactly")
     if not 0 <= options["audit_rate"] <= 1:
-        raise ValueError(f"audit_rate = {options['audit_rate']} must lie between 0 (never) and 1 (audit every accepted answer)")
+        raise ValueError(
+            f"audit_rate = {options['audit_rate']} must lie between 0 (never) and 1 (audit every accepted answer)"
+        )
 
 
 def _hint(name: str, allowed) -> str:
@@ -347,7 +335,9 @@ def _hint(name: str, allowed) -> str:
 
 
 def _is_archivable(value) -> bool:
-    return isinstance(value, (bool, int, float, str, compat.Operator)) or (isinstance(value, (list, dict)) and len(value) == 0)
+    return isinstance(value, (bool, int, float, str, compat.Operator)) or (
+        isinstance(value, (list, dict)) and len(value) == 0
+    )
 
 
 compat.register_class(Solver)

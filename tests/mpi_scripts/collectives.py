@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Every collective of `mpi.Comm`, checked on each rank; rank 0 prints one line per rank."""
+
 import sys
 
 import numpy as np

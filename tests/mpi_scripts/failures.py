@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """One rank fails in the way named on the command line; the others must not hang."""
+
 import os
 import signal
 import sys
@@ -18,7 +19,11 @@ def fail_on_root():
 def caught():
     """Every rank catches its own error and goes on."""
     said = []
-    for attempt in (fail_on_last, lambda: mpi.on_root(comm, fail_on_root), lambda: mpi.on_root(comm, lambda: lambda: 0)):
+    for attempt in (
+        fail_on_last,
+        lambda: mpi.on_root(comm, fail_on_root),
+        lambda: mpi.on_root(comm, lambda: lambda: 0),
+    ):
         try:
             attempt()
         except Exception as error:
@@ -62,5 +67,11 @@ def killed():
     comm.barrier()
 
 
-{"caught": caught, "uncaught": uncaught, "uncaught_shared": fail_on_last, "collective_in_body": collective_in_body,
- "all_ranks": all_ranks, "killed": killed}[sys.argv[1]]()
+{
+    "caught": caught,
+    "uncaught": uncaught,
+    "uncaught_shared": fail_on_last,
+    "collective_in_body": collective_in_body,
+    "all_ranks": all_ranks,
+    "killed": killed,
+}[sys.argv[1]]()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Run a script of this directory under mpiexec, from pytest."""
+
 from __future__ import annotations
 
 import functools
@@ -30,7 +31,9 @@ def find_mpiexec() -> str | None:
     return str(beside) if beside.exists() else shutil.which("mpiexec")
 
 
-def mpiexec(n: int, script: str, *args: str, timeout: float = 60, env: dict | None = None) -> subprocess.CompletedProcess:
+def mpiexec(
+    n: int, script: str, *args: str, timeout: float = 60, env: dict | None = None
+) -> subprocess.CompletedProcess:
     """`mpiexec -n n python script args`, with its output; skips the test where there is no mpiexec."""
     if find_mpiexec() is None:
         pytest.skip("no mpiexec beside this python nor on the PATH")
@@ -38,5 +41,9 @@ def mpiexec(n: int, script: str, *args: str, timeout: float = 60, env: dict | No
     path = os.pathsep.join([str(HERE.parent.parent), *filter(None, [inherited.get("PYTHONPATH")])])
     command = [find_mpiexec(), "-n", str(n), sys.executable, str(HERE / script), *args]
     return subprocess.run(
-        command, env={**inherited, **_SETTINGS, "PYTHONPATH": path, **(env or {})}, capture_output=True, text=True, timeout=timeout
+        command,
+        env={**inherited, **_SETTINGS, "PYTHONPATH": path, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )

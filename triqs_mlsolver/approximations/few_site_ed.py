@@ -37,6 +37,9 @@ class FewSiteED:
 
     def solve(self, problem: Problem) -> Solution:
         """The answer with the cluster's self-energy; ValueError where `exact.ed.ED` does not support the problem."""
+        reason = ED.supports(problem)
+        if reason:
+            raise ValueError(reason)
         bath, _ = ED(n_bath=self.n_bath).bath_of(replace(problem, bath=None))
         cluster = Problem.from_bath(problem.beta, problem.gf_struct, problem.h_loc0, bath, problem.U)
         small = ED().solve(cluster)
@@ -45,7 +48,8 @@ class FewSiteED:
         Delta_cluster = sum_of_poles(local.iw, bath)
         Sigma = local.iw - local.levels - Delta_cluster - 1 / G_cluster
         G = 1 / (local.iw - local.levels - local.Delta - Sigma)
-        pair = pair_occupancy(local, G, Sigma)
+        static = np.array([s[0, 0] for s in small.Sigma_infty])
+        pair = pair_occupancy(local, G, Sigma, static)
         n = local.density(G)
         return local.solution(G, np.array([[n[0], pair], [pair, n[1]]]), self.name)
 

@@ -17,7 +17,7 @@ from .local import LocalGrid
 class HubbardI:
     """G = 1/(G_atom⁻¹ − Δ) for any number of flavours with density-density interaction.
 
-    Exact for Δ = 0 and for U = 0. The correlators are those of the atom; the densities those of G.
+    Exact for Δ = 0 and for U = 0. The densities are those of G, the connected correlators those of the atom.
 
     Examples
     --------
@@ -30,11 +30,19 @@ class HubbardI:
 
     def solve(self, problem: Problem) -> Solution:
         local = LocalGrid(problem)
-        energies, weights, nn = atom(problem)
-        G_atom = np.stack([np.sum(w / (local.iw - e), axis=1) for e, w in zip(energies, weights)], axis=1)
-        G = 1 / (1 / G_atom - local.Delta)
-        nn[np.diag_indices_from(nn)] = local.density(G)
+        G, atomic = dressed_atom(local)
+        n = local.density(G)
+        nn = np.outer(n, n) + atomic - np.outer(np.diag(atomic), np.diag(atomic))
+        nn = np.clip(nn, np.maximum(0.0, np.add.outer(n, n) - 1), np.minimum.outer(n, n))
+        nn[np.diag_indices_from(nn)] = n
         return local.solution(G, nn, self.name)
+
+
+def dressed_atom(local: LocalGrid) -> tuple[np.ndarray, np.ndarray]:
+    """G(iω) on the grid, (2 r', N), and ⟨n_i n_j⟩ of the isolated atom, (N, N)."""
+    energies, weights, nn = atom(local.problem)
+    G_atom = np.stack([np.sum(w / (local.iw - e), axis=1) for e, w in zip(energies, weights)], axis=1)
+    return 1 / (1 / G_atom - local.Delta), nn
 
 
 def atom(problem: Problem) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:

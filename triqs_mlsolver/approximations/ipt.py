@@ -22,6 +22,7 @@ from scipy.optimize import root
 
 from ..problem import Problem
 from ..solution import Solution
+from .hubbard_i import dressed_atom
 from .local import LocalGrid, pair_occupancy
 
 _FLAT = 1e-6  # n(1 − n) below which a flavour counts as empty or full and has no second-order term
@@ -53,13 +54,13 @@ class IPT:
         if problem.n_flavours != 2 or problem.terms:
             raise ValueError(f"IPT solves a single orbital with interaction U, not {problem.n_flavours} flavours")
         local = LocalGrid(problem)
-        G, Sigma = self._interpolation(local, self._bare_levels(local))
+        G, Sigma, static = self._interpolation(local, self._bare_levels(local))
         n = local.density(G)
-        pair = pair_occupancy(local, G, Sigma)
+        pair = pair_occupancy(local, G, Sigma, static)
         return local.solution(G, np.array([[n[0], pair], [pair, n[1]]]), self.name)
 
-    def _interpolation(self, local: LocalGrid, bare_levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """G(iω) and Σ(iω) on the grid for given levels e0 of g, (2,)."""
+    def _interpolation(self, local: LocalGrid, bare_levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """G(iω) and Σ(iω) on the grid, and Σ∞ (2,), for given levels e0 of g, (2,)."""
         U = local.problem.U[0, 1]
         g = 1 / (local.iw - bare_levels - local.Delta)
         n = np.clip(local.density(g), 0.0, 1.0)[::-1]  # of the other spin
@@ -71,22 +72,42 @@ class IPT:
         active = U**2 * fluctuation > _FLAT * local.problem.unit**2
         B = np.where(active, shift / np.where(active, U**2 * fluctuation, 1.0), 0.0)
         Sigma = U * n + np.where(active, second / (1 - B * second), 0.0)
-        return 1 / (local.iw - local.levels - local.Delta - Sigma), Sigma
+        return 1 / (local.iw - local.levels - local.Delta - Sigma), Sigma, U * n
 
     def _bare_levels(self, local: LocalGrid) -> np.ndarray:
-        """e0 per spin with n[g] = n[G]; zero where the particle-hole map leaves the problem unchanged."""
+        """e0 per spin with n[g] = n[G]; zero where the particle-hole map leaves the problem unchanged.
+
+        In a field there are several solutions: the one nearest to the densities of Hubbard-I is by far the best. Where
+        there is none, those densities are kept.
+        """
         problem = local.problem
         if problem.is_particle_hole_symmetric():
             return np.zeros(2)
+        start = _levels_of(local, local.density(dressed_atom(local)[0])) / problem.unit
         equal = np.array_equal(problem.Delta_l[0], problem.Delta_l[1]) and local.levels[0] == local.levels[1]
 
         def mismatch(x):
             bare = np.broadcast_to(x, (2,)) * problem.unit
-            G, _ = self._interpolation(local, bare)
-            return (local.density(G) - local.density(1 / (local.iw - bare - local.Delta)))[: len(x)]
+            G, _, _ = self._interpolation(local, bare)
+            # an almost linear function of e0 even where n hardly depends on it, as in an atom at low temperature
+            return (_log_odds(local.density(G)) - _log_odds(local.density(1 / (local.iw - bare - local.Delta))))[: len(x)]
 
-        start = (problem.x / problem.unit)[:1] if equal else problem.x / problem.unit
-        found = root(mismatch, start, method="hybr", options={"xtol": 1e-11, "maxfev": 60})
-        if found.success or np.max(np.abs(found.fun)) < 1e-7:
-            return np.broadcast_to(found.x, (2,)) * problem.unit
-        return problem.x  # no solution of the density condition: the Hartree level of half filling
+        found = root(mismatch, start[:1] if equal else start, method="hybr", options={"xtol": 1e-11, "maxfev": 60})
+        solved = found.success or np.max(np.abs(found.fun)) < 1e-6
+        return np.broadcast_to(found.x if solved else start, (2,)) * problem.unit
+
+
+def _levels_of(local: LocalGrid, density: np.ndarray) -> np.ndarray:
+    """Levels e0 at which g has the given densities, (2,), by bisection."""
+    high = np.full(2, 2 * local.problem.largest_energy)
+    low = -high
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        too_full = local.density(1 / (local.iw - middle - local.Delta)) > density
+        low, high = np.where(too_full, middle, low), np.where(too_full, high, middle)
+    return 0.5 * (low + high)
+
+
+def _log_odds(n: np.ndarray) -> np.ndarray:
+    n = np.clip(n, 1e-13, 1 - 1e-13)
+    return np.log(n / (1 - n))

@@ -30,6 +30,8 @@ class LocalGrid:
     def __init__(self, problem: Problem):
         if not problem.is_diagonal:
             raise ValueError("this approximation takes a diagonal hybridisation and diagonal levels")
+        if problem.terms:
+            raise ValueError("this approximation takes a density-density interaction, not further terms")
         self.problem = problem
         self.grid = dlr.grid(problem.beta * problem.largest_energy)
         self.iw = 1j * self.grid.omega[:, None] / problem.beta
@@ -64,11 +66,15 @@ class LocalGrid:
         return Solution(p.beta, p.gf_struct, blocks, nn, Sigma_infty, Sigma_1, h_int=h_int, provenance=provenance)
 
 
-def pair_occupancy(local: LocalGrid, G_iw: np.ndarray, Sigma_iw: np.ndarray) -> float:
-    """⟨n↑n↓⟩ of one orbital from U ⟨n↑n↓⟩ = T Σ_n Σ(iω_n) G(iω_n) exp(iω_n 0⁺), both spins averaged."""
+def pair_occupancy(local: LocalGrid, G_iw: np.ndarray, Sigma_iw: np.ndarray, static: np.ndarray) -> float:
+    """⟨n↑n↓⟩ of one orbital from U (⟨n↑n↓⟩ − ⟨n↑⟩⟨n↓⟩) = T Σ_n (Σ(iω_n) − Σ∞) G(iω_n), both spins averaged.
+
+    The connected part is taken since it does not change under the particle-hole map, even where Σ∞ (`static`, (2,)) of an
+    approximation differs from U ⟨n⟩.
+    """
     U = local.problem.U[0, 1]
     n = local.density(G_iw)
     if abs(U) < 1e-9 * local.problem.unit:
         return float(n[0] * n[1])
-    value = float(np.mean(local.density(Sigma_iw * G_iw)) / U)
+    value = n[0] * n[1] + float(np.mean(local.density((Sigma_iw - static) * G_iw)) / U)
     return float(np.clip(value, max(0.0, n.sum() - 1), n.min()))

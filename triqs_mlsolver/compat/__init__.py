@@ -8,6 +8,7 @@ A script that takes its containers from here runs on either::
 
 `PROVIDER` says which one is in use. What dcorelib lacks of TRIQS is supplied by the other modules of this package.
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -46,8 +47,8 @@ else:
             _version = _version_of("dcorelib")
         except PackageNotFoundError:
             raise ImportError(
-                "neither TRIQS nor dcorelib is installed: triqs_mlsolver.Solver needs the Green's function containers of one of "
-                "them (conda install -c conda-forge triqs, or pip install dcorelib)"
+                "neither TRIQS nor dcorelib is installed: triqs_mlsolver.Solver needs the Green's function "
+                "containers of one of them (conda install -c conda-forge triqs, or pip install dcorelib)"
             ) from None
     with warnings.catch_warnings():
         # docstrings of dcorelib hold backslashes that python 3.12 warns of
@@ -67,7 +68,7 @@ else:
     PROVIDER = f"dcorelib {_version}"
 
 __all__ = [
-    "AtomDiag", "BlockGf", "Flat", "Fourier", "Gf", "GfImFreq", "GfImTime", "GfLegendre", "HDFArchive", "LegendreToMatsubara",
-    "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega", "Operator", "PROVIDER", "SemiCircular", "Wilson",
-    "c", "c_dag", "dagger", "iOmega_n", "inverse", "mpi", "n", "register_class",
+    "AtomDiag", "BlockGf", "Flat", "Fourier", "Gf", "GfImFreq", "GfImTime", "GfLegendre", "HDFArchive",
+    "LegendreToMatsubara", "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega", "Operator", "PROVIDER", "SemiCircular",
+    "Wilson", "c", "c_dag", "dagger", "iOmega_n", "inverse", "mpi", "n", "register_class",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Blocks of Green's functions for machines without TRIQS."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -21,8 +22,16 @@ class BlockGf(_dcore.BlockGf):
     __array_ufunc__ = None  # numpy scalars on the left leave the operation to this class
 
     def __init__(
-        self, *, mesh=None, gf_struct=None, name_list=None, block_list=None, name_block_generator=None,
-        make_copies=False, target_rank=2, name="G",
+        self,
+        *,
+        mesh=None,
+        gf_struct=None,
+        name_list=None,
+        block_list=None,
+        name_block_generator=None,
+        make_copies=False,
+        target_rank=2,
+        name="G",
     ):
         if name_block_generator is not None:
             pairs = list(name_block_generator)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Green's function containers for machines without TRIQS: those of dcorelib, with what TRIQS scripts expect beyond them.
+"""Green's function containers for machines without TRIQS: those of dcorelib, with what TRIQS scripts expect beyond
+them.
 
-The classes derive from dcorelib's, so that its functions accept them, and replace dcorelib's entries in the table of HDF5
-formats, so that an archive read through `compat.HDFArchive` returns them.
+The classes derive from dcorelib's, so that its functions accept them, and replace dcorelib's entries in the table of
+HDF5 formats, so that an archive read through `compat.HDFArchive` returns them.
 """
+
 from __future__ import annotations
 
 import numbers
@@ -13,9 +15,10 @@ import numpy as np
 from dcorelib.triqs_compat import gf as _dcore
 from dcorelib.triqs_compat.h5 import formats as _formats
 
-from ..numerics import legendre, pole_fit
-from .embedded_lazy import LazyExpression, inverse_of, term_values, unit_of
+from ..numerics import legendre
+from .embedded_lazy import LazyExpression, inverse_of, term_values
 from .embedded_meshes import MeshImFreq, MeshImTime, MeshLegendre
+from .embedded_transforms import legendre_from_frequencies, legendre_from_times, on_frequencies
 
 
 class Gf(_dcore.Gf):
@@ -45,12 +48,24 @@ class Gf(_dcore.Gf):
         return object.__new__(cls)
 
     def __init__(
-        self, *, mesh=None, data=None, target_shape=None, indices=None, name="", is_real=False,
-        beta=None, statistic="Fermion", n_points=None,
+        self,
+        *,
+        mesh=None,
+        data=None,
+        target_shape=None,
+        indices=None,
+        name="",
+        is_real=False,
+        beta=None,
+        statistic="Fermion",
+        n_points=None,
     ):
         if mesh is None:
             if self._mesh_type is None or beta is None:
-                raise TypeError("give the mesh of the Green's function, e.g. Gf(mesh=MeshImFreq(beta, 'Fermion', n_iw=1025), target_shape=[1, 1])")
+                raise TypeError(
+                    "give the mesh of the Green's function, e.g. Gf(mesh=MeshImFreq(beta, 'Fermion', n_iw=1025), "
+                    "target_shape=[1, 1])"
+                )
             mesh = self._mesh_type(beta, statistic, n_points)
         if data is None:
             data = np.zeros((len(mesh), *_target_shape(target_shape, indices)), float if is_real else complex)
@@ -97,7 +112,8 @@ class Gf(_dcore.Gf):
         return self._like(self.data.imag)
 
     def __repr__(self) -> str:
-        return f"Greens Function {self.name} with mesh {type(self.mesh).__name__} of {len(self.mesh)} points and target_shape {self.target_shape}"
+        mesh = f"{type(self.mesh).__name__} of {len(self.mesh)} points"
+        return f"Greens Function {self.name} with mesh {mesh} and target_shape {self.target_shape}"
 
     # -- access --------------------------------------------------------------------------------------------------------
 
@@ -118,10 +134,10 @@ class Gf(_dcore.Gf):
             self[key] << value
 
     def __lshift__(self, source) -> Gf:
-        if isinstance(source, Fourier):
-            self.set_from_fourier(source.source)
-        elif isinstance(source, LegendreToMatsubara):
+        if isinstance(source, LegendreToMatsubara):
             self.set_from_legendre(source.source)
+        elif isinstance(source, Fourier):
+            self.set_from_fourier(source.source)
         elif isinstance(source, _dcore.GfIR):
             super().__lshift__(source)
         else:
@@ -234,22 +250,22 @@ class GfImFreq(Gf, _dcore.GfImFreq):
         n = int(getattr(n, "index", n))
         if self.mesh.first_index() <= n <= self.mesh.last_index():
             return self.data[self.mesh.to_data_index(n)]
-        coefficients = _complex_legendre(self)
+        coefficients = legendre_from_frequencies(self)
         return np.tensordot(legendre.transfer_matrix(np.array([n]), len(coefficients))[0], coefficients, axes=(0, 0))
 
     def density(self, *_args, **_kwargs) -> np.ndarray:
         """Density matrix −G(β⁻)ᵀ."""
-        _, end = legendre.at_ends(self.beta, _complex_legendre(self))
+        _, end = legendre.at_ends(self.beta, legendre_from_frequencies(self))
         return -end.T
 
     def total_density(self, *args, **kwargs) -> complex:
         return np.trace(self.density(*args, **kwargs))
 
     def set_from_fourier(self, g: GfImTime) -> None:
-        self.data[...] = _on_frequencies(_legendre_from_tau(g), self.mesh)
+        self.data[...] = on_frequencies(legendre_from_times(g), self.mesh)
 
     def set_from_legendre(self, g: GfLegendre) -> None:
-        self.data[...] = _on_frequencies(g.data, self.mesh)
+        self.data[...] = on_frequencies(g.data, self.mesh)
 
 
 class GfImTime(Gf, _dcore.GfImTime):
@@ -272,7 +288,7 @@ class GfImTime(Gf, _dcore.GfImTime):
         return np.trace(self.density(*args, **kwargs))
 
     def set_from_fourier(self, g: GfImFreq) -> None:
-        self.data[...] = legendre.evaluate(self.beta, _complex_legendre(g), self.mesh.values())
+        self.data[...] = legendre.evaluate(self.beta, legendre_from_frequencies(g), self.mesh.values())
 
     def set_from_legendre(self, g: GfLegendre) -> None:
         self.data[...] = legendre.evaluate(self.beta, g.data, self.mesh.values())
@@ -317,41 +333,6 @@ def _target_shape(target_shape, indices) -> tuple[int, ...]:
     if len(indices) and isinstance(indices[0], (list, tuple, range)):
         return tuple(len(i) for i in indices)
     return len(indices), len(indices)
-
-
-def _require_fermions(g) -> None:
-    if g.mesh.statistic != "Fermion":
-        raise NotImplementedError("without TRIQS only fermionic functions can be transformed: install TRIQS for bosonic ones")
-
-
-def _complex_legendre(g: GfImFreq) -> np.ndarray:
-    """Legendre coefficients of G(iω), real and imaginary part of G(τ) fitted apart."""
-    _require_fermions(g)
-    forward = g.data[len(g.mesh) // 2 :]
-    mirrored = g.data[: len(g.mesh) // 2][::-1].conj()
-    real = pole_fit.from_matsubara(g.beta, 0.5 * (forward + mirrored)).coefficients
-    difference = 0.5 * (forward - mirrored)
-    if np.abs(difference).max(initial=0.0) <= 1e-13 * np.abs(forward).max(initial=0.0):
-        return real
-    imag = pole_fit.from_matsubara(g.beta, -1j * difference).coefficients
-    n_l = max(len(real), len(imag))
-    return legendre.resized(real, n_l) + 1j * legendre.resized(imag, n_l)
-
-
-def _legendre_from_tau(g: GfImTime) -> np.ndarray:
-    _require_fermions(g)
-    real = pole_fit.from_tau(g.beta, g.data.real)
-    if np.abs(g.data.imag).max(initial=0.0) <= 1e-14 * np.abs(g.data).max(initial=0.0):
-        return real
-    imag = pole_fit.from_tau(g.beta, g.data.imag)
-    n_l = max(len(real), len(imag))
-    return legendre.resized(real, n_l) + 1j * legendre.resized(imag, n_l)
-
-
-def _on_frequencies(coefficients: np.ndarray, mesh: MeshImFreq) -> np.ndarray:
-    n_iw = mesh.n_iw
-    real, imag = legendre.to_matsubara(coefficients.real, n_iw), legendre.to_matsubara(coefficients.imag, n_iw)
-    return np.concatenate([(real.conj() + 1j * imag.conj())[::-1], real + 1j * imag])
 
 
 def register(cls) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Right-hand sides of `g << ...` for machines without TRIQS: iOmega_n, semicircular and flat bands, and their algebra."""
+"""Right-hand sides of `g << ...` for machines without TRIQS: iOmega_n, semicircular and flat bands, their algebra."""
+
 from __future__ import annotations
 
 import numbers
@@ -102,7 +103,9 @@ def _product(a: np.ndarray, b: np.ndarray, g: _DcoreGf) -> np.ndarray:
 def _of_frequency(function: Callable[[np.ndarray], np.ndarray], name: str) -> LazyExpression:
     def values(g):
         if not isinstance(g.mesh, _DcoreMeshImFreq):
-            raise TypeError(f"{name} is a function of Matsubara frequency: it cannot be assigned on a {type(g.mesh).__name__}")
+            raise TypeError(
+                f"{name} is a function of Matsubara frequency: it cannot be assigned on a {type(g.mesh).__name__}"
+            )
         z = function(g.mesh.values())
         return z.reshape((-1,) + (1,) * (g.data.ndim - 1)) * unit_of(g)
 

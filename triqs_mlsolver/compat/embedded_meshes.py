@@ -2,8 +2,10 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Meshes for machines without TRIQS: those of dcorelib, with TRIQS' keywords, mesh points and HDF5 layout.
 
-Archives hold what TRIQS reads (β as a float at the top level); a frequency mesh also the `domain` group that dcorelib reads.
+Archives hold what TRIQS reads (β as a float at the top level); a frequency mesh also the `domain` group that dcorelib
+reads.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -229,4 +231,7 @@ class MeshLegendre(_FiniteTemperatureMesh, _dcore.MeshLegendre):
 
     @classmethod
     def __factory_from_dict__(cls, key, values):
-        return cls(**cls._read_domain(values), max_n=int(values["max_n"] if "max_n" in values else values["n_max"]))
+        # TRIQS 3.2 writes max_n; before, it was n_max, among the properties of the domain
+        holders = [values, *([values["domain"]] if "domain" in values else [])]
+        size = next(holder[name] for holder in holders for name in ("max_n", "n_max") if name in holder)
+        return cls(**cls._read_domain(values), max_n=int(size))

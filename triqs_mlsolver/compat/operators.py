@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Many-body operators for machines without TRIQS: polynomials in c and c_dag, in TRIQS' normal order and notation."""
+
 from __future__ import annotations
 
 import numbers

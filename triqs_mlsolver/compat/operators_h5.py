@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""HDF5 layout of many-body operators, that of TRIQS: one record per monomial, and the table of indices as an attribute."""
+"""HDF5 layout of many-body operators, that of TRIQS: a record per monomial, and the table of indices as attribute."""
+
 from __future__ import annotations
 
 import h5py
 import numpy as np
 
 _MAX_FACTORS = 4  # a record has room for four operators
-_RECORD = np.dtype([("is_real", "<i4"), ("re", "<f8"), ("im", "<f8"), ("op_indices", "<i8", (_MAX_FACTORS,))], align=True)
+_RECORD = np.dtype(
+    [("is_real", "<i4"), ("re", "<f8"), ("im", "<f8"), ("op_indices", "<i8", (_MAX_FACTORS,))], align=True
+)
 
 
 def write_operator(op, group: h5py.Group, key: str) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The growing set of solved problems of one model."""
+
 from .files import DatabaseError
 from .log import DecisionLog
 from .point import Point

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Fold the journal into the snapshot."""
+
 from __future__ import annotations
 
 import contextlib
@@ -18,11 +19,13 @@ from .point import Record
 from .snapshot import Snapshot
 
 
-def fold(path: str, journal: Journal, records: Iterable[Record] = (), events: Iterable[dict] = (), wait: float = 0.0) -> None:
+def fold(
+    path: str, journal: Journal, records: Iterable[Record] = (), events: Iterable[dict] = (), wait: float = 0.0
+) -> None:
     """Replace the snapshot at `path` by one that holds its own records, the journal's, and the `records` given.
 
-    Others go on reading and adding meanwhile: entries that appear later stay in the journal. An entry is removed only when
-    a snapshot with it is durably in place; entries that cannot be read stay where they are.
+    Others go on reading and adding meanwhile: entries that appear later stay in the journal. An entry is removed only
+    when a snapshot with it is durably in place; entries that cannot be read stay where they are.
 
     Raises
     ------
@@ -47,7 +50,15 @@ def fold(path: str, journal: Journal, records: Iterable[Record] = (), events: It
             try:
                 _check_space(directory, path, batch)
                 settings = batch.settings if settings is None else settings
-                snapshot.write(temporary, base, batch.records, list(batch.events.values()), batch.specification, settings, lock.beat)
+                snapshot.write(
+                    temporary,
+                    base,
+                    batch.records,
+                    list(batch.events.values()),
+                    batch.specification,
+                    settings,
+                    lock.beat,
+                )
                 lock.beat()
                 os.replace(temporary, path)
             finally:
@@ -67,7 +78,7 @@ class _Batch:
         self.records: list[Record] = []
         self._is_first = base is None
         self._n_old_events = len(self.events)
-        self._known = set(base.ids) if base else set()
+        self._known = base.sound_ids() if base else set()  # a damaged record does not stand for the id
 
     def take(self, record: Record) -> bool:
         """Whether the record is in the new snapshot; not if it is of another specification."""
@@ -112,4 +123,6 @@ def _check_space(directory: str, path: str, batch: _Batch) -> None:
     needed = old + sum(len(r.header) + r.data.nbytes for r in batch.records) + 20_000
     free = shutil.disk_usage(directory or ".").free
     if free < needed:
-        raise OSError(errno.ENOSPC, f"No space left on device ({needed / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free)", path)
+        raise OSError(
+            errno.ENOSPC, f"No space left on device ({needed / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free)", path
+        )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Files that are there completely or not at all, also after a crash of the machine."""
+
 from __future__ import annotations
 
 import contextlib
@@ -101,7 +102,7 @@ def explained(error: OSError, action: str, path: str) -> OSError:
         errno.ENOSPC: "free some space there or choose another place for the database",
         errno.EDQUOT: "free some of your quota or choose another place for the database",
         errno.EROFS: "the place is read-only: copy the database to a writable one, or open it with read_only=True",
-        errno.EACCES: "you may not write there: copy the database to a place of your own, or open it with read_only=True",
+        errno.EACCES: "you may not write there: copy the database to a place of yours, or open it with read_only=True",
     }.get(error.errno, "")
     text = f"{action} failed in {path}: {error.strerror or error}; what was stored before is intact"
     return OSError(error.errno, f"{text}. {remedy[:1].upper()}{remedy[1:]}" if remedy else text)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The journal: a directory with one small file per new point, removal or restoration, named by time and id."""
+
 from __future__ import annotations
 
 import json
@@ -55,7 +56,8 @@ class Journal:
 
     def sync(self) -> None:
         """Make what others have renamed into the journal durable."""
-        sync_directory(self.directory)
+        if os.path.isdir(self.directory):
+            sync_directory(self.directory)
 
     def discard(self, names: list[str]) -> None:
         """Remove entries that a durable snapshot holds, and what killed writers left behind."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The lock of whoever replaces a snapshot, on any file system, with owners that may have died."""
+
 from __future__ import annotations
 
 import contextlib
@@ -22,7 +23,8 @@ class Lock:
     """An exclusive lock file that names its owner: host, pid and start of the process, time.
 
     An owner on this machine is dead when no such process exists, one elsewhere when its file has shown no sign of life
-    (`beat`) for `stale_after` seconds. A dead owner's lock is taken over. A live process on this machine never loses it.
+    (`beat`) for `stale_after` seconds. A dead owner's lock is taken over. A live process on this machine never loses
+    it.
 
     Parameters
     ----------
@@ -37,7 +39,12 @@ class Lock:
         self._content = b""
 
     def __enter__(self) -> Lock:
-        owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid()), "time": time.time()}
+        owner = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": _started(os.getpid()),
+            "time": time.time(),
+        }
         self._content = json.dumps(owner).encode()
         end = time.monotonic() + self.wait
         while not self._create():
@@ -59,7 +66,9 @@ class Lock:
     def beat(self) -> None:
         """Show a sign of life; raise `Locked` if the lock was taken over."""
         if _read(self.path) != self._content:
-            raise Locked(f"{self.path} was taken over by {self._describe()}: this process was silent for too long and gives up")
+            raise Locked(
+                f"{self.path} was taken over by {self._describe()}: this process was silent for too long and gives up"
+            )
         os.utime(self.path)
 
     def _create(self) -> bool:

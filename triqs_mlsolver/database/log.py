@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The decision log: one line per solve, beside the database."""
+
 from __future__ import annotations
 
 import json
@@ -15,8 +16,8 @@ from .point import plain
 class DecisionLog:
     """An append-only table that survives the crash of whoever writes it.
 
-    Each row is one line of JSON, written by a single `write` to a file opened for appending, so that several processes may
-    share it. A line torn by a crash is skipped when reading.
+    Each row is one line of JSON, written by a single `write` to a file opened for appending, so that several processes
+    may share it. A line torn by a crash is skipped when reading.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """A point of the database, and its stored form: a line of JSON and one vector of floats."""
+
 from __future__ import annotations
 
 import datetime
@@ -21,7 +22,18 @@ from ..version import version as package_version
 FORMAT_VERSION = 1
 
 # what makes two runs on one problem different points; the rest of the provenance tells how a run went
-_IDENTITY = ("solver", "version", "seed", "settings", "n_cycles", "length_cycle", "n_warmup_cycles", "n_ranks", "n_bath", "fidelity")
+_IDENTITY = (
+    "solver",
+    "version",
+    "seed",
+    "settings",
+    "n_cycles",
+    "length_cycle",
+    "n_warmup_cycles",
+    "n_ranks",
+    "n_bath",
+    "fidelity",
+)
 _BLOCK_FIELDS = ("G_l", "Sigma_infty", "Sigma_1", "G_l_error", "F_l", "F_l_error")
 
 
@@ -181,22 +193,37 @@ def check(problem: Problem, solution: Solution) -> None:
         runs whose provenance says converged=False.
     """
     if abs(solution.beta - problem.beta) > 1e-9 * problem.beta:
-        raise ValueError(f"the solution has beta = {solution.beta:g}, its problem beta = {problem.beta:g}: they do not belong together")
+        raise ValueError(
+            f"the solution has beta = {solution.beta:g}, its problem beta = {problem.beta:g}: they do not belong "
+            "together"
+        )
     sizes = [size for _, size in problem.gf_struct]
     if [size for _, size in solution.gf_struct] != sizes:
-        raise ValueError(f"the solution has blocks {solution.gf_struct}, its problem {problem.gf_struct}: they do not belong together")
+        raise ValueError(
+            f"the solution has blocks {solution.gf_struct}, its problem {problem.gf_struct}: they do not belong "
+            "together"
+        )
     for name, array, shape in _expected_shapes(solution, sizes):
         if np.iscomplexobj(array):
             raise ValueError(f"{name} is complex: a point holds real numbers only")
-        if array.shape[array.ndim - len(shape) :] != shape or array.ndim - len(shape) != name.startswith(("G_l", "F_l")):
-            raise ValueError(f"{name} of the solution has shape {array.shape}, the problem asks for {shape} per coefficient")
+        if array.shape[array.ndim - len(shape) :] != shape or array.ndim - len(shape) != name.startswith(
+            ("G_l", "F_l")
+        ):
+            raise ValueError(
+                f"{name} of the solution has shape {array.shape}, the problem asks for {shape} per coefficient"
+            )
         if not np.all(np.isfinite(array)):
             raise ValueError(f"{name} of the solution contains NaN or infinity: the run failed and is not stored")
         if "_error" in name and np.any(array < 0):
-            raise ValueError(f"{name} of the solution contains negative error bars: give one standard error, at least zero")
+            raise ValueError(
+                f"{name} of the solution contains negative error bars: give one standard error, at least zero"
+            )
     margin = 0.01 + (0 if solution.nn_error is None else 6 * np.max(np.diag(solution.nn_error)))
     if np.min(solution.density) < -margin or np.max(solution.density) > 1 + margin:
-        raise ValueError(f"densities {np.round(solution.density, 4).tolist()} are outside [0, 1] beyond their error bars: the run is not stored")
+        raise ValueError(
+            f"densities {np.round(solution.density, 4).tolist()} are outside [0, 1] beyond their error bars: the run "
+            "is not stored"
+        )
     if solution.provenance.get("converged") is False:
         raise ValueError("the run says converged=False: it is not stored")
 
@@ -284,4 +311,6 @@ def plain(key: str, value):
         return [plain(key, item) for item in value]
     if isinstance(value, dict):
         return {str(name): plain(f"{key}.{name}", item) for name, item in value.items()}
-    raise TypeError(f"attribute {key!r} is a {type(value).__name__}: attributes are strings, numbers, lists and dicts of them")
+    raise TypeError(
+        f"attribute {key!r} is a {type(value).__name__}: attributes are strings, numbers, lists and dicts of them"
+    )

@@ -2,19 +2,21 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """HDF5 files: the snapshot that holds many records, and the file of a single one.
 
-Snapshot: the records' headers and numbers lie one after the other in `headers` and `data`; record k ends at `header_end[k]`
-and `data_end[k]`. A single record is a file with `header` and `data` alone. Everything is readable with h5py and json.
+Snapshot: the records' headers and numbers lie one after the other in `headers` and `data`; record k ends at
+`header_end[k]` and `data_end[k]`. A single record is a file with `header` and `data` alone, the checksum being the last
+number. Everything is readable with h5py and json.
 
 HDF5 never writes to the disk itself: when a disk is full, its library is left in a state that crashes the process.
 Files are made in memory, or go through `_Sink`, which remembers an error until HDF5 has finished.
 """
+
 from __future__ import annotations
 
 import io
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 
 import h5py
 import numpy as np
@@ -25,10 +27,11 @@ from .point import FORMAT_VERSION, Record
 
 _FORMAT = "triqs_mlsolver database"
 _README = (
-    "Solved impurity problems. Record k: JSON headers[header_end[k-1]:header_end[k]], which lists [name, shape] of the arrays "
-    "that follow one another in data[data_end[k-1]:data_end[k]] (a name in place of a shape: the same numbers as that array); "
-    "checksum[k] = crc32 of both. Energies in units of each problem's scale; Legendre convention of PRB 84, 075145. "
-    "events: JSON lines, removals and restorations. See the documentation of triqs_mlsolver."
+    "Solved impurity problems. Record k: JSON headers[header_end[k-1]:header_end[k]], which lists [name, shape] of "
+    "the arrays that follow one another in data[data_end[k-1]:data_end[k]] (a name in place of a shape: the same "
+    "numbers as that array); checksum[k] = crc32 of both. Energies in units of each problem's scale; Legendre "
+    "convention of PRB 84, 075145. events: JSON lines, removals and restorations. See the documentation of "
+    "triqs_mlsolver."
 )
 _CHUNK = 1 << 20
 
@@ -38,15 +41,15 @@ class Stack:
 
     def __init__(self, ids: list[str], header_end: np.ndarray, headers: bytes, data_end: np.ndarray, data: np.ndarray):
         self.ids = ids
-        self._header_end, self._headers = np.concatenate([[0], header_end]), headers
-        self._data_end, self._data = np.concatenate([[0], data_end]), data
+        self.header_end, self.headers = header_end, headers
+        self.data_end, self.data = data_end, data
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, k: int) -> Record:
-        header = bytes(self._headers[self._header_end[k] : self._header_end[k + 1]])
-        return Record(self.ids[k], header, self._data[self._data_end[k] : self._data_end[k + 1]])
+        h0, d0 = (self.header_end[k - 1], self.data_end[k - 1]) if k else (0, 0)
+        return Record(self.ids[k], self.headers[h0 : self.header_end[k]], self.data[d0 : self.data_end[k]])
 
 
 class Snapshot:
@@ -81,8 +84,8 @@ class Snapshot:
         attributes = self._file.attrs
         if attributes.get("format") != _FORMAT:
             raise DatabaseError(
-                f"{self.path} is an HDF5 file, but no triqs_mlsolver database: choose another name for the database, or move "
-                "that file away. It has not been touched"
+                f"{self.path} is an HDF5 file, but no triqs_mlsolver database: choose another name for the database, "
+                "or move that file away. It has not been touched"
             )
         _check_version(self.path, attributes.get("format_version"), attributes.get("package_version"))
 
@@ -93,7 +96,9 @@ class Snapshot:
         self.settings = json.loads(f.attrs["settings"])
         self.events = [json.loads(line) for line in f["events"][...].tobytes().splitlines()]
         self.ids = [i.decode() for i in f["id"][...].tolist()]
-        self.checksums, self.header_end, self.data_end = (f[name][...] for name in ("checksum", "header_end", "data_end"))
+        self.checksums, self.header_end, self.data_end = (
+            f[name][...] for name in ("checksum", "header_end", "data_end")
+        )
 
     def copy(self, name: str, target: h5py.Dataset, beat: Callable[[], None]) -> int:
         """Copy the dataset `name` to the beginning of `target`, in pieces that need little memory; its length."""
@@ -106,30 +111,39 @@ class Snapshot:
             beat()
         return len(source)
 
-    def read(self, known: Iterable[str] = ()) -> Stack:
+    def read(self, known: Container[str] = ()) -> Stack:
         """The records whose id is not among `known`; damaged ones are left out with a warning."""
-        known = set(known)
         wanted = [k for k, point_id in enumerate(self.ids) if point_id not in known]
         if not wanted:
-            return Stack([], np.empty(0, int), b"", np.empty(0, int), np.empty(0))
-        first, last = wanted[0], wanted[-1]
-        h0, d0 = (int(end[first - 1]) if first else 0 for end in (self.header_end, self.data_end))
-        h1, d1 = int(self.header_end[last]), int(self.data_end[last])
-        with _damage_named(self.path):
-            headers, data = self._file["headers"][h0:h1].tobytes(), self._file["data"][d0:d1]
-        rows = slice(first, last + 1)
-        stack = Stack(self.ids[rows], self.header_end[rows] - h0, headers, self.data_end[rows] - d0, data)
+            return _restacked([])
+        first = wanted[0]
+        stack = self._rows(first, wanted[-1] + 1)
         sound = [k for k in wanted if stack[k - first].checksum == self.checksums[k]]
-        if len(sound) < len(wanted):
-            bad = sorted(set(wanted) - set(sound))
+        if len(sound) == len(stack):
+            return stack
+        if bad := sorted(set(wanted) - set(sound)):
             warnings.warn(
                 f"{len(bad)} points of {self.path} are damaged and left out (the first: {self.ids[bad[0]]}); the other "
                 f"{len(self.ids) - len(bad)} are served. Restore the file from a copy",
-                stacklevel=4,
+                stacklevel=5,
             )
-        if len(sound) == len(stack):
-            return stack
         return _restacked([stack[k - first] for k in sound])
+
+    def sound_ids(self) -> set[str]:
+        """Ids of the records whose checksum is right; reads everything, in pieces."""
+        sound = set()
+        for begin in range(0, len(self.ids), 4096):
+            stack = self._rows(begin, min(begin + 4096, len(self.ids)))
+            sound.update(stack.ids[k] for k in range(len(stack)) if stack[k].checksum == self.checksums[begin + k])
+        return sound
+
+    def _rows(self, begin: int, end: int) -> Stack:
+        h0, d0 = (int(ends[begin - 1]) if begin else 0 for ends in (self.header_end, self.data_end))
+        h1, d1 = int(self.header_end[end - 1]), int(self.data_end[end - 1])
+        with _damage_named(self.path):
+            headers, data = self._file["headers"][h0:h1].tobytes(), self._file["data"][d0:d1]
+        rows = slice(begin, end)
+        return Stack(self.ids[rows], self.header_end[rows] - h0, headers, self.data_end[rows] - d0, data)
 
 
 def _restacked(records: list[Record]) -> Stack:
@@ -152,36 +166,47 @@ def write(
 
     `alive` is called now and then, and may raise to give up.
     """
-    added = _restacked(records)
     with open(path, "x+b", buffering=0) as raw:
         sink = _Sink(raw)
-        with h5py.File(sink, "w") as f:
-            f.attrs.update(format=_FORMAT, format_version=FORMAT_VERSION, package_version=package_version, readme=_README)
-            f.attrs.update(specification=json.dumps(specification), settings=json.dumps(settings))
-            f["events"] = np.frombuffer("\n".join(json.dumps(event) for event in events).encode(), "u1")
-            old_ids, old_checksums = (base.ids, base.checksums) if base else ([], np.empty(0, np.uint32))
-            f["id"] = np.array(old_ids + added.ids, dtype="S20")
-            f["checksum"] = np.concatenate([old_checksums, [r.checksum for r in records]]).astype("<u4")
-            for name, ends in (("header_end", added._header_end[1:]), ("data_end", added._data_end[1:])):
-                old = getattr(base, name) if base else np.empty(0, np.int64)
-                f[name] = np.concatenate([old, ends + (old[-1] if len(old) else 0)]).astype("<i8")
-            n_header, n_data = (int(f[name][-1]) if len(f[name]) else 0 for name in ("header_end", "data_end"))
-            pack = {"chunks": (min(n_header, _CHUNK),), "compression": "gzip", "compression_opts": 1} if n_header else {}
-            headers = f.create_dataset("headers", (n_header,), "u1", **pack)
-            data = f.create_dataset("data", (n_data,), "<f8")
-            sink.check()
-            beat = lambda: (sink.check(), alive())
-            for target, tail in ((headers, np.frombuffer(added._headers, "u1")), (data, added._data)):
-                start = base.copy(target.name, target, beat) if base else 0
-                if len(tail):
-                    target[start:] = tail
-                beat()
+        try:
+            with h5py.File(sink, "w") as f:
+                f.attrs.update(format=_FORMAT, format_version=FORMAT_VERSION, readme=_README)
+                f.attrs.update(package_version=package_version)
+                f.attrs.update(specification=json.dumps(specification), settings=json.dumps(settings))
+                f["events"] = np.frombuffer("\n".join(json.dumps(event) for event in events).encode(), "u1")
+                sink.check()
+                _write_records(f, base, records, lambda: (sink.check(), alive()))
+        except Exception:
+            sink.check()  # HDF5 stumbled over what could not be written: name the cause
+            raise
         sink.check()
         os.fsync(raw.fileno())
 
 
+def _write_records(f: h5py.File, base: Snapshot | None, records: list[Record], beat: Callable[[], object]) -> None:
+    added = _restacked(records)
+    old_ids, old_checksums = (base.ids, base.checksums) if base else ([], np.empty(0, np.uint32))
+    f["id"] = np.array(old_ids + added.ids, dtype="S20")
+    f["checksum"] = np.concatenate([old_checksums, [r.checksum for r in records]]).astype("<u4")
+    lengths = []
+    for name, ends in (("header_end", added.header_end), ("data_end", added.data_end)):
+        old = getattr(base, name) if base else np.empty(0, np.int64)
+        all_ends = np.concatenate([old, ends + (old[-1] if len(old) else 0)]).astype("<i8")
+        f[name] = all_ends
+        lengths.append(int(all_ends[-1]) if len(all_ends) else 0)
+    n_header, n_data = lengths
+    packed = {"chunks": (min(n_header, _CHUNK),), "compression": "gzip", "compression_opts": 1} if n_header else {}
+    headers = f.create_dataset("headers", (n_header,), "u1", **packed)
+    data = f.create_dataset("data", (n_data,), "<f8")
+    for target, tail in ((headers, np.frombuffer(added.headers, "u1")), (data, added.data)):
+        start = base.copy(target.name, target, beat) if base else 0
+        if len(tail):
+            target[start:] = tail
+        beat()
+
+
 class _Sink(io.RawIOBase):
-    """A file HDF5 may write to without ever seeing an error; `check` raises the first one."""
+    """A file HDF5 may write to without ever seeing an error, an interruption included; `check` raises the first one."""
 
     def __init__(self, raw: io.FileIO):
         self._raw, self._error = raw, None
@@ -194,9 +219,12 @@ class _Sink(io.RawIOBase):
                 while rest:
                     rest = rest[os.write(self._raw.fileno(), rest) :]
                 return size
-            except OSError as error:
+            except BaseException as error:
                 self._error = error
         return size
+
+    def flush(self) -> None:
+        """Nothing is buffered here."""
 
     def check(self) -> None:
         if self._error is not None:
@@ -217,7 +245,7 @@ class _Sink(io.RawIOBase):
     def truncate(self, size=None) -> int:
         try:
             os.ftruncate(self._raw.fileno(), self.tell() if size is None else size)
-        except OSError as error:
+        except BaseException as error:
             self._error = self._error or error
         return size
 
@@ -262,7 +290,9 @@ def record_from_file(path: str) -> Record:
         record = Record(description["id"], header.tobytes(), numbers[:-1])
         sound = version > FORMAT_VERSION or record.checksum == numbers[-1]
     except (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
-        raise DatabaseError(f"{path} is no complete point ({len(image)} bytes; {type(error).__name__}: {error})") from error
+        raise DatabaseError(
+            f"{path} is no complete point ({len(image)} bytes; {type(error).__name__}: {error})"
+        ) from error
     if not sound:
         raise DatabaseError(f"{path} is damaged: its checksum is wrong")
     _check_version(path, version, description.get("attributes", {}).get("package_version"))
@@ -303,11 +333,12 @@ def _open(path: str) -> h5py.File:
             raise FileNotFoundError(path) from error
         if isinstance(error, PermissionError):
             raise DatabaseError(f"{path} may not be read: {error}") from error
-        if "lock" in str(error):
+        if "unable to lock file" in str(error):
+            setting = os.environ.get("HDF5_USE_FILE_LOCKING", "")
             raise DatabaseError(
-                f"{path} cannot be opened because the file system refuses HDF5's file locks ({error}); your environment asks "
-                f"for them with HDF5_USE_FILE_LOCKING={os.environ.get('HDF5_USE_FILE_LOCKING', '')}. The database does not need "
-                "them: set HDF5_USE_FILE_LOCKING=FALSE"
+                f"{path} cannot be opened because HDF5's lock on the file is refused ({error}); your environment asks "
+                f"for such locks with HDF5_USE_FILE_LOCKING={setting}. The database does not need them: set "
+                "HDF5_USE_FILE_LOCKING=FALSE"
             ) from error
         raise _damaged(path, error) from error
 
@@ -331,8 +362,8 @@ class _damage_named:
 
 def _damaged(path: str, error: Exception) -> DatabaseError:
     return DatabaseError(
-        f"{path} ({os.path.getsize(path)} bytes) is damaged or no HDF5 file ({error}). It has not been touched: restore it from a "
-        f"copy, or move it away; the points in {path}.journal/ are then served alone"
+        f"{path} ({os.path.getsize(path)} bytes) is damaged or no HDF5 file ({error}). It has not been touched: "
+        f"restore it from a copy, or move it away; the points in {path}.journal/ are then served alone"
     )
 
 
@@ -342,4 +373,3 @@ def _check_version(path: str, found, written_by) -> None:
             f"{path} has format version {found} (written by triqs_mlsolver {written_by}), this package reads up to "
             f"{FORMAT_VERSION}: upgrade triqs_mlsolver. The file has not been touched"
         )
-

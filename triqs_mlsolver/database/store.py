@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The database: a growing set of points, shared by any number of processes on any file system."""
+
 from __future__ import annotations
 
 import datetime
@@ -19,28 +20,27 @@ from ..problem import Problem
 from ..solution import Solution
 from . import snapshot, table
 from .compaction import fold
-from .files import DatabaseError, explained, identity, make_directory, remove_if_there, sync_directory, temporary_name, write_durably
-from .journal import Journal, event_key, id_of
+from .contents import Contents, StoredContents
+from .files import explained, make_directory, remove_if_there, sync_directory, temporary_name, write_durably
+from .journal import Journal
 from .lock import Locked
-from .point import Point, Record, decode, decode_problem, describe_specification, encode, encode_inputs, plain, specification
-from .snapshot import Snapshot
+from .point import Point, decode_problem, encode, encode_inputs, plain, specification
 
 _JOURNAL_LIMIT = 1000  # files in the journal beyond which opening the database folds them into the snapshot
-_CACHED_POINTS = 10_000
-_ATTEMPTS = 50  # looks at a database whose files vanish under compactions, before we give up
 
 
 class Database:
     """A growing set of solved problems of one specification (block sizes, interaction kind).
 
-    `bethe.h5` is an immutable snapshot, replaced only as a whole; `bethe.h5.journal/` holds one small file per new point.
-    Adding never locks. A point is durable when `add` returns; readers see the union, each id once. What others add is seen
-    after `refresh`. Points are dimensionless, in units of each problem's own scale.
+    `bethe.h5` is an immutable snapshot, replaced only as a whole; `bethe.h5.journal/` holds one small file per new
+    point. Adding never locks. A point is durable when `add` returns; readers see the union, each id once. What others
+    add is seen after `refresh`. Points are dimensionless, in units of each problem's own scale.
 
     Parameters
     ----------
     path : str or None
-        File of the snapshot; created at the first `add`, in a directory that must exist. None: in memory, forgotten at exit.
+        File of the snapshot; created at the first `add`, in a directory that must exist. None: in memory, forgotten at
+        exit.
     read_only : bool, optional
         Refuse every change.
 
@@ -63,28 +63,19 @@ class Database:
     def __init__(self, path: str | os.PathLike | None, *, read_only: bool = False):
         self.path = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))
         self.read_only = read_only
-        self._specification: dict | None = None
-        self._where: dict[str, tuple] = {}  # id -> (container of records, position), in the order of appearance
-        self._ids: list[str] = []  # the ids of `_where` that are not removed
-        self._events: dict[tuple, dict] = {}
-        self._removed: dict[str, dict] = {}
-        self._settings: dict = {}
-        self._cache: dict[str, Point] = {}
-        self._by_problem: dict[str, list[str]] = {}
-        self._n_indexed = 0
-        self._snapshot_identity: tuple | None = None
-        self._seen: set[str] = set()
-        self.journal: Journal | None = None
-        if self.path is not None:
-            self.journal = Journal(self.path + ".journal")
+        self.journal = None if self.path is None else Journal(self.path + ".journal")
+        if self.path is None:
+            self._contents = Contents()
+        else:
             self._check_place()
-            self._look()
+            self._contents = StoredContents(self.path, self.journal)
+            self._contents.look()
             self._tidy()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._contents.ids)
 
     def __bool__(self) -> bool:
         return True  # an empty database is a database
@@ -94,14 +85,14 @@ class Database:
         if isinstance(key, slice):
             return [self[i] for i in range(*key.indices(len(self)))]
         if isinstance(key, str):
-            if key not in self._where:
-                raise KeyError(f"no point {key!r} in {self!r}")
-            return self._point(key, self._ids.index(key) if key not in self._removed else -1)
+            if key not in self:
+                gone = f": it was removed because {self.removed[key]['why']}" if key in self.removed else ""
+                raise KeyError(f"no point {key!r} in {self!r}{gone}")
+            return self._contents.point(self._contents.ids.index(key))
         index = int(key)
         if not -len(self) <= index < len(self):
             raise IndexError(f"no point {index} in a database of {len(self)}")
-        index %= len(self)
-        return self._point(self._ids[index], index)
+        return self._contents.point(index % len(self))
 
     def __iter__(self) -> Iterator[Point]:
         return (self[i] for i in range(len(self)))
@@ -109,9 +100,9 @@ class Database:
     def __contains__(self, item: str | Point | Problem) -> bool:
         """Whether an id, a point, or any answer to a problem is there."""
         if isinstance(item, Problem):
-            return bool(self._ids_of(item.id))
+            return bool(self._contents.ids_of_problem(item.id))
         point_id = item.id if isinstance(item, Point) else item
-        return point_id in self._where and point_id not in self._removed
+        return point_id in self._contents and point_id not in self._contents.removed
 
     def __repr__(self) -> str:
         return f"Database({self.path!r}: {len(self)} points)"
@@ -119,31 +110,38 @@ class Database:
     @property
     def ids(self) -> list[str]:
         """Ids of all points, in their order."""
-        return list(self._ids)
+        return list(self._contents.ids)
 
     @property
     def specification(self) -> dict | None:
         """What all problems have in common: {"blocks": sizes, "interaction": kind}; None before the first point."""
-        return None if self._specification is None else dict(self._specification)
+        spec = self._contents.specification
+        return None if spec is None else dict(spec)
 
     @property
     def removed(self) -> dict[str, dict]:
         """Removed points: id -> what was recorded (why, date, user, host)."""
-        return dict(self._removed)
+        return dict(self._contents.removed)
 
     @property
     def digest(self) -> str:
-        """Hash of the content (which points, with which numbers), whatever their order and files."""
-        lines = (f"{i}:{self._record(i).checksum:08x}" for i in sorted(self._ids))
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        """Hash of the ids and numbers of all points, whatever their order, files, dates and hosts."""
+        content = hashlib.sha256()
+        for i in sorted(self._contents.ids):
+            content.update(i.encode())
+            content.update(np.ascontiguousarray(self._contents.record(i).data))
+        return content.hexdigest()[:16]
 
     def find(self, problem: Problem) -> list[Point]:
         """All answers to `problem`, in any units and with any block names."""
-        return [self[i] for i in self._ids_of(problem.id)]
+        return [self[i] for i in self._contents.ids_of_problem(problem.id)]
 
     def refresh(self) -> list[Point]:
         """Look for points that others have added since the last look; they are appended and returned."""
-        return [self[i] for i in self._look()]
+        if self.path is None:
+            return []
+        n_new = len(self._contents.look())
+        return self[len(self) - n_new :]
 
     def select(self, **wanted) -> list[Point]:
         """Points by their columns (see `table`): `name=(low, high)` for a closed interval, `name=value` for equality.
@@ -179,11 +177,12 @@ class Database:
         ----------
         columns : iterable of str, optional
             By default id, problem_id, solver, version, fidelity, host, date, package_version, unit, seed, n_cycles,
-            average_sign, auto_corr_time, seconds, beta, U (largest element), U_matrix (N, N), level (N), x (N), density (N),
-            nn (N, N), double_occupancy, error_bar (of G(τ), root mean square over τ). On request also Delta_l, G_l,
-            G_l_error, F_l, F_l_error, each as one array `G_l_b` (n, n_l, size, size) per block b, padded with zeros.
+            average_sign, auto_corr_time, seconds, beta, U (largest element), U_matrix (N, N), level (N), x (N), density
+            (N), nn (N, N), double_occupancy, error_bar (of G(τ), root mean square over τ). On request also Delta_l,
+            G_l, G_l_error, F_l, F_l_error, each as one array `G_l_b` (n, n_l, size, size) per block b, padded with
+            zeros.
         """
-        return table.build((self._record(i) for i in self._ids), columns)
+        return table.build(map(self._contents.record, self._contents.ids), columns)
 
     def info(self) -> dict:
         """Counts by solver and fidelity, ranges, error-bar quantiles, dates, disk use, digest and settings."""
@@ -195,7 +194,7 @@ class Database:
         return {
             "path": self.path,
             "points": len(self),
-            "removed": len(self._removed),
+            "removed": len(self._contents.removed),
             "specification": self.specification,
             "solvers": count(np.char.add(np.char.add(t["solver"], " "), t["version"])) if len(self) else {},
             "fidelities": count(t["fidelity"]),
@@ -214,7 +213,7 @@ class Database:
     def settings(self) -> Mapping:
         """Small attributes of the database, such as the choice of a model; change them with `update_settings`."""
         newest = self.journal.read_settings() if self.journal else None
-        return MappingProxyType(self._settings if newest is None else newest)
+        return MappingProxyType(self._contents.settings if newest is None else newest)
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -238,27 +237,33 @@ class Database:
         Raises
         ------
         ValueError
-            If the solution contains NaN, has other shapes or another β than the problem, or says converged=False; if the
-            problem is of another specification than the database; if the point was removed before.
+            If the solution contains NaN, has other shapes or another β than the problem, or says converged=False; if
+            the problem is of another specification than the database; if the point was removed before.
         OSError
             If the point could not be written; nothing else is touched.
         """
         self._refuse_if_read_only("a point cannot be added")
         self._check_specification(problem)
         record = encode(problem, solution, fidelity, attributes)
-        if record.id in self._removed:
-            why = self._removed[record.id]
+        contents = self._contents
+        if record.id in contents.removed:
+            event = contents.removed[record.id]
             raise ValueError(
-                f"point {record.id} was removed on {why['date']} because: {why['why']}. Use restore([{record.id!r}]) to have it "
-                "back, or another seed or solver"
+                f"point {record.id} was removed on {event['date']} because: {event['why']}. Use "
+                f"restore([{record.id!r}]) to have it back, or another seed or solver"
             )
-        if record.id not in self._where:
-            if self.path is not None:
-                self._store(problem, record)
-            self._take(record)
-        elif self.journal is not None and os.path.isdir(self.journal.directory):
-            self.journal.sync()  # it may have been seen before its writer had it on the disk
-        return self[record.id] if self._ids[-1] != record.id else self[-1]
+        if record.id in contents:
+            if self.journal is not None:
+                self._guarded(self.journal.sync, "storing the point")  # it may have been seen before it was durable
+            return self[record.id]
+        if self.journal is not None:
+            if contents.specification is None:
+                self._guarded(self._create, "creating the database", specification(problem))
+                contents.look()
+                self._check_specification(problem)
+            self._guarded(self.journal.add, "storing the point", record)
+        contents.take(record)
+        return self[-1]
 
     def remove(self, ids: str | Iterable[str], why: str) -> None:
         """Take points out of the set. Their numbers stay in the file, with the reason; `restore` brings them back.
@@ -284,20 +289,21 @@ class Database:
         """
         self._refuse_if_read_only("nothing can be merged")
         other = other if isinstance(other, Database) else Database(other, read_only=True)
-        if other._specification is None:
+        mine, theirs = self._contents, other._contents
+        if theirs.specification is None:
             return 0
-        if self._specification not in (None, other._specification):
-            raise ValueError(self._mismatch(other._specification, f"{other!r}"))
-        before = set(self._ids)
-        records = [other._record(i) for i in other._where if i not in self._where]
+        if reason := mine.mismatch(theirs.specification, f"{other!r}"):
+            raise ValueError(reason)
+        before = set(mine.ids)
+        records = [theirs.record(i) for i in theirs.all_ids if i not in mine]
         if self.path is None:
             for record in records:
-                self._take(record)
-            self._take_events(other._events.values())
+                mine.take(record)
+            mine.take_events(theirs.events)
         else:
-            self._guarded(fold, "merging", self.path, self.journal, records, other._events.values(), wait=60.0)
-            self._look()
-        return len(set(self._ids) - before)
+            self._guarded(fold, "merging", self.path, self.journal, records, theirs.events, wait=60.0)
+            mine.look()
+        return len(set(mine.ids) - before)
 
     def compact(self) -> None:
         """Fold the journal into the snapshot; others may read and add meanwhile.
@@ -310,14 +316,14 @@ class Database:
         self._refuse_if_read_only("it cannot be compacted")
         if self.path is not None:
             self._guarded(fold, "compacting", self.path, self.journal)
-            self._look()
+            self._contents.look()
 
     def update_settings(self, **values) -> None:
-        """Set small attributes (strings, numbers, lists and dicts of them); replaced atomically, the last writer wins."""
+        """Set small attributes (strings, numbers, lists, dicts); replaced atomically, the last writer wins."""
         self._refuse_if_read_only("its settings cannot be changed")
         new = {**self.settings, **{key: plain(key, value) for key, value in values.items()}}
         if self.journal is None:
-            self._settings = new
+            self._contents.settings = new
         else:
             self._guarded(self.journal.write_settings, "storing the settings", new)
 
@@ -351,11 +357,17 @@ class Database:
     def _check_place(self) -> None:
         directory = os.path.dirname(self.path)
         if os.path.isdir(self.path):
-            raise IsADirectoryError(f"{self.path} is a directory: give the name of a file in it, such as {self.path}/mlsolver.h5")
+            raise IsADirectoryError(
+                f"{self.path} is a directory: give the name of a file in it, such as {self.path}/mlsolver.h5"
+            )
         if not os.path.isdir(directory):
-            raise FileNotFoundError(f"the directory {directory} of the database does not exist: create it, or correct the path")
+            raise FileNotFoundError(
+                f"the directory {directory} of the database does not exist: create it, or correct the path"
+            )
         if self.read_only and not os.path.exists(self.path) and not os.path.isdir(self.journal.directory):
-            raise FileNotFoundError(f"there is no database {self.path} to read: correct the path, or open it without read_only")
+            raise FileNotFoundError(
+                f"there is no database {self.path} to read: correct the path, or open it without read_only"
+            )
 
     def _refuse_if_read_only(self, consequence: str) -> None:
         if self.read_only:
@@ -368,21 +380,8 @@ class Database:
             raise explained(error, action, os.path.dirname(self.path)) from error
 
     def _check_specification(self, problem: Problem) -> None:
-        if self._specification is not None and specification(problem) != self._specification:
-            raise ValueError(self._mismatch(specification(problem), "the problem"))
-
-    def _mismatch(self, spec: dict, whose: str) -> str:
-        return (
-            f"{self!r} holds problems with {describe_specification(self._specification)}, {whose} has "
-            f"{describe_specification(spec)}: use one database for each"
-        )
-
-    def _store(self, problem: Problem, record: Record) -> None:
-        if self._specification is None:
-            self._guarded(self._create, "creating the database", specification(problem))
-            self._look()
-            self._check_specification(problem)
-        self._seen.add(self._guarded(self.journal.add, "storing the point", record))
+        if reason := self._contents.mismatch(specification(problem), "the problem"):
+            raise ValueError(f"{self!r}: {reason}")
 
     def _create(self, spec: dict) -> None:
         """Put an empty snapshot in place, so that the file of the given name is there; never over another one's."""
@@ -398,7 +397,9 @@ class Database:
             except OSError as error:
                 if not os.path.exists(temporary):
                     raise
-                warnings.warn(f"{self.path} is created at the first compaction only: no hard links there ({error})", stacklevel=6)
+                warnings.warn(
+                    f"{self.path} is created at the first compaction only: no hard links there ({error})", stacklevel=6
+                )
             sync_directory(os.path.dirname(self.path))
         finally:
             remove_if_there(temporary)
@@ -406,7 +407,7 @@ class Database:
     def _record_events(self, action: str, ids: str | Iterable[str], why: str) -> None:
         self._refuse_if_read_only(f"no point can be {action}d")
         ids = [ids] if isinstance(ids, str) else list(ids)
-        unknown = [i for i in ids if i not in self._where]
+        unknown = [i for i in ids if i not in self._contents]
         if unknown:
             raise KeyError(f"no point {unknown[0]!r} in {self!r}: nothing was {action}d")
         date = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
@@ -414,8 +415,8 @@ class Database:
             event = {"id": i, "action": action, "why": str(why), "time": time.time_ns(), "date": date}
             event |= {"user": _user(), "host": socket.gethostname()}
             if self.journal is not None:
-                self._seen.add(self._guarded(self.journal.add_event, f"recording to {action} a point", event))
-            self._take_events([event])
+                self._guarded(self.journal.add_event, f"recording to {action} a point", event)
+            self._contents.take_events([event])
 
     def _tidy(self) -> None:
         """Compact when the journal has grown long, if this process may and nobody else does."""
@@ -429,107 +430,6 @@ class Database:
             return
         except OSError as error:
             warnings.warn(f"the journal of {self.path} stays long: {error}", stacklevel=3)
-
-    def _look(self) -> list[str]:
-        """Take what is new on the disk; the ids of new points."""
-        if self.path is None:
-            return []
-        before = len(self._where)
-        for _ in range(_ATTEMPTS):
-            names = self.journal.names()  # first the journal, then the snapshot: no entry is missed while being folded
-            self._seen.intersection_update(names)
-            complete = self._look_at_snapshot() and self._look_at_journal([n for n in names if n not in self._seen])
-            if complete:
-                break
-        else:
-            raise DatabaseError(f"{self.path} is replaced faster than it can be read: stop some of the compacting processes")
-        return [i for i in list(self._where)[before:] if i not in self._removed]
-
-    def _look_at_snapshot(self) -> bool:
-        """Whether all went well; not if the file was replaced while it was read."""
-        found = identity(self.path)
-        if found is None or found == self._snapshot_identity:
-            return True
-        try:
-            with Snapshot(self.path) as snap:
-                self._adopt_specification(snap.specification)
-                records = snap.read(self._where)
-                self._settings = snap.settings
-                self._snapshot_identity = snap.identity
-                events = snap.events
-        except (FileNotFoundError, DatabaseError):
-            if identity(self.path) == found:
-                raise
-            return False  # a network file system drops a replaced file even for those who read it
-        for k, point_id in enumerate(records.ids):
-            self._where[point_id] = (records, k)
-            if point_id not in self._removed:
-                self._ids.append(point_id)
-        self._take_events(events)
-        return True
-
-    def _adopt_specification(self, spec: dict) -> None:
-        if self._specification not in (None, spec):
-            raise DatabaseError(
-                f"{self.path} was replaced by a database of {describe_specification(spec)}, this one holds "
-                f"{describe_specification(self._specification)}: open it anew"
-            )
-        self._specification = spec
-
-    def _look_at_journal(self, names: list[str]) -> bool:
-        """Whether all named entries were there; not if one was folded into a snapshot meanwhile."""
-        complete = True
-        for name in names:
-            try:
-                if name.endswith(".event"):
-                    self._take_events([self.journal.event(name)])
-                elif id_of(name) not in self._where:
-                    self._take(self.journal.record(name))
-            except FileNotFoundError:
-                complete = False
-                continue
-            except (OSError, ValueError, DatabaseError) as error:
-                path = self.journal.path(name)
-                warnings.warn(f"{path} is skipped, the rest is served: {error}", stacklevel=5)
-            self._seen.add(name)
-        return complete
-
-    def _take(self, record: Record) -> None:
-        spec = record.description["specification"]
-        self._specification = self._specification or spec
-        if spec != self._specification:
-            raise ValueError(self._mismatch(spec, f"point {record.id}"))
-        self._where[record.id] = ([record], 0)
-        if record.id not in self._removed:
-            self._ids.append(record.id)
-
-    def _take_events(self, events: Iterable[dict]) -> None:
-        """The last event of a point decides."""
-        known = len(self._events)
-        self._events |= {event_key(event): event for event in events}
-        if len(self._events) == known:
-            return
-        last = {event["id"]: event for _, event in sorted(self._events.items())}
-        self._removed = {i: event for i, event in last.items() if event["action"] == "remove"}
-        self._ids = [i for i in self._where if i not in self._removed]
-        self._cache.clear()
-
-    def _record(self, point_id: str) -> Record:
-        container, position = self._where[point_id]
-        return container[position]
-
-    def _point(self, point_id: str, index: int) -> Point:
-        if point_id not in self._cache:
-            if len(self._cache) >= _CACHED_POINTS:
-                self._cache.clear()
-            self._cache[point_id] = decode(self._record(point_id), index)
-        return self._cache[point_id]
-
-    def _ids_of(self, problem_id: str) -> list[str]:
-        for i in list(self._where)[self._n_indexed :]:
-            self._by_problem.setdefault(self._record(i).description["problem"], []).append(i)
-        self._n_indexed = len(self._where)
-        return [i for i in self._by_problem.get(problem_id, ()) if i not in self._removed]
 
 
 def read_replay(path: str | os.PathLike) -> tuple[Problem, dict]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Columns over many points, without building each of them."""
+
 from __future__ import annotations
 
 import difflib
@@ -110,5 +111,7 @@ def _padded(name: str, column: list) -> dict[str, np.ndarray]:
         blocks = [row[b] if b < len(row) else None for row in column]
         shape = next(a.shape[1:] for a in blocks if a is not None)
         length = max(len(a) for a in blocks if a is not None)
-        out[f"{name}_{b}"] = np.stack([np.zeros((length, *shape)) if a is None else legendre.resized(a, length) for a in blocks])
+        out[f"{name}_{b}"] = np.stack(
+            [np.zeros((length, *shape)) if a is None else legendre.resized(a, length) for a in blocks]
+        )
     return out

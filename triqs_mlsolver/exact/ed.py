@@ -56,11 +56,6 @@ class ED:
         if not 1 <= self.n_bath <= _LARGEST_BATH:
             raise ValueError(f"n_bath = {self.n_bath}: this exact diagonalisation takes 1 to {_LARGEST_BATH} bath sites")
 
-    @classmethod
-    def from_options(cls, options: dict) -> ED:
-        """A solver from run parameters; ED knows `n_bath` and passes over those of Monte Carlo."""
-        return cls(n_bath=options["n_bath"]) if "n_bath" in options else cls()
-
     @staticmethod
     def supports(problem: Problem) -> str | None:
         """None where `problem` can be solved, else the reason why not."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -52,7 +53,7 @@ def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactS
         "auto" takes the segment solver where the interaction is density-density and Δ diagonal, triqs_cthyb otherwise.
     problem : Problem
     options
-        Run parameters: those that a solver knows are passed to its constructor, see `run_options` of each.
+        Run parameters: those that are fields of the solver are passed to its constructor, None means its default.
 
     Raises
     ------
@@ -74,7 +75,8 @@ def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactS
     reason = kind.supports(problem)
     if reason:
         raise NoExactSolver(f"exact = {exact!r} cannot solve this problem: {reason}")
-    return kind.from_options(options)
+    known = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in options.items() if name in known and value is not None})
 
 
 def _class(name: str):

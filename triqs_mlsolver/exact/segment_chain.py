@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""A Markov chain of the segment solver from the Python side: tables of Δ, symmetries, memory, and bins of raw data."""
+"""A Markov chain of the segment solver from the Python side: tables of Δ, memory, and bins of raw data."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.polynomial import legendre as polynomial
 
 from ..numerics import legendre
+from ..problem import Problem
 from . import segment_kernel as kernel
 from .segment_moves import Chain, Model
+from .segment_symmetry import Symmetries
 
 _TABLE_ACCURACY = 2e-9  # of the interpolation of Δ, relative to its largest value
-_MAX_PERMUTATIONS = 100
 
 
 def hybridisation_table(beta: float, Delta_l: np.ndarray, n_mesh: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def hybridisation_table(beta: float, Delta_l: np.ndarray, n_mesh: int) -> np.nda
     return np.stack([a, da, 3 * (b - a) - 2 * da - db, 2 * (a - b) + da + db], axis=1)
 
 
-def hybridisation_tables(beta: float, Deltas: list[np.ndarray]) -> np.ndarray:
+def hybridisation_tables(beta: float, Deltas) -> np.ndarray:
     """Tables of all `Deltas` on the coarsest common mesh whose error at the midpoints stays below the accuracy asked for."""
     n_mesh = 256
     while True:
@@ -42,78 +42,31 @@ def hybridisation_tables(beta: float, Deltas: list[np.ndarray]) -> np.ndarray:
         n_mesh *= 2
 
 
-def automorphisms(colour: list, U: np.ndarray, limit: int) -> list[tuple[int, ...]]:
-    """Up to `limit` permutations of the flavours that keep their colours and the interaction matrix, identity included."""
-    n, tol, found = len(colour), 1e-12 * max(1.0, np.max(np.abs(U), initial=0.0)), []
-
-    def extend(image: list[int]) -> None:
-        if len(found) >= limit:
-            return
-        f = len(image)
-        if f == n:
-            found.append(tuple(image))
-            return
-        for g in range(n):
-            if g not in image and colour[g] == colour[f]:
-                if all(abs(U[f, a] - U[g, b]) <= tol for a, b in enumerate(image)):
-                    extend([*image, g])
-
-    extend([])
-    return found
-
-
-def cheap_permutations(delta_class: list[int], symmetries: list[tuple[int, ...]]) -> np.ndarray:
-    """Permutations among flavours of equal Δ, closed under inversion: exchanges, double exchanges, and the symmetries."""
-    n = len(delta_class)
-    swaps = [(a, b) for a, b in combinations(range(n), 2) if delta_class[a] == delta_class[b]]
-    perms = set()
-    for s in swaps:
-        for t in [(), *swaps]:
-            if not set(s) & set(t) and len(perms) < _MAX_PERMUTATIONS:
-                p = list(range(n))
-                for a, b in (s, t) if t else (s,):
-                    p[a], p[b] = b, a
-                perms.add(tuple(p))
-    for p in symmetries[:_MAX_PERMUTATIONS]:
-        perms |= {p, tuple(int(i) for i in np.argsort(p))}
-    perms.discard(tuple(range(n)))
-    return np.array(sorted(perms), dtype=np.int64).reshape(len(perms), n)
-
-
-def orbit_labels(symmetries: list[tuple[int, ...]], n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of the flavours (n,) and of the ordered pairs (n, n) that the symmetries map onto each other."""
-    flavour, pair = np.arange(n), np.arange(n * n).reshape(n, n)
-    for labels, moved in ((flavour, lambda p: flavour[list(p)]), (pair, lambda p: pair[np.ix_(p, p)])):
-        changed = True
-        while changed:
-            before = labels.copy()
-            for p in symmetries:
-                smaller = np.minimum(labels, moved(p))
-                labels[...] = smaller
-            changed = not np.array_equal(before, labels)
-    return flavour, pair
-
-
 @dataclass
 class RawBins:
-    """Averages over equal bins: G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), sign (n_bins,); signs not divided out."""
+    """Averages over equal bins, the sign not divided out.
+
+    G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), sign (n_bins,), and G(τ) integrated over the cells of the measurement
+    mesh, G_cells (n_bins, N, n_cells).
+    """
 
     G_l: np.ndarray
     F_l: np.ndarray
     nn: np.ndarray
     sign: np.ndarray
+    G_cells: np.ndarray
 
     def __len__(self) -> int:
         return len(self.sign)
 
     def map(self, function) -> RawBins:
         """The same function applied to each array."""
-        return RawBins(*(function(a) for a in (self.G_l, self.F_l, self.nn, self.sign)))
+        return RawBins(*(function(getattr(self, f.name)) for f in fields(self)))
 
     @staticmethod
     def join(parts: list[RawBins]) -> RawBins:
         """Bins of several runs or ranks, one after the other."""
-        return RawBins(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("G_l", "F_l", "nn", "sign")))
+        return RawBins(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(RawBins)))
 
 
 class MarkovChain:
@@ -121,30 +74,24 @@ class MarkovChain:
 
     Parameters
     ----------
-    beta : float
-    levels : (N,) array
-    U : (N, N) array
-    Deltas : list of (n_l,) arrays
-        The distinct hybridisation functions.
-    delta_class : list of int
-        Which of them each flavour has.
-    symmetries : list of permutations
-        Permutations of flavours that leave the problem unchanged.
+    problem : Problem
+    symmetries : Symmetries
+        Holds the hybridisation to be sampled and the permutations offered as moves.
     n_l : int
         Number of Legendre coefficients measured.
     seed : int
     """
 
-    def __init__(self, beta, levels, U, Deltas, delta_class, symmetries, n_l: int, seed: int):
-        N = len(levels)
+    def __init__(self, problem: Problem, symmetries: Symmetries, n_l: int, seed: int):
+        N, beta = problem.n_flavours, problem.beta
         self.beta, self.n_l = beta, n_l
         self.model = Model(
             float(beta),
-            np.array(levels, float),
-            np.array(U, float),
-            np.array(delta_class, dtype=np.int64),
-            hybridisation_tables(beta, Deltas),
-            cheap_permutations(delta_class, symmetries),
+            problem.levels.copy(),
+            problem.U.copy(),
+            np.array(symmetries.delta_class, dtype=np.int64),
+            hybridisation_tables(beta, symmetries.Deltas),
+            symmetries.moves(),
         )
         self.recast_every = 200
         self.position = np.zeros(3, dtype=np.int64)
@@ -169,23 +116,37 @@ class MarkovChain:
 
     def measure_bins(self, n_bins: int, n_cycles: int, length_cycle: int, keep_going=lambda: True) -> RawBins:
         """`n_bins` bins of `n_cycles` measurements each; fewer where `keep_going` says stop between two bins."""
-        bins = []
-        while len(bins) < n_bins and keep_going():
-            self.sums.cells[...] = 0
-            self.sums.nn[...] = 0
-            self.sums.sign[...] = 0
+        N, n_cells = self.sums.cells.shape[:2]
+        shapes = ((N, self.n_l), (N, self.n_l), (N, N), (), (N, n_cells))
+        bins = RawBins(*(np.zeros((n_bins, *shape)) for shape in shapes))
+        done, unit = 0, self.beta * n_cycles
+        while done < n_bins and keep_going():
+            for sum_ in (self.sums.cells, self.sums.nn, self.sums.sign):
+                sum_[...] = 0
             self.advance(n_cycles, length_cycle, True)
-            G_and_F = -np.tensordot(self.sums.cells, self.projection, axes=([1, 3], [0, 1])) / (self.beta * n_cycles)
-            bins.append((G_and_F[:, 0], G_and_F[:, 1], self.sums.nn / (self.beta * n_cycles), self.sums.sign[0] / n_cycles))
-        if not bins:
-            N = len(self.model.level)
-            return RawBins(np.zeros((0, N, self.n_l)), np.zeros((0, N, self.n_l)), np.zeros((0, N, N)), np.zeros(0))
-        return RawBins(*(np.array(column) for column in zip(*bins)))
+            G_and_F = -np.tensordot(self.sums.cells, self.projection, axes=([1, 3], [0, 1])) / unit
+            bins.G_l[done], bins.F_l[done] = G_and_F[:, 0], G_and_F[:, 1]
+            bins.nn[done], bins.sign[done] = self.sums.nn / unit, self.sums.sign[0] / n_cycles
+            bins.G_cells[done] = -self.sums.cells[:, :, 0, 0] / unit
+            done += 1
+        return bins.map(lambda a: a[:done])
 
     @property
     def orders(self) -> np.ndarray:
         """Present expansion order of each flavour, (N,)."""
         return self.chain.n_pairs[self.chain.slot]
+
+
+def cell_edges(beta: float, n_cells: int) -> np.ndarray:
+    """Edges (n_cells + 1,) of the cells of the measurement mesh in increasing τ; see `cells_in_order`."""
+    half = 0.5 * beta * (np.arange(n_cells // 2 + 1) / (n_cells // 2)) ** 2
+    return np.concatenate([half, beta - half[-2::-1]])
+
+
+def cells_in_order(cells: np.ndarray) -> np.ndarray:
+    """Cell values (..., n_cells) in increasing τ: the kernel counts those beyond β/2 from β downwards."""
+    half = cells.shape[-1] // 2
+    return np.concatenate([cells[..., :half], cells[..., ::-1][..., :half]], axis=-1)
 
 
 def _cell_projection(n_cells: int, n_l: int) -> np.ndarray:
@@ -211,7 +172,7 @@ def _empty_chain(N: int, n_max: int, seed: int) -> Chain:
         length=real(N),
         overlap=real((N, N)),
         rng=np.random.SeedSequence(seed).generate_state(4, np.uint64),
-        counts=whole((5, 2)),
+        counts=whole((6, 2)),
         sign=np.ones(1, dtype=np.int64),
         deviation=real(1),
         work=real((5, n_max)),

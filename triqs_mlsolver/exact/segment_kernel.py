@@ -21,7 +21,7 @@ from collections import namedtuple
 import numpy as np
 
 from .segment_global import permute, recast, refresh
-from .segment_moves import compiled, insert, occupation, random, remove, shift
+from .segment_moves import compiled, flip, insert, occupation, random, remove, shift
 
 N_MOMENTS = 8
 
@@ -129,12 +129,15 @@ def run(model, chain, sums, position, n_cycles, length_cycle, recast_every, meas
     for cycle in range(position[0], n_cycles):
         for update in range(position[1], length_cycle):
             f = min(np.int64(random(chain.rng) * n_flavours), n_flavours - 1)
-            if chain.n_pairs[chain.slot[f]] == n_max:
+            n_pairs = chain.n_pairs[chain.slot[f]]
+            if n_pairs == n_max:
                 position[0], position[1], position[2] = cycle, update, done
                 return False
             kind = random(chain.rng)
             if kind < 0.35:
                 insert(model, chain, f)
+            elif n_pairs == 0:
+                flip(model, chain, f)
             elif kind < 0.7:
                 remove(model, chain, f)
             else:

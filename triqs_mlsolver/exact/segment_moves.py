@@ -39,7 +39,7 @@ Chain = namedtuple(
     "spare_S spare_E spare_M spare_n spare_n0 spare_overlap matrix",
 )
 
-INSERT, REMOVE, SHIFT, PERMUTE, RECAST = range(5)  # rows of `counts`: tried, accepted
+INSERT, REMOVE, SHIFT, FLIP, PERMUTE, RECAST = range(6)  # rows of `counts`: tried, accepted
 
 
 def compiled(function):
@@ -205,12 +205,10 @@ def insert(model, chain, f):
 
 @compiled
 def remove(model, chain, f):
-    """Try to remove an operator of flavour f together with the next one in time: a segment or an antisegment."""
+    """Try to remove an operator of flavour f and the next one in time, a segment or an antisegment; needs a pair."""
     beta, q = model.beta, chain.slot[f]
     n, S, E, M = chain.n_pairs[q], chain.S[q], chain.E[q], chain.M[q]
     chain.counts[REMOVE, 0] += 1
-    if n == 0:
-        return
     pick = min(np.int64(random(chain.rng) * (2 * n)), 2 * n - 1)
     filled = pick < n  # the stretch between the two operators is occupied
     first, second, index = (S, E, pick) if filled else (E, S, pick - n)
@@ -260,12 +258,10 @@ def remove(model, chain, f):
 
 @compiled
 def shift(model, chain, f):
-    """Try to move one operator of flavour f anywhere between its two neighbours in time."""
+    """Try to move one operator of flavour f anywhere between its two neighbours in time; needs a pair."""
     beta, q = model.beta, chain.slot[f]
     n, S, E, M = chain.n_pairs[q], chain.S[q], chain.E[q], chain.M[q]
     chain.counts[SHIFT, 0] += 1
-    if n == 0:
-        return
     pick = min(np.int64(random(chain.rng) * (2 * n)), 2 * n - 1)
     is_start = pick < n
     own, other, index = (S, E, pick) if is_start else (E, S, pick - n)
@@ -333,3 +329,22 @@ def shift(model, chain, f):
     if crosses:
         chain.n0[q] = 1 - chain.n0[q]
     record_filling(chain, q, length, fill)
+
+
+@compiled
+def flip(model, chain, f):
+    """Try to turn an empty line of flavour f into a full one or back; there must be no pair on it."""
+    chain.counts[FLIP, 0] += 1
+    q = chain.slot[f]
+    fill = 1 - 2 * chain.n0[q]
+    action = fill * model.level[f] * model.beta
+    for g in range(len(chain.slot)):
+        if g != f:
+            r = chain.slot[g]
+            chain.shift[r] = chain.length[r]
+            action += fill * model.U[f, g] * chain.length[r]
+    if not random(chain.rng) < np.exp(-action):
+        return
+    chain.counts[FLIP, 1] += 1
+    chain.n0[q] = 1 - chain.n0[q]
+    record_filling(chain, q, model.beta, fill)

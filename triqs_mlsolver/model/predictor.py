@@ -23,8 +23,9 @@ from .tuning import tune
 _LENGTH_SCALE = (5.0, 4.0, 4.0, 0.12, 0.5, 0.2, 0.1)
 _ALPHA = 1e-6
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
-_MIN_POINTS, _MIN_LABELS = 4, 2
+_MIN_POINTS = 5
 _EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
+_LEAST_SHARE = 0.3  # share of a residual that is never put down to the label's noise
 _SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement
 
 
@@ -123,7 +124,7 @@ class Predictor(BaseEstimator):
         even = (-1.0) ** np.arange(d.N_OUT)
         self.output_parity_ = np.append(even, 1.0)  # G_l corrections, then the pair correlator's
         self.length_scale_, self.alpha_ = np.array(_LENGTH_SCALE), _ALPHA
-        for name in ("X_", "y_", "amplitude_", "summary_", "noise_", "label_", "G0_"):
+        for name in ("X_", "y_", "amplitude_", "summary_", "noise_", "label_", "label_error_", "G0_"):
             setattr(self, name, [])
         self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
 
@@ -140,8 +141,9 @@ class Predictor(BaseEstimator):
             self.y_.append(np.append(G - base, pair))
             self.amplitude_.append(row.amplitude)
             self.summary_.append(row.summary)
-            variance = 0.0 if exact.G_l_error is None else np.sum((exact.G_l_error[i][:, 0, 0] / canonical.beta) ** 2)
-            self.noise_.append(variance)
+            error = np.zeros(1) if exact.G_l_error is None else exact.G_l_error[i][:, 0, 0] / canonical.beta
+            self.noise_.append(np.sum(error**2))
+            self.label_error_.append(_label_error(error))
             self.label_.append(f"{canonical.beta:.6g}/{canonical.U[0, 1]:.6g}/{abs(canonical.x[i]):.6g}")
             self.G0_.append(complex(exact.G_iw(1)[i][0, 0, 0]) / canonical.beta)
         self.n_points_ += 1
@@ -151,9 +153,9 @@ class Predictor(BaseEstimator):
         X, y, amplitude = np.array(self.X_), np.array(self.y_), np.array(self.amplitude_)
         scaled = y / amplitude[:, None]
         noise = self._relative_noise()
-        labels = np.unique(self.label_, return_inverse=True)[1]
+        labels = self._groups()
         model = SymmetricKernelRidge(self.group_, self.parity_, np.array(_LENGTH_SCALE), _ALPHA, self.nu)
-        if self.n_rows_ >= _TUNE_FROM and len(set(labels)) > 2:
+        if self.n_rows_ >= _TUNE_FROM:
             error = lambda residual, rows: _max_norm(residual * amplitude[rows, None])
             model = tune(
                 model, X, scaled, output_parity=self.output_parity_, noise=noise, labels=labels, error=error, seed=self.random_state
@@ -168,8 +170,16 @@ class Predictor(BaseEstimator):
         signal = np.mean(np.sum(np.array(self.y_)[:, :-1] ** 2, axis=1) / amplitude**2)
         return np.array(self.noise_) / amplitude**2 / max(signal, 1e-12)
 
+    def _groups(self) -> np.ndarray:
+        """Rows that are left out together: a scan visits one U many times, and its own neighbours would flatter it.
+
+        With a single group every row stands for itself; problems beyond the stored range are novel in any case.
+        """
+        groups = np.unique(self.label_, return_inverse=True)[1]
+        return groups if groups.max() > 0 else np.arange(self.n_rows_)
+
     def _calibrate(self):
-        labels = np.unique(self.label_, return_inverse=True)[1]
+        labels = self._groups()
         amplitude = np.array(self.amplitude_)
         residual, std = self.regression_.leave_out(labels)
         residual *= amplitude[:, None]
@@ -177,15 +187,20 @@ class Predictor(BaseEstimator):
         shift = residual[:, :-1] @ _first_frequency(d.N_OUT)
         # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative error of the same quantity
         sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) * np.abs(G0)
-        self.bound_.fit(np.array(self.summary_), std * amplitude, np.column_stack([_max_norm(residual), sigma_error]))
-        self.leave_out_error_ = _max_norm(residual)
+        label_error = np.array(self.label_error_)
+        label_error[:, 1] /= np.abs(G0)
+        # a leave-out residual contains the label's own noise, which the bound, being one on the truth, does not
+        error = np.column_stack([_max_norm(residual), sigma_error])
+        error = np.sqrt(np.maximum(error**2 - label_error**2, (_LEAST_SHARE * error) ** 2))
+        self.bound_.fit(np.array(self.summary_), std * amplitude, error)
+        self.leave_out_error_ = error[:, 0]
 
     # -- predicting ------------------------------------------------------------------------------------------------
 
     def predict(self, problem: Problem) -> Prediction:
         """The solution of `problem` as far as it is known, with bounds on its error."""
         reason = d.supports(problem)
-        if reason is None and (getattr(self, "n_points_", 0) < _MIN_POINTS or len(set(self.label_)) < _MIN_LABELS):
+        if reason is None and getattr(self, "n_points_", 0) < _MIN_POINTS:
             reason = f"{getattr(self, 'n_points_', 0)} stored points are too few"
         if reason:
             return Prediction(None, np.inf, np.inf, reason, np.inf)
@@ -197,12 +212,12 @@ class Predictor(BaseEstimator):
         correction = scaled * amplitude[:, None]
         summary = np.stack([row.summary for row in description.rows])
         bound = self.bound_.predict(summary, std * amplitude).max(axis=0)
-        solution, moved = self._physical(description, correction)
+        solution, moved, sigma_moved = self._physical(description, correction)
         floor = _SPREAD_FLOOR * description.spread
         return Prediction(
             solution.in_units_of(problem),
             float(max(bound[0], floor) + moved),
-            float(max(bound[1], floor)),
+            float(max(bound[1], floor) + sigma_moved),
             self._novelty(X),
             self._nearest(X),
             moved,
@@ -228,8 +243,8 @@ class Predictor(BaseEstimator):
         stored, new = self.regression_._scaled(self.regression_.X_), self.regression_._scaled(X)
         return float(max(np.sqrt(np.min(np.sum((stored - x) ** 2, axis=1))) for x in new))
 
-    def _physical(self, description: d.Description, correction: np.ndarray) -> tuple[Solution, float]:
-        """The physical solution nearest to baseline + correction, and how far G(τ) moved."""
+    def _physical(self, description: d.Description, correction: np.ndarray) -> tuple[Solution, float, float]:
+        """The physical solution nearest to baseline + correction, and how far G(τ) and Σ(iω₀) (relative) moved."""
         problem = description.problem
         grid = dlr.grid(problem.beta * problem.largest_energy)
         positive = grid.n >= 0
@@ -247,12 +262,14 @@ class Predictor(BaseEstimator):
         nn = _correlators(density, pair)
         Sigma_infty, Sigma_1 = static_moments(problem, nn)
         G_iw, F_iw, moved = np.zeros((2, len(iw)), complex), np.zeros((2, len(iw)), complex), 0.0
+        sigma_moved = 0.0
         for row in description.rows:
             i = row.flavours[0]
             inverse = iw - problem.levels[i] - grid.iw_of_legendre(problem.delta_l(i))[positive]
+            G_raw = grid.iw_of_legendre(raw[i])[positive]
             Sigma = nearest_self_energy(
                 iw,
-                grid.iw_of_legendre(raw[i])[positive],
+                G_raw,
                 inverse,
                 Sigma_infty[i][0, 0],
                 Sigma_1[i][0, 0],
@@ -260,6 +277,7 @@ class Predictor(BaseEstimator):
                 reach=problem.largest_energy,
                 symmetric=symmetric,
             )(iw)
+            sigma_moved = max(sigma_moved, float(abs(1 - G_raw[0] * (inverse[0] - Sigma[0]))))
             for j in row.flavours:
                 G_iw[j] = 1 / (inverse - Sigma)
                 F_iw[j] = Sigma * G_iw[j]
@@ -274,7 +292,7 @@ class Predictor(BaseEstimator):
         solution = Solution(
             problem.beta, problem.gf_struct, blocks(G_l), nn, Sigma_infty, Sigma_1, F_l=blocks(F_l), h_int=h_int, provenance=provenance
         )
-        return solution, moved
+        return solution, moved, sigma_moved
 
 
 def _pair(point) -> tuple[Problem, Solution]:
@@ -290,6 +308,12 @@ def _correlators(density: np.ndarray, connected: float) -> np.ndarray:
     """⟨n_i n_j⟩ from densities and the connected correlator, kept within the bounds of probabilities."""
     pair = np.clip(connected + density[0] * density[1], max(0.0, density.sum() - 1), density.min())
     return np.array([[density[0], pair], [pair, density[1]]])
+
+
+def _label_error(error: np.ndarray) -> tuple[float, float]:
+    """Typical error bars of G(τ) over τ and of G(iω₀)/β from those of G_l/β, coefficients taken as independent."""
+    at_tau = np.sqrt((error**2) @ d.tau_matrix(len(error)) ** 2)
+    return float(np.median(at_tau)), float(np.sqrt(np.sum(np.abs(_first_frequency(len(error)) * error) ** 2)))
 
 
 def _max_norm(coefficients: np.ndarray) -> np.ndarray:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from scipy.optimize import least_squares, nnls
+from scipy.optimize import least_squares
 
 from . import dlr, legendre
+from .nonnegative import nonnegative_least_squares
 
 
 def fit_bath(
@@ -97,7 +98,7 @@ class _SeparableFit:
         if pairs and len(eps) == self.n_bath:  # mirror images share one weight
             share = np.delete(share, np.s_[:pairs], axis=1)
             share[np.arange(pairs), np.arange(pairs)] = 1
-        v = nnls(A @ share, self.rhs)[0]
+        v = nonnegative_least_squares(A @ share, self.rhs)
         return share @ v, A @ (share @ v) - self.rhs
 
     def starts(self):
@@ -118,7 +119,7 @@ class _SeparableFit:
     def _peaks(self):
         """Centres and strengths of the clusters of a non-negative fit on a fine grid."""
         eps = log_grid(0.3 / self.beta, self.reach, 121)
-        weight = nnls(self._rows(1 / (self.iw[:, None] - eps[None, :])), self.rhs)[0]
+        weight = nonnegative_least_squares(self._rows(1 / (self.iw[:, None] - eps[None, :])), self.rhs)
         occupied = np.concatenate([[False], weight > 1e-6 * weight.sum(), [False]]).astype(int)
         edges = np.flatnonzero(np.diff(occupied))
         clusters = [slice(a, b) for a, b in zip(edges[::2], edges[1::2])]
@@ -130,7 +131,7 @@ class _SeparableFit:
     def _best_single_level(self):
         """Global minimum for one site, by scanning ever finer grids: the best weight for each level is a projection."""
         levels = np.linspace(-self.reach, self.reach, 201)
-        for _ in range(4):
+        for _ in range(8):  # each is ten times finer: to the square root of rounding
             A = self._rows(1 / (self.iw[:, None] - levels[None, :]))
             gain = np.maximum(self.rhs @ A, 0.0) ** 2 / np.sum(A**2, axis=0)
             best, step = levels[np.argmax(gain)], levels[1] - levels[0]

@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 
 from . import legendre
 
-_N_POLES = 161
+_N_POLES = 321
 
 
 @dataclass(frozen=True, eq=False)

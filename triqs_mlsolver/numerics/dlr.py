@@ -78,16 +78,16 @@ class Grid:
         """G(β − τ) at `tau` from `values` (r, ...) of G(τ)."""
         return np.tensordot(self._reflection, values, axes=(1, 0))
 
-    @lru_cache(maxsize=4)
+    @lru_cache(maxsize=16)
     def _legendre_from_tau(self, n_l: int) -> np.ndarray:
         from_poles = legendre.from_poles(1.0, self.poles, np.eye(len(self.poles)), n_l)
         return _eliminate(from_poles, self._tau_from_poles)
 
-    @lru_cache(maxsize=4)
+    @lru_cache(maxsize=16)
     def _tau_from_legendre(self, n_l: int) -> np.ndarray:
         return legendre.vandermonde(2 * self.tau - 1, n_l)
 
-    @lru_cache(maxsize=4)
+    @lru_cache(maxsize=16)
     def _iw_from_legendre(self, n_l: int) -> np.ndarray:
         positive = legendre.transfer_matrix(self.n[self.n >= 0], n_l)
         return np.concatenate([positive[::-1].conj(), positive])

@@ -4,6 +4,7 @@
 
 The levels h and the hybridisation come from A(iω) = iω − G0⁻¹(iω) = h + Δ(iω) with exact tails (`numerics.pole_fit`).
 """
+
 from __future__ import annotations
 
 import logging
@@ -17,7 +18,9 @@ logger = logging.getLogger("triqs_mlsolver")
 _HERMITICITY = 1e-6  # relative violation that is still taken for rounding and symmetrised away
 
 
-def from_G0(beta: float, G0_iw: np.ndarray, name: str = "") -> tuple[np.ndarray, np.ndarray]:
+def from_G0(
+    beta: float, G0_iw: np.ndarray, name: str = "", imag_threshold: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Levels and Legendre coefficients of Δ from the Weiss field of one block.
 
     Parameters
@@ -28,6 +31,8 @@ def from_G0(beta: float, G0_iw: np.ndarray, name: str = "") -> tuple[np.ndarray,
         G0 at ω = (2m+1)π/β, m = −n_iw … n_iw − 1 (1/energy).
     name : str
         Name of the block, for error messages.
+    imag_threshold : float
+        Imaginary parts of levels and Δ(τ) that are dropped rather than refused (energy).
 
     Returns
     -------
@@ -42,15 +47,18 @@ def from_G0(beta: float, G0_iw: np.ndarray, name: str = "") -> tuple[np.ndarray,
         If G0 is unset, singular, contains NaN, is not Hermitian, does not fall off like 1/iω, or if Δ(∞) or Δ(τ) is
         not real.
     """
-    A = _bare_part(beta, np.asarray(G0_iw), name)
+    A = _bare_part(beta, np.asarray(G0_iw), name, imag_threshold)
     omega = (2 * np.arange(len(A)) + 1) * np.pi / beta
     _check_tail(A, omega, name)
     fit = pole_fit.from_matsubara(beta, A, has_constant=True)
     h = 0.5 * (fit.constant + fit.constant.T)
     if fit.doubt > 1e-3 * max(np.abs(A.real - h).max(), 1 / beta):
         logger.warning(
-            "G0_iw of block %r ends at omega = %.3g, before its tail: the local level is uncertain by %.2g. Increase n_iw",
-            name, omega[-1], fit.doubt,
+            "G0_iw of block %r ends at omega = %.3g, before its tail: the local level is uncertain by %.2g. Increase "
+            "n_iw",
+            name,
+            omega[-1],
+            fit.doubt,
         )
     rounding = 8 * np.finfo(float).eps * (omega[-1] + np.abs(h).max())
     if np.abs(fit.coefficients).max() <= rounding:
@@ -78,26 +86,31 @@ def from_Delta_tau(beta: float, Delta_tau: np.ndarray, name: str = "") -> np.nda
     return pole_fit.from_tau(beta, 0.5 * (values + values.transpose(0, 2, 1)))
 
 
-# -- the function to be fitted ---------------------------------------------------------------------------------------------
+# -- the function to be fitted ----------------------------------------------------------------------
 
 
-def _bare_part(beta: float, G0: np.ndarray, name: str) -> np.ndarray:
+def _bare_part(beta: float, G0: np.ndarray, name: str, imag_threshold: float) -> np.ndarray:
     """A(iω) = iω − G0⁻¹ at the positive frequencies, checked and made symmetric; (n_iw, n, n)."""
     if not np.all(np.isfinite(G0)):
         raise ValueError(f"G0_iw of block {name!r} contains NaN or infinity: check the self-consistency that fills it")
     if not np.any(G0):
-        raise ValueError(f"G0_iw of block {name!r} is not set (all zero): fill it before solve(), e.g. S.G0_iw[{name!r}] << inverse(iOmega_n + mu - Delta)")
+        raise ValueError(
+            f"G0_iw of block {name!r} is not set (all zero): fill it before solve(), e.g. S.G0_iw[{name!r}] << "
+            "inverse(iOmega_n + mu - Delta)"
+        )
     n_iw, eye = len(G0) // 2, np.eye(G0.shape[1])
     try:
         inverse = np.linalg.inv(G0)
     except np.linalg.LinAlgError:
-        raise ValueError(f"G0_iw of block {name!r} is singular at some frequency: fill all of them, negative ones too") from None
+        raise ValueError(
+            f"G0_iw of block {name!r} is singular at some frequency: fill all of them, negative ones too"
+        ) from None
     omega = (2 * np.arange(-n_iw, n_iw) + 1) * np.pi / beta
     A = 1j * omega[:, None, None] * eye - inverse
     _check_hermiticity(A, G0, omega, name)
     dagger = A[::-1].conj().transpose(0, 2, 1)
     A = 0.5 * (A + dagger)[n_iw:]
-    _check_real(A, name)
+    _check_real(A, name, imag_threshold)
     return 0.5 * (A + A.transpose(0, 2, 1))
 
 
@@ -116,9 +129,9 @@ def _check_hermiticity(A: np.ndarray, G0: np.ndarray, omega: np.ndarray, name: s
         )
     at = np.unravel_index(np.argmax(violation), violation.shape)
     raise ValueError(
-        f"G0_iw of block {name!r} is not Hermitian: G0(-i omega) differs from the conjugate transpose of G0(i omega) by "
-        f"{worst:.3g} at omega = {omega[at[0]]:.4g}, element ({at[1]}, {at[2]}). Set negative frequencies too, or symmetrise "
-        "with make_hermitian"
+        f"G0_iw of block {name!r} is not Hermitian: G0(-i omega) differs from the conjugate transpose of G0(i omega) "
+        f"by {worst:.3g} at omega = {omega[at[0]]:.4g}, element ({at[1]}, {at[2]}). Set negative frequencies too, or "
+        "symmetrise with make_hermitian"
     )
 
 
@@ -132,31 +145,34 @@ def _check_tail(A: np.ndarray, omega: np.ndarray, name: str) -> None:
     before, end = slope(slice(quarter, half)), slope(slice(half, None))
     if np.any((np.abs(end) > 1e-2) & (np.abs(end) > 0.9 * np.abs(before))):
         raise ValueError(
-            f"G0_iw of block {name!r} does not fall off like 1/(i omega): i omega - 1/G0 grows like {np.abs(end).max():.2g} omega "
-            f"up to the last frequency {omega[-1]:.3g}. Set it by Dyson's equation, e.g. S.G0_iw << inverse(iOmega_n + mu - Delta), "
-            "or increase n_iw if the bath reaches further than that"
+            f"G0_iw of block {name!r} does not fall off like 1/(i omega): i omega - 1/G0 grows like "
+            f"{np.abs(end).max():.2g} omega up to the last frequency {omega[-1]:.3g}. Set it by Dyson's equation, "
+            "e.g. S.G0_iw << inverse(iOmega_n + mu - Delta), or increase n_iw if the bath reaches further than that"
         )
 
 
-def _check_real(A: np.ndarray, name: str) -> None:
+def _check_real(A: np.ndarray, name: str, imag_threshold: float) -> None:
     """A real problem has A symmetric in the orbitals; what is antisymmetric is i times a complex Hermitian part."""
     skew = 0.5 * (A - A.transpose(0, 2, 1))
     size = np.abs(skew).max()
     constant = np.abs(skew[len(A) // 2 :].mean(axis=0)).max()
     scale = max(np.abs(A).max(), 1e-300)
-    if size <= _HERMITICITY * scale:
+    if size <= max(_HERMITICITY * scale, imag_threshold):
         return
     if constant > 0.5 * size:
         raise ValueError(
-            f"Delta(infinity) is not real: the largest imaginary element in block {name!r} is {constant:.3g}. Only real local "
-            "levels are supported: choose real orbitals"
+            f"Delta(infinity) is not real: the largest imaginary element in block {name!r} is {constant:.3g}. Only "
+            "real local levels are supported: choose real orbitals"
         )
     raise ValueError(
-        f"the hybridisation of block {name!r} is complex (imaginary part of Delta(tau) up to {size:.3g} in i omega): only real "
-        "hybridisation functions are supported: choose real orbitals"
+        f"the hybridisation of block {name!r} is complex (imaginary part of Delta(tau) up to {size:.3g} in i omega): "
+        "only real hybridisation functions are supported: choose real orbitals"
     )
 
 
 def _require_real(imaginary: float, scale: float, what: str) -> None:
     if imaginary > max(1e-10, _HERMITICITY * scale):
-        raise ValueError(f"{what} is complex (largest imaginary part {imaginary:.3g}): only real hybridisation functions are supported")
+        raise ValueError(
+            f"{what} is complex (largest imaginary part {imaginary:.3g}): only real hybridisation functions are "
+            "supported"
+        )

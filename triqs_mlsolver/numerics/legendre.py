@@ -25,10 +25,11 @@ from scipy.special import spherical_jn
 def n_legendre(beta_energy: float, precision: float = 1e-11) -> int:
     r"""Number of coefficients that represents energies up to `beta_energy` / β to the relative `precision`.
 
-    The coefficients of exp(-τ ε) fall like exp(-l² / (β ε)) beyond l ~ sqrt(β ε); a dozen more serve small β ε.
+    The coefficients of exp(-τ ε) fall like exp(-l² / (β ε)) beyond l ~ sqrt(β ε); a dozen more serve small β ε. Lengths
+    come in multiples of eight, so that few transformation matrices are ever built.
     """
     n = 14 + np.sqrt(max(beta_energy, 0.0) * np.log(1 / precision))
-    return 2 * int(np.ceil(n / 2))
+    return 8 * int(np.ceil(n / 8))
 
 
 @lru_cache(maxsize=32)
@@ -57,9 +58,13 @@ def evaluate(beta: float, coefficients: np.ndarray, tau: np.ndarray) -> np.ndarr
 def project(beta: float, values: np.ndarray, n_l: int) -> np.ndarray:
     """Coefficients (n_l, ...) of a function whose `values` (n, ...) are given at the nodes of `quadrature(beta, n)`."""
     values = np.asarray(values)
-    tau, w = quadrature(beta, len(values))
-    v = vandermonde(2 * tau / beta - 1, n_l) * w[:, None]
-    return np.tensordot(v, values, axes=(0, 0))
+    return beta * np.tensordot(_projector(len(values), n_l), values, axes=(0, 0))
+
+
+@lru_cache(maxsize=32)
+def _projector(n: int, n_l: int) -> np.ndarray:
+    x, w = _unit_nodes(n)
+    return vandermonde(x, n_l) * (0.5 * w[:, None])
 
 
 def on_uniform_mesh(beta: float, coefficients: np.ndarray, n_tau: int) -> np.ndarray:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from .bath import log_grid
+from .nonnegative import nonnegative_least_squares
 
 _N_POLES = 101
 _SUM_RULE_WEIGHT = 1e3
@@ -72,7 +72,7 @@ def nearest_self_energy(
         A = slope[:, None] * columns
         rows = np.concatenate([A.real, A.imag, sum_rule])
         rhs = np.concatenate([target.real, target.imag, sum_rule[0, :1]])
-        weight = nnls(rows, rhs, maxiter=20 * len(energy))[0]
+        weight = nonnegative_least_squares(rows, rhs)
         weight *= 1 / weight.sum()
         if symmetric:
             weight = 0.5 * (weight + weight[::-1])

@@ -2,16 +2,17 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 r"""Exact-tail transforms of tabulated fermionic functions into Legendre coefficients, by a fit of poles.
 
-Data on Matsubara frequencies or imaginary times are fitted by poles on a fixed grid of energies, F(iω) = Σ_k w_k / (iω − ε_k),
-plus a constant h where wanted. Such poles span whatever a spectrum on [−ε_max, ε_max] can produce (the discrete Lehmann
-representation, Kaye et al., PRB 105, 235115), so that tails come out exactly. The fit is a truncated singular value
-decomposition; reach ε_max and rank are the smallest that generalised cross-validation allows, so that clean data are
-reproduced to rounding and noise is not fitted. Poles come in pairs ±ε: even combinations are purely imaginary on the
-Matsubara axis, odd ones purely real, and the two halves of the problem decouple.
+Data on Matsubara frequencies or imaginary times are fitted by poles on a fixed grid of energies, F(iω) = Σ_k w_k / (iω
+− ε_k), plus a constant h where wanted. Such poles span whatever a spectrum on [−ε_max, ε_max] can produce (the discrete
+Lehmann representation, Kaye et al., PRB 105, 235115), so that tails come out exactly. The fit is a truncated singular
+value decomposition; reach ε_max and rank are the smallest that generalised cross-validation allows, so that clean data
+are reproduced to rounding and noise is not fitted. Poles come in pairs ±ε: even combinations are purely imaginary on
+the Matsubara axis, odd ones purely real, and the two halves of the problem decouple.
 
-The intermediate representation of sparse-ir spans the same space; its kernel decomposition at this precision takes seconds
-(6 s at β ε_max = 1000), where the small decompositions here take milliseconds.
+The intermediate representation of sparse-ir spans the same space; its kernel decomposition at this precision takes
+seconds (6 s at β ε_max = 1000), where the small decompositions here take milliseconds.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def from_matsubara(beta: float, values: np.ndarray, has_constant: bool = False) 
 
 
 def from_tau(beta: float, values: np.ndarray) -> np.ndarray:
-    """Legendre coefficients (n_l, ...) of a real function given on n_tau equidistant points of [0, β], ends included."""
+    """Legendre coefficients (n_l, ...) of a real function on n_tau equidistant points of [0, β], ends included."""
     values = np.asarray(values)
     n_tau = len(values)
     keep = _tau_subset(n_tau)
@@ -91,7 +92,7 @@ def trimmed(coefficients: np.ndarray) -> np.ndarray:
     return legendre.resized(coefficients, 2 * ((n_l + 1) // 2))
 
 
-# -- fit by pairs of poles; everything below in units of 1/beta ---------------------------------------------------------------
+# -- fit by pairs of poles; everything below in units of 1/beta -------------------------------------
 
 
 @dataclass(frozen=True)
@@ -186,8 +187,10 @@ def _best_fit_under_noise(columns: np.ndarray, kernel, n: int, has_constant: boo
     fit = _best_fit(columns, kernel, n, has_constant)
     if fit.error <= 1e-10 * np.abs(columns).max(initial=0.0):
         return fit
-    low, high = np.split(np.sqrt(np.mean(fit.residual(columns) ** 2, axis=1)), [n // 8])
-    growth = np.log(np.mean(high[-n // 4 :]) / max(np.mean(low), 1e-300)) / np.log(14)  # log of the ratio of frequencies
+    # what is left at low frequencies may be misfit rather than noise: compare two bands far above, a factor 4 apart
+    residual = fit.residual(columns)
+    size = lambda part: float(np.sqrt(np.mean(residual[part] ** 2)))
+    growth = np.log(size(slice(n // 2, n)) / max(size(slice(n // 8, n // 4)), 1e-300)) / np.log(4)
     power = int(np.clip(round(growth), 0, 2))
     return _best_fit(columns, kernel, n, has_constant, power) if power else fit
 

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""The embedded segment CT-HYB against exact diagonalisation, and its statistics against known processes."""
+from __future__ import annotations
+
+import logging
+import threading
+
+import numpy as np
+import pytest
+import reference_ed
+
+from triqs_mlsolver.exact import kernel_cache
+from triqs_mlsolver.exact.segment import SegmentSolver, causal_hybridisation
+from triqs_mlsolver.exact.segment_estimators import EquationOfMotion
+from triqs_mlsolver.exact.segment_symmetry import Symmetries, automorphisms
+from triqs_mlsolver.exact.statistics import autocorrelation_time, jackknife_error, leave_one_out
+from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.numerics.causality import project_delta
+from triqs_mlsolver.problem import DiscreteBath, Problem
+
+
+def as_problem(beta, levels, baths, U) -> Problem:
+    names = [(f"f{i}", 1) for i in range(len(levels))]
+    return Problem.from_bath(beta, names, [[[e]] for e in levels], [DiscreteBath(*b) for b in baths], U)
+
+
+def whitened_chi2(samples, exact, n_dof=12) -> tuple[float, float]:
+    """χ² per degree of freedom and largest deviation along the principal axes of the jackknife covariance."""
+    n = len(samples) - 1
+    flat = samples.reshape(n + 1, -1)
+    deviation = flat[1:] - flat[1:].mean(axis=0)
+    values, axes = np.linalg.eigh((n - 1) / n * deviation.T @ deviation)
+    z = (flat[0] - exact.ravel()) @ axes[:, -n_dof:] / np.sqrt(values[-n_dof:])
+    return float(np.mean(z**2)), float(np.max(np.abs(z)))
+
+
+# (name, β, levels, baths, U): filling, field, attraction, weak and strong coupling, more than one orbital
+BATH_3 = (np.array([-0.8, 0.1, 0.7]), np.array([0.3, 0.25, 0.3]))
+BATH_1 = (np.array([0.3]), np.array([0.5]))
+BATH_2 = (np.array([-0.4, 0.5]), np.array([0.4, 0.3]))
+ONE = lambda U: np.array([[0, U], [U, 0.0]])
+CASES = {
+    "metal in a field": (8.0, [-0.9, -0.6], [BATH_3] * 2, ONE(2.0)),
+    "cold and doped": (40.0, [-0.5, -0.5], [BATH_3] * 2, ONE(2.5)),
+    "attractive": (10.0, [0.75, 0.75], [BATH_2] * 2, ONE(-1.5)),
+    "spin-dependent baths": (15.0, [-1.0, -0.8], [BATH_1, BATH_2], ONE(2.0)),
+    "published: TRIQS/benchmarks SIAM_Discrete_Bath": (
+        5.0,
+        [-2.2, -1.8],
+        [(np.array([0.0, 4.0]), np.array([2.0, 5.0]))] * 2,
+        ONE(5.0),
+    ),
+    "two orbitals": (
+        10.0,
+        [-1.6, -1.5, -1.9, -1.8],
+        [BATH_1, BATH_1, BATH_2, BATH_2],
+        reference_ed.kanamori(1.5, 0.25),
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    args = CASES[request.param]
+    problem = as_problem(*args)
+    n = 25000 if len(args[1]) == 2 else 40000
+    solution = SegmentSolver(n_cycles=n, random_seed=11).solve(problem)
+    return problem, reference_ed.solve(*args, n_l=max(60, problem.n_l)), solution
+
+
+def test_raw_measurements_agree_with_ed(case):
+    problem, exact, solution = case
+    samples = solution.statistics["samples"]
+    for name, reference in (("G_l_raw", exact.G_l), ("F_l_raw", exact.F_l)):
+        chi2, worst = whitened_chi2(samples[name][:, :, :20], reference[:, :20])
+        assert 0.2 < chi2 < 2.5
+        assert worst < 5
+
+
+def test_answer_agrees_with_ed(case):
+    problem, exact, solution = case
+    s = solution.statistics
+    z = (s["G_tau"] - exact.G_tau(s["tau"])) / (s["G_tau_error"] + 1e-9)
+    assert np.max(np.abs(z)) < 5
+    difference, error = s["Sigma_iw"][:, :4] - exact.Sigma_iw[:, :4], s["Sigma_iw_error"][:, :4]
+    assert np.max(np.abs(difference.real) / error.real) < 5
+    assert np.max(np.abs(difference.imag) / error.imag) < 5
+    assert np.max(np.abs(solution.nn - exact.nn) / (solution.nn_error + 1e-9)) < 4.5
+    assert solution.nn_error.max() < 0.01
+
+
+def test_answer_is_consistent_with_exact_tails(case):
+    problem, _, solution = case
+    n, Sigma_infty = solution.density, np.concatenate([np.diag(s) for s in solution.Sigma_infty])
+    Sigma_1 = np.concatenate([np.diag(s) for s in solution.Sigma_1])
+    for f in range(problem.n_flavours):
+        G, F = solution.G_l[f][:, 0, 0], solution.F_l[f][:, 0, 0]
+        start, end = legendre.at_ends(problem.beta, G)
+        assert start + end == pytest.approx(-1, abs=1e-9)
+        assert end == pytest.approx(-n[f], abs=1e-9)
+        assert -sum(legendre.at_ends(problem.beta, F)) == pytest.approx(Sigma_infty[f], abs=1e-9)
+    iw, last = 1j * problem.omega(400)[-1], [s[-1, 0, 0] for s in solution.Sigma_iw(problem, 400)]
+    expected = Sigma_infty + Sigma_1 / iw
+    assert np.max(np.abs(np.array(last) - expected)) < 0.02 * max(1, np.max(np.abs(expected)))
+    G = solution.G_iw(20)
+    for g, g0_inverse, sigma in zip(G, problem.G0_inverse_iw(20), solution.Sigma_iw(problem, 20)):
+        assert np.allclose(np.linalg.inv(g0_inverse - sigma), g, rtol=1e-7)
+
+
+def test_run_is_described(case):
+    problem, _, solution = case
+    p = solution.provenance
+    assert p["solver"] == "segment" and p["average_sign"] == 1.0 and p["largest_inverse_deviation"] < 1e-8
+    assert 0 < p["auto_corr_time"] < p["n_cycles"] / 64
+    assert solution.h_int == pytest.approx(0.5 * np.sum(problem.U * solution.nn))
+    order = solution.statistics["perturbation_order"]
+    assert np.allclose(order.sum(axis=1), 1)
+    s = solution.statistics
+    widths = np.diff(s["tau_edges"])
+    assert np.sum(s["G_tau_binned"] * widths, axis=1) == pytest.approx(s["samples"]["G_l_raw"][0, :, 0], abs=0.05)
+
+
+def test_orbital_exchange_averages_equivalent_flavours():
+    problem = Problem.siam(beta=5.0, U=2.0, mu=0.7, eps=[-0.5, 0.5], V=[0.35, 0.35])
+    solution = SegmentSolver(n_cycles=2000).solve(problem)
+    assert np.array_equal(solution.G_l[0], solution.G_l[1])
+    assert solution.provenance["symmetry_deviation"] < 5
+
+
+def test_particle_hole_symmetry_is_exact_where_the_problem_has_it():
+    problem = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[-0.5, 0.5], V=[0.35, 0.35], field=0.3)
+    solution = SegmentSolver(n_cycles=4000).solve(problem)
+    up, down = (g[:, 0, 0] for g in solution.G_l)
+    assert np.allclose(up, legendre.particle_hole(down), atol=1e-9)
+    assert solution.density.sum() == pytest.approx(1, abs=1e-12) and solution.density[0] > 0.55
+
+
+def test_same_seed_same_numbers():
+    problem = Problem.siam(beta=5.0, U=2.0, mu=0.7, eps=[-0.5, 0.5], V=[0.35, 0.35])
+    a, b, c = (SegmentSolver(n_cycles=500, random_seed=s).solve(problem).G_l[0] for s in (3, 3, 4))
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
+
+
+def test_target_error_is_reached_and_halved_by_four_times_the_run():
+    problem = Problem.siam(beta=8.0, U=2.0, mu=0.7, eps=[-0.5, 0.2, 0.6], V=[0.3, 0.3, 0.25])
+    coarse = SegmentSolver(target_error=8e-3).solve(problem)
+    assert coarse.provenance["target_reached"] == "yes"
+    assert coarse.provenance["G_tau_error"] <= 8e-3
+    error = [SegmentSolver(n_cycles=n).solve(problem).provenance["G_tau_error"] for n in (6400, 25600)]
+    assert 1.4 < error[0] / error[1] < 2.9
+
+
+def test_unreachable_target_is_said(caplog):
+    problem = Problem.siam(beta=8.0, U=2.0, mu=0.7, eps=[-0.5, 0.2], V=[0.3, 0.3])
+    with caplog.at_level(logging.WARNING, "triqs_mlsolver"):
+        solution = SegmentSolver(target_error=1e-6, n_cycles=2048).solve(problem)
+    assert solution.provenance["target_reached"] == "no" and solution.provenance["n_cycles"] <= 2048
+    assert "above the target" in caplog.text
+
+
+class ThreadComm:
+    """Ranks as threads of this process."""
+
+    def __init__(self, rank, size, shared):
+        self.rank, self.size, self._shared = rank, size, shared
+
+    def allgather(self, value):
+        slots, barrier = self._shared
+        slots[self.rank] = value
+        barrier.wait(60)
+        everything = list(slots)
+        barrier.wait(60)
+        return everything
+
+
+def test_ranks_share_one_answer_with_smaller_errors():
+    problem = Problem.siam(beta=8.0, U=2.0, mu=0.7, eps=[-0.5, 0.2, 0.6], V=[0.3, 0.3, 0.25])
+
+    def solve_on(size):
+        shared, out = ([None] * size, threading.Barrier(size)), [None] * size
+
+        def work(rank):
+            out[rank] = SegmentSolver(n_cycles=6400, comm=ThreadComm(rank, size, shared)).solve(problem)
+
+        threads = [threading.Thread(target=work, args=(r,)) for r in range(size)]
+        [t.start() for t in threads]
+        [t.join(120) for t in threads]
+        return out
+
+    one, four = solve_on(1), solve_on(4)
+    assert all(np.array_equal(s.G_l[0], four[0].G_l[0]) for s in four)
+    assert four[0].provenance["ranks"] == 4 and four[0].provenance["n_bins"] == 4 * 64
+    ratio = one[0].provenance["G_tau_error"] / four[0].provenance["G_tau_error"]
+    assert 1.4 < ratio < 2.9
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_cycles": 0},
+        {"n_cycles": 100.5},
+        {"length_cycle": 0},
+        {"n_warmup_cycles": -1},
+        {"target_error": 0.0},
+        {"max_time": 0},
+        {"random_seed": -1},
+    ],
+)
+def test_impossible_options_are_refused(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        SegmentSolver(**options)
+
+
+def test_warm_up_longer_than_max_time_is_an_error():
+    problem = Problem.siam(beta=8.0, U=2.0, mu=0.7, eps=[-0.5, 0.2], V=[0.3, 0.3])
+    with pytest.raises(RuntimeError, match="max_time"):
+        SegmentSolver(n_cycles=64, n_warmup_cycles=10**8, max_time=0.3).solve(problem)
+
+
+def test_problems_outside_the_segment_picture_are_refused():
+    V = np.array([[0.3, 0.2]])
+    bath = DiscreteBath([0.1], V)
+    off_diagonal = Problem.from_bath(5.0, [("a", 2)], [np.zeros((2, 2))], [bath], [[0, 1], [1, 0]])
+    assert "off-diagonal" in SegmentSolver.supports(off_diagonal)
+    atom = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[0.1], V=[0.0])
+    assert "no hybridisation" in SegmentSolver.supports(atom)
+    exchange = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[0.1], V=[0.3])
+    object.__setattr__(exchange, "terms", ((0.1, (0, 1, 0, 1)),))
+    assert "density-density" in SegmentSolver.supports(exchange)
+    with pytest.raises(ValueError, match="off-diagonal"):
+        SegmentSolver(n_cycles=64).solve(off_diagonal)
+
+
+def test_wrong_sign_of_delta_is_refused():
+    p = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[-0.5, 0.5], V=[0.35, 0.35])
+    wrong = Problem(p.beta, p.gf_struct, p.h_loc0, [-d for d in p.Delta_l], p.U)
+    with pytest.raises(ValueError, match="not causal"):
+        SegmentSolver(n_cycles=64).solve(wrong)
+
+
+def test_noise_above_zero_is_projected_and_said(caplog):
+    beta, noise = 40.0, 2e-3
+    clean = legendre.from_poles(beta, [-1.0, 1.2], [0.12, 0.13])
+    noisy = clean.copy()
+    noisy[:20] += noise * beta * np.random.default_rng(0).normal(size=20) / np.sqrt(2 * np.arange(20) + 1) * 0.3
+    p = Problem(beta, [("up", 1), ("down", 1)], [[[-1.0]]] * 2, [noisy] * 2, ONE(2.0))
+    tau = np.linspace(0, beta, 300)
+    assert np.max(legendre.evaluate(beta, noisy, tau)) > 0
+    with caplog.at_level(logging.WARNING, "triqs_mlsolver"):
+        solution = SegmentSolver(n_cycles=6400).solve(p)
+    assert 1e-4 < solution.provenance["delta_projection_distance"] < 0.05
+    assert "projected" in caplog.text
+    assert solution.provenance["average_sign"] == 1.0
+    projected = causal_hybridisation(p)[0][0]
+    assert np.max(legendre.evaluate(beta, projected, tau)) < 1e-8
+    assert np.max(np.abs(legendre.evaluate(beta, projected - legendre.resized(clean, len(projected)), tau))) < 3 * noise
+
+
+def test_projection_leaves_causal_functions_alone():
+    Delta = legendre.from_poles(20.0, np.linspace(-1, 1, 40), np.full(40, 0.01))
+    assert project_delta(20.0, Delta, 4.0).distance < 2e-6
+
+
+def test_interpolation_of_delta_is_accurate_to_1e_8():
+    from triqs_mlsolver.exact.segment_chain import hybridisation_tables
+    from triqs_mlsolver.exact.segment_moves import hybridisation
+
+    beta = 100.0
+    Delta = legendre.from_poles(beta, [-3.0, 0.02, 1.0], [0.1, 0.05, 0.1])
+    table = hybridisation_tables(beta, [Delta])[0]
+    x = np.random.default_rng(0).uniform(0, beta, 2000)
+    exact = -legendre.evaluate(beta, Delta, beta - x)
+    value = np.array([hybridisation.py_func(table, beta, len(table) / beta, t) for t in x])
+    wrapped = np.array([hybridisation.py_func(table, beta, len(table) / beta, t - beta) for t in x])
+    assert np.max(np.abs(value - exact)) < 1e-8 * np.max(np.abs(exact))
+    assert np.allclose(wrapped, -value, atol=1e-9)
+
+
+def test_equation_of_motion_of_the_exact_solution():
+    args = CASES["metal in a field"]
+    problem, exact = as_problem(*args), reference_ed.solve(*args)
+    motion = EquationOfMotion(problem.beta, problem.levels[0], problem.delta_l(0), 50)
+    assert np.allclose(motion.G0 + motion.K @ exact.F_l[0, :50], exact.G_l[0, :50], atol=1e-9)
+
+
+def test_symmetries_of_two_orbitals():
+    U = reference_ed.kanamori(2.0, 0.3)
+    assert len(automorphisms([0] * 4, U, 100)) == 8  # spin flips, orbital exchange, and both
+    assert set(automorphisms([0, 0, 1, 1], U, 100)) == {(0, 1, 2, 3), (1, 0, 3, 2)}
+    p = as_problem(5.0, [-1.0, -1.2], [BATH_2] * 2, ONE(2.2))
+    assert Symmetries.of(p, [p.delta_l(0), p.delta_l(1)]).particle_hole is None
+
+
+def test_autocorrelation_time_of_a_known_process():
+    from triqs_mlsolver.exact.segment_kernel import collect
+
+    rho, rng = 0.9, np.random.default_rng(5)
+    blocks, x = np.zeros((1, 40, 4)), 0.0
+    for _ in range(200_000):
+        x = rho * x + rng.normal()
+        collect(blocks, 0, x)
+    assert autocorrelation_time(blocks[0]) == pytest.approx(rho / (1 - rho), rel=0.25)
+    assert autocorrelation_time(np.zeros((40, 4))) != autocorrelation_time(np.zeros((40, 4)))  # NaN without data
+
+
+def test_jackknife_of_a_mean_is_the_standard_error():
+    data = np.random.default_rng(1).normal(size=(50, 3))
+    assert np.allclose(jackknife_error(leave_one_out(data)), data.std(axis=0, ddof=1) / np.sqrt(50))
+
+
+def test_cached_code_of_other_sources_is_discarded(tmp_path):
+    class Fake:
+        class stats:
+            cache_path = str(tmp_path / "cache")
+
+    class Source:
+        __file__ = str(tmp_path / "kernel.py")
+
+    (tmp_path / "kernel.py").write_text("a = 1")
+    assert not kernel_cache.discard_stale(Fake, (Source,))
+    (tmp_path / "cache" / "kernel.run-1.py311.nbi").write_text("")
+    assert kernel_cache.discard_stale(Fake, (Source,))
+    (tmp_path / "kernel.py").write_text("a = 2")
+    assert not kernel_cache.discard_stale(Fake, (Source,))
+    assert not list((tmp_path / "cache").glob("*.nbi"))

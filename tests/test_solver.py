@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""The Solver against exact diagonalisation, and its manners as a drop-in for triqs_cthyb."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from triqs_mlsolver import DiscreteBath, Problem, compat
+from triqs_mlsolver import solver as solver_module
+from triqs_mlsolver.compat import BlockGf, HDFArchive, SemiCircular, c, c_dag, inverse, iOmega_n, n
+from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.learned import LearnedSolver
+from triqs_mlsolver.numerics import legendre, pole_fit
+from triqs_mlsolver.solver import Solver
+
+BETA, U, MU, FIELD = 10.0, 2.0, 1.2, 0.1
+EPS, V = np.array([-0.5, 0.4]), np.array([0.4, 0.3])
+SIAM = Problem.siam(beta=BETA, U=U, mu=MU, eps=EPS, V=V, field=FIELD)
+SPINS = [("up", 1), ("down", 1)]
+H_INT = U * n("up", 0) * n("down", 0)
+SMALL = dict(n_iw=200, n_tau=1001)
+
+
+class Engine:
+    """Stands in for LearnedSolver: answers SIAM by exact diagonalisation and says it was `source`."""
+
+    source = "model"
+    provenance: dict = {}
+    statistics: dict = {}
+
+    def __init__(self, **options):
+        self.options, self.last_decision = options, None
+
+    __init__.__signature__ = inspect.signature(LearnedSolver.__init__)
+
+    def solve(self, problem, *, exact_parameters=None, force_exact=None):
+        self.problem, self.exact_parameters, self.force_exact = problem, exact_parameters, force_exact
+        source = "exact" if force_exact else self.source
+        self.last_decision = SimpleNamespace(source=source, reason=force_exact or "", __str__=lambda: "line")
+        exact = ED().solve(problem if problem != SIAM else SIAM)
+        return replace(exact, provenance=self.provenance, statistics=self.statistics)
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Model answers of an engine whose attributes the test may change."""
+    kind = type("LocalEngine", (Engine,), {})
+    monkeypatch.setattr(solver_module, "LearnedSolver", kind)
+    return kind
+
+
+def siam_solver(**options):
+    """A solver whose G0_iw is that of SIAM."""
+    S = Solver(BETA, SPINS, **{**SMALL, "database": None, **options})
+    bath = sum((v**2 * inverse(iOmega_n - e) for e, v in zip(EPS, V)), 0 * iOmega_n)
+    S.G0_iw["up"] << inverse(iOmega_n + MU + FIELD - bath)
+    S.G0_iw["down"] << inverse(iOmega_n + MU - FIELD - bath)
+    return S
+
+
+@pytest.fixture
+def solved(engine):
+    S = siam_solver()
+    S.solve(h_int=H_INT, n_cycles=100)
+    return S
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return ED().solve(SIAM)
+
+
+def data(G):
+    return [g.data for _, g in G]
+
+
+# -- from containers to the problem and back --------------------------------------------------------
+
+
+def test_problem_is_the_anderson_model(solved):
+    problem = solved._engine.problem
+    assert problem == SIAM and problem.gf_struct == SIAM.gf_struct
+    np.testing.assert_allclose(problem.levels, SIAM.levels, atol=1e-11)
+
+
+def test_functions_are_those_of_exact_diagonalisation(solved, exact):
+    G, Sigma = exact.G_iw(200), exact.Sigma_iw(SIAM, 200)
+    for b, (name, _) in enumerate(SPINS):
+        np.testing.assert_allclose(solved.G_iw[name].data[200:], G[b], atol=1e-9)
+        np.testing.assert_allclose(solved.G_iw[name].data[:200][::-1], G[b].conj(), atol=1e-9)
+        np.testing.assert_allclose(solved.Sigma_iw[name].data[200:], Sigma[b], atol=1e-6)
+        tau = np.linspace(0, BETA, 1001)
+        np.testing.assert_allclose(solved.G_tau[name].data, exact.G_tau(tau)[b], atol=1e-9)
+        np.testing.assert_allclose(solved.G_l[name].data, legendre.resized(exact.G_l[b], 30), atol=1e-9)
+        Delta = legendre.fermi_kernel(BETA, tau, EPS) @ V**2
+        np.testing.assert_allclose(solved.Delta_tau[name].data[:, 0, 0], Delta, atol=1e-10)
+    for a, b in zip(data(solved.G_iw_raw), data(solved.G_iw)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_dyson_holds_between_what_is_handed_out(solved):
+    rest = inverse(solved.G0_iw) - inverse(solved.G_iw) - solved.Sigma_iw
+    assert max(np.max(np.abs(d)) for d in data(rest)) < 1e-9
+
+
+def test_static_results(solved, exact):
+    up, down = exact.density
+    assert solved.Delta_infty[0].shape == (1, 1)
+    np.testing.assert_allclose(np.ravel(solved.Delta_infty), [-MU - FIELD, -MU + FIELD], atol=1e-11)
+    np.testing.assert_allclose(solved.Sigma_Hartree["up"], [[U * down]], atol=1e-9)
+    np.testing.assert_allclose(solved.Sigma_moments["down"][1], [[U**2 * up * (1 - up)]], atol=1e-9)
+    np.testing.assert_allclose(solved.G_moments["up"][:, 0, 0], [0, 1, -MU - FIELD + U * down], atol=1e-9)
+    np.testing.assert_allclose(solved.orbital_occupations["up"], [[up]], atol=1e-12)
+    assert solved.solve_status == 0
+
+
+def test_density_matrix_is_ordered_by_energy_as_atom_diag_does(solved, exact):
+    up, down, both = exact.density[0], exact.density[1], exact.double_occupancy
+    # energies: up -1.3, down -1.1, both -0.4, empty 0
+    np.testing.assert_allclose(
+        np.ravel(solved.density_matrix), [up - both, down - both, both, 1 - up - down + both], atol=1e-12
+    )
+    if compat.AtomDiag is not None:
+        from triqs.atom_diag import trace_rho_op
+
+        assert abs(trace_rho_op(solved.density_matrix, n("up", 0), solved.h_loc_diagonalization) - up) < 1e-12
+
+
+def test_local_hamiltonians_are_operators(solved):
+    expected = -(MU + FIELD) * n("up", 0) - (MU - FIELD) * n("down", 0)
+    assert max((abs(v) for _, v in solved.h_loc0 - expected), default=0) < 1e-11
+    assert solved.h_loc == solved.h_loc0 + H_INT
+
+
+def test_one_body_terms_of_h_int_are_levels_but_part_of_sigma(engine):
+    """As in cthyb: they join the local Hamiltonian, and Dyson's equation with the user's G0 finds them in Σ."""
+    S = siam_solver()
+    S.solve(h_int=H_INT + 0.3 * n("up", 0) + 0.3 * n("down", 0))
+    np.testing.assert_allclose(S._engine.problem.levels, SIAM.levels + 0.3, atol=1e-11)
+    np.testing.assert_allclose(np.ravel(S.Delta_infty), SIAM.levels, atol=1e-11)
+    rest = inverse(S.G0_iw) - inverse(S.G_iw) - S.Sigma_iw
+    assert max(np.max(np.abs(d)) for d in data(rest)) < 1e-9
+    assert abs(S.Sigma_iw["up"].data[-1, 0, 0].real - S.Sigma_Hartree["up"][0, 0]) < 1e-2
+
+
+def test_delta_interface(engine, exact):
+    S = Solver(BETA, SPINS, **SMALL, delta_interface=True, database=None)
+    tau = np.linspace(0, BETA, 1001)
+    for _, d in S.Delta_tau:
+        d.data[:, 0, 0] = legendre.fermi_kernel(BETA, tau, EPS) @ V**2
+    S.solve(h_int=H_INT, h_loc0=-(MU + FIELD) * n("up", 0) - (MU - FIELD) * n("down", 0))
+    assert S._engine.problem == SIAM
+    np.testing.assert_allclose(data(S.G0_iw), data(siam_solver().G0_iw), atol=1e-9)
+    with pytest.raises(TypeError, match="h_loc0"):
+        S.solve(h_int=H_INT)
+
+
+def test_equal_blocks_give_equal_blocks(engine):
+    S = Solver(BETA, SPINS, **SMALL, database=None)
+    S.G_iw << SemiCircular(1.0)
+    g = 0.5 * (S.G_iw["up"] + S.G_iw["down"])
+    for _, g0 in S.G0_iw:
+        g0 << inverse(iOmega_n + U / 2 - 0.25 * g)
+    S.solve(h_int=H_INT)
+    problem = S._engine.problem
+    assert np.array_equal(problem.Delta_l[0], problem.Delta_l[1]) and problem.is_particle_hole_symmetric()
+    assert abs(problem.scale - 1.0) < 1e-10
+
+
+def test_multi_orbital_problems_are_passed_on(monkeypatch):
+    """The parser refuses nothing it can express; who solves decides."""
+
+    class Recorder(Engine):
+        def solve(self, problem, **_):
+            self.problem = problem
+            raise RuntimeError("stop here")
+
+    monkeypatch.setattr(solver_module, "LearnedSolver", Recorder)
+    S = Solver(BETA, [("up", 2), ("down", 2)], **SMALL, database=None)
+    h = np.array([[0.2, 0.1], [0.1, -0.3]])
+    for _, g0 in S.G0_iw:
+        g0 << inverse(iOmega_n - h - 0.25 * inverse(iOmega_n - 0.3))
+    flip = c_dag("up", 0) * c("down", 0) * c_dag("down", 1) * c("up", 1)
+    with pytest.raises(RuntimeError, match="stop here"):
+        S.solve(h_int=3 * n("up", 0) * n("down", 0) - 0.5 * (flip + compat.dagger(flip)))
+    problem = S._learned.problem
+    bath = DiscreteBath([0.3, 0.3], 0.5 * np.eye(2))
+    expected = Problem.from_bath(BETA, [("up", 2), ("down", 2)], (h, h), (bath, bath), problem.U, problem.terms)
+    assert problem == expected and len(problem.terms) == 2 and problem.U[0, 2] == 3
+
+
+def test_old_forms_of_gf_struct():
+    for gf_struct in ({"up": 1, "down": 1}, [["up", 1], ["down", 1]], [("up", [0]), ("down", ["a"])]):
+        assert Solver(BETA, gf_struct, **SMALL).gf_struct == SPINS
+
+
+# -- parameters -------------------------------------------------------------------------------------
+
+
+def test_every_parameter_of_cthyb_is_accepted(engine):
+    S = siam_solver()
+    S.solve(
+        h_int=H_INT, n_cycles=10, partition_method="autopartition", quantum_numbers=[], loc_n_min=0, length_cycle=50,
+        n_warmup_cycles=10, random_seed=1, random_name="", max_time=-1, verbosity=0, move_shift=True, move_double=False,
+        use_trace_estimator=False, measure_G_tau=True, measure_G_l=True, measure_density_matrix=True,
+        use_norm_as_weight=True, proposal_prob={}, move_global={}, move_global_prob=0.05, imag_threshold=1e-13,
+        det_init_size=100, off_diag_threshold=0.0, measure_G2_n_tau=10, measure_O_tau_min_ins=10,
+        perform_tail_fit=True, fit_max_moment=3, fit_min_w=1.2, fit_max_w=3.0, perform_post_proc=True,
+    )  # fmt: skip
+    assert S.last_decision.source == "model"
+    assert S.last_solve_parameters["n_cycles"] == 10 and S.last_solve_parameters.length_cycle == 50
+    assert S.last_solve_parameters["det_precision_error"] == 1e-5
+    assert "perform_tail_fit" not in S._engine.exact_parameters and S._engine.exact_parameters["random_seed"] == 1
+    assert S.last_constr_parameters["n_tau"] == 1001
+
+
+def test_parameter_objects_of_cthyb_4(engine):
+    S = siam_solver()
+    S.solve(SimpleNamespace(h_int=H_INT, n_cycles=7))
+    assert S.last_solve_parameters.n_cycles == 7
+
+
+@pytest.mark.parametrize(
+    "name, hint", [("n_cycle", "'n_cycles'"), ("measure_g_L", "'measure_G_l'"), ("warmup", "parameters are those")]
+)
+def test_unknown_parameters_are_refused_with_a_hint(engine, name, hint):
+    with pytest.raises(TypeError, match=f"'{name}'.*{hint}"):
+        siam_solver().solve(h_int=H_INT, **{name: 1})
+
+
+def test_deprecated_names_still_work(engine, caplog):
+    S = siam_solver()
+    S.solve(h_int=H_INT, measure_g_l=True)
+    assert S.last_solve_parameters["measure_G_l"] is True and "use measure_G_l" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("measure_G2_iw_ph", True), ("measure_pert_order", True), ("measure_O_tau", (n("up", 0), n("up", 0)))],
+)
+def test_monte_carlo_measurements_force_the_exact_solver(engine, name, value):
+    S = siam_solver()
+    S.solve(h_int=H_INT, **{name: value})
+    assert S.last_decision.source == "exact" and name in S._engine.force_exact
+    S.solve(h_int=H_INT, **{name: None if name == "measure_O_tau" else False})
+    assert S._engine.force_exact is None
+
+
+def test_statistics_are_none_after_a_model_answer_and_filled_after_monte_carlo(engine):
+    engine.provenance = {"average_sign": 0.9, "auto_corr_time": 2.5, "solve_status": 1}
+    engine.statistics = {"perturbation_order_total": "histogram"}
+    S = siam_solver()
+    S.solve(h_int=H_INT)
+    assert S.average_sign is S.auto_corr_time is S.perturbation_order_total is S.G2_iw_ph is None
+    S.solve(h_int=H_INT, measure_pert_order=True)
+    assert (S.average_sign, S.auto_corr_time, S.perturbation_order_total, S.solve_status) == (0.9, 2.5, "histogram", 1)
+
+
+def test_results_of_triqs_cthyb_are_forwarded(engine):
+    engine.source = "exact"
+    native = SimpleNamespace(
+        density_matrix="theirs", G2_iw="G2", average_sign=1.0, h_loc_diagonalization="diagonalised"
+    )
+    engine.statistics = {"native": native}
+    S = siam_solver()
+    S.solve(h_int=H_INT)
+    assert (S.density_matrix, S.G2_iw, S.average_sign, S.h_loc_diagonalization) == ("theirs", "G2", 1.0, "diagonalised")
+
+
+def test_improved_estimator_keeps_G_and_sigma_consistent(monkeypatch):
+    """With F_l measured, Σ = F/G and the G handed out follows from it by Dyson's equation."""
+    S = siam_solver()
+    exact = ED().solve(SIAM)
+    Sigma = exact.Sigma_iw(SIAM, 200)
+
+    class Noisy(Engine):
+        def solve(self, problem, **_):
+            self.last_decision = SimpleNamespace(source="exact")
+            return replace(exact, F_l=tuple(1.01 * f for f in improved))
+
+    G, long_Sigma = exact.G_iw(400), exact.Sigma_iw(SIAM, 400)
+    improved = [pole_fit.from_matsubara(BETA, s @ g).coefficients for g, s in zip(G, long_Sigma)]
+    monkeypatch.setattr(solver_module, "LearnedSolver", Noisy)
+    S.solve(h_int=H_INT)
+    np.testing.assert_allclose(S.Sigma_iw["up"].data[200:], 1.01 * Sigma[0], atol=1e-5)
+    rest = inverse(S.G0_iw) - inverse(S.G_iw) - S.Sigma_iw
+    assert max(np.max(np.abs(d)) for d in data(rest)) < 1e-9
+    assert np.max(np.abs(S.G_iw["up"].data - S.G_iw_raw["up"].data)) > 1e-4
+
+
+# -- bad input --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(beta=-1.0), "beta = -1"),
+    (dict(beta=0.0), "beta = 0"),
+    (dict(beta=float("nan")), "beta = nan"),
+    (dict(n_tau=399), "n_tau >= 400"),
+    (dict(n_iw=0), "n_iw = 0"),
+    (dict(gf_struct=[]), "gf_struct"),
+    (dict(gf_struct=[("up", 0)]), "positive size"),
+    (dict(gf_struct=[("up", 1), ("up", 1)]), "twice"),
+    (dict(gf_struct="up"), "pairs"),
+    (dict(tolerance=-0.1), "tolerance = -0.1.*0 to solve every problem exactly"),
+    (dict(audit_rate=2.0), "audit_rate = 2.0"),
+])  # fmt: skip
+def test_bad_constructor_arguments(change, message):
+    with pytest.raises(ValueError, match=message):
+        Solver(**{"beta": BETA, "gf_struct": SPINS, **SMALL, **change})
+
+
+def test_unknown_options_are_refused_with_a_hint():
+    with pytest.raises(TypeError, match="'tolerence'.*'tolerance'"):
+        Solver(BETA, SPINS, tolerence=0.1)
+
+
+@pytest.mark.parametrize("spoil, message", [
+    (lambda S: S.G0_iw.__lshift__(0.0), "'up' is not set"),
+    (lambda S: S.G0_iw["down"].data.__setitem__(3, np.nan), "'down' contains NaN"),
+    (lambda S: S.G0_iw["down"].__lshift__(inverse(iOmega_n + 0.1j)), r"Delta\(infinity\) is not real.*'down'.*0\.1"),
+    (lambda S: S.G0_iw["up"].data.__setitem__(0, 5.0), "'up' is not Hermitian"),
+])  # fmt: skip
+def test_bad_G0_is_refused_before_anything_is_solved(engine, spoil, message):
+    S = siam_solver()
+    spoil(S)
+    with pytest.raises(ValueError, match=message):
+        S.solve(h_int=H_INT)
+    assert S._learned is None and S.G_tau is None
+
+
+@pytest.mark.parametrize("gf_struct, n_iw, message", [
+    ([("up", 1), ("dwon", 1)], 200, "'dwon'.*did you mean 'down'"),
+    ([("up", 2), ("down", 1)], 200, r"'up'.*\(2, 2\).*\(1, 1\)"),
+    (SPINS, 100, "200 mesh points"),
+])  # fmt: skip
+def test_foreign_G0_is_refused(engine, gf_struct, n_iw, message):
+    S = siam_solver()
+    S.G0_iw = BlockGf(mesh=compat.MeshImFreq(BETA, "Fermion", n_iw), gf_struct=gf_struct)
+    with pytest.raises(ValueError, match=message):
+        S.solve(h_int=H_INT)
+
+
+@pytest.mark.parametrize("h_int, error, message", [
+    (U * n("up", 0) * n("dn", 0), ValueError, "'dn'.*not in gf_struct"),
+    (c_dag("up", 0) * c("down", 0), ValueError, "not Hermitian"),
+    (None, TypeError, "needs the interaction"),
+    (2.0, TypeError, "many-body operator"),
+])  # fmt: skip
+def test_bad_interaction_is_refused(engine, h_int, error, message):
+    with pytest.raises(error, match=message):
+        siam_solver().solve(h_int=h_int)
+
+
+def test_restricted_hilbert_spaces_are_refused(engine):
+    with pytest.raises(ValueError, match="loc_n_max = 1.*triqs_cthyb itself"):
+        siam_solver().solve(h_int=H_INT, loc_n_max=1)
+
+
+# -- archives ---------------------------------------------------------------------------------------
+
+
+def test_archive_round_trip(tmp_path, solved):
+    path = str(tmp_path / "solver.h5")
+    with HDFArchive(path, "w") as A:
+        A["S"] = solved
+    with HDFArchive(path, "r") as A:
+        back = A["S"]
+    assert isinstance(back, Solver) and back.gf_struct == SPINS and (back.n_iw, back.n_tau, back.n_l) == (200, 1001, 30)
+    for name in ("G0_iw", "G_iw", "Sigma_iw", "G_tau", "G_l", "Delta_tau", "G_iw_raw", "Sigma_iw_raw"):
+        np.testing.assert_array_equal(data(getattr(back, name)), data(getattr(solved, name)))
+    assert back.last_solve_parameters["h_int"] == H_INT and back.last_solve_parameters["n_cycles"] == 100
+    assert back.h_loc == solved.h_loc and back.solve_status == 0
+    np.testing.assert_array_equal(back.density_matrix, solved.density_matrix)
+    back.solve(h_int=H_INT)
+    np.testing.assert_allclose(data(back.G_iw), data(solved.G_iw), atol=1e-10)
+
+
+def test_archive_before_solve(tmp_path):
+    path = str(tmp_path / "fresh.h5")
+    S = Solver(20, SPINS, **SMALL, database=tmp_path / "points.h5", tolerance=0.01, learn=False)
+    S.G_iw << SemiCircular(1.0)
+    with HDFArchive(path, "w") as A:
+        A["S"] = S
+    with HDFArchive(path, "r") as A:
+        back = A["S"]
+    np.testing.assert_array_equal(data(back.G_iw), data(S.G_iw))
+    assert back.G_tau is None and back.last_solve_parameters is None and back.last_decision is None
+    assert back._options["database"] == str(tmp_path / "points.h5") and back._options["learn"] is False
+    assert not (tmp_path / "points.h5").exists()
+
+
+def test_format_name_is_MLSolver(tmp_path, solved):
+    import h5py
+
+    path = str(tmp_path / "format.h5")
+    with HDFArchive(path, "w") as A:
+        A["S"] = solved
+    with h5py.File(path) as f:
+        form = f["S"].attrs["Format"]
+        assert (form.decode() if isinstance(form, bytes) else form) == "MLSolver"
+
+
+# -- with the real engine ---------------------------------------------------------------------------
+
+
+def test_from_an_empty_database_everything_is_computed(caplog, tmp_path):
+    caplog.set_level(logging.INFO, "triqs_mlsolver")
+    S = siam_solver(database=str(tmp_path / "points.h5"), exact="ed")
+    S.solve(h_int=H_INT, n_cycles=100)
+    assert S.last_decision.source == "exact"
+    exact = ED().solve(SIAM)
+    np.testing.assert_allclose(S.G_iw["up"].data[200:], exact.G_iw(200)[0], atol=1e-6)
+    assert "mlsolver: exact (ed)" in caplog.text

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""The adapter to triqs_cthyb: its linear algebra everywhere, its answers against ED where TRIQS is installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from triqs_mlsolver import Problem, compat
+from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.exact.quality import objections
+from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, SmoothEstimate
+from triqs_mlsolver.interaction import parse_interaction
+from triqs_mlsolver.numerics import legendre
+
+needs_cthyb = pytest.mark.skipif(find_spec("triqs_cthyb") is None, reason="triqs_cthyb is not installed")
+SIAM = Problem.siam(beta=20.0, U=2.0, mu=1.2, eps=[-0.5, 0.1, 0.6], V=[0.3, 0.2, 0.3], field=0.1)
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return ED().solve(SIAM)
+
+
+def moments(solution, b):
+    static = SIAM.h_loc0[b] + solution.Sigma_infty[b]
+    return np.array([np.eye(1), static, static @ static + SIAM.m1[b] + solution.Sigma_1[b]])
+
+
+def test_estimate_leaves_exact_data_alone(exact):
+    estimate = SmoothEstimate(SIAM, np.full(exact.G_l[0].shape, 1e-6))
+    out = estimate(exact.G_l[0], moments(exact, 0), exact.density[:1, None])
+    k = len(exact.G_l[0])
+    np.testing.assert_allclose(legendre.resized(out, k), exact.G_l[0], atol=2e-5)
+
+
+def test_estimate_fixes_moments_and_occupation_of_noisy_data(exact):
+    rng = np.random.default_rng(0)
+    size = 1e-2
+    noisy = exact.G_l[0] + size * rng.normal(size=exact.G_l[0].shape)
+    estimate = SmoothEstimate(SIAM, np.full(noisy.shape, size))
+    out = estimate(noisy, moments(exact, 0), exact.density[:1, None])
+    start, end = legendre.at_ends(SIAM.beta, out)
+    assert abs(start[0, 0] + end[0, 0] + 1) < 1e-8 and abs(end[0, 0] + exact.density[0]) < 1e-8
+    k = len(noisy)
+    error = lambda g: float(np.sqrt(np.sum((legendre.resized(g, k) - exact.G_l[0]) ** 2)))
+    assert error(out) < 0.7 * error(noisy)
+    Sigma = SIAM.G0_inverse_iw(2000)[0][-1] - np.linalg.inv(legendre.to_matsubara(out, 2000)[-1])
+    assert abs(Sigma[0, 0] - exact.Sigma_infty[0][0, 0]) < 1e-2
+
+
+def test_mean_of_runs():
+    class Run:
+        def __init__(self, k):
+            self.average_sign, self.pair, self.by_block = 1.0 * k, [np.ones(2) * k], {"up": 2.0 * k}
+            self.G2, self.text = None, "AABB"
+
+    mean = MeanOfRuns([Run(1), Run(3)])
+    assert mean.average_sign == 2.0 and mean.by_block == {"up": 4.0} and mean.G2 is None and mean.text == "AABB"
+    np.testing.assert_array_equal(mean.pair[0], [2.0, 2.0])
+    with pytest.raises(AttributeError):
+        mean.missing  # noqa: B018
+
+
+def test_cycles_that_cannot_be_divided_are_refused():
+    with pytest.raises(ValueError, match="n_cycles = 5"):
+        CthybSolver({"n_cycles": 5})
+    with pytest.raises(ValueError, match="n_runs = 1"):
+        CthybSolver(n_runs=1)
+
+
+def test_parameters_are_passed_through():
+    solver = CthybSolver.from_options({"n_cycles": 800, "move_double": False, "target_error": 1e-3, "comm": None})
+    params = solver._parameters_of_run(SIAM, 2)
+    assert params["n_cycles"] == 100 and params["move_double"] is False and params["measure_density_matrix"]
+    assert "comm" not in params and "target_error" not in params
+    first, second = (solver._parameters_of_run(SIAM, k)["random_seed"] for k in (0, 1))
+    assert first != second
+    U, quadratic = parse_interaction(params["h_int"], SIAM.gf_struct).U, dict(up=-1.3, down=-1.1)
+    assert U[0, 1] == 2.0
+    assert params["h_loc0"] == sum((v * compat.n(b, 0) for b, v in quadratic.items()), compat.Operator())
+
+
+def test_without_cthyb_the_way_out_is_named():
+    if find_spec("triqs_cthyb") is None:
+        with pytest.raises(ValueError, match="conda install"):
+            CthybSolver().solve(SIAM)
+
+
+@needs_cthyb
+def test_single_orbital_within_error_bars(exact):
+    found = CthybSolver({"n_cycles": 40000, "length_cycle": 40, "n_warmup_cycles": 1000, "random_seed": 5}).solve(SIAM)
+    assert objections(SIAM, found) == []
+    chi2 = []
+    for g, e, ref in zip(found.G_l, found.G_l_error, exact.G_l):
+        z = (g[:20] - ref[:20])[:, 0, 0] / e[:20, 0, 0]
+        chi2.append(np.mean(z**2))
+    assert 0.2 < np.mean(chi2) < 3.0  # 8 runs: Student's distribution with 7 degrees of freedom
+    z = (found.nn - exact.nn) / found.nn_error
+    assert np.max(np.abs(z)) < 6.0
+    assert found.provenance["average_sign"] == 1.0 and found.provenance["n_cycles"] == 40000
+
+
+@needs_cthyb
+def test_kanamori_with_off_diagonal_hybridisation():
+    from test_operators import kanamori
+    from triqs_mlsolver import DiscreteBath
+
+    gf_struct = [("up", 2), ("down", 2)]
+    parsed = parse_interaction(kanamori(3.0, 0.4), gf_struct)
+    bath = DiscreteBath([-0.6, 0.4], [[0.4, 0.1], [0.1, 0.4]])
+    h = np.array([[-3.0, 0.1], [0.1, -3.2]])
+    problem = Problem.from_bath(5.0, gf_struct, (h, h), (bath, bath), parsed.U, parsed.terms)
+    found = CthybSolver({"n_cycles": 8000, "length_cycle": 30, "n_warmup_cycles": 300}).solve(problem)
+    assert objections(problem, found) == []
+    assert found.G_l[0].shape[1:] == (2, 2) and found.provenance["average_sign"] > 0.5
+    np.testing.assert_allclose(found.G_l[0], found.G_l[0].transpose(0, 2, 1))
+    # ⟨H_int⟩ from the density matrix against the pair correlators and spin-flip terms: at least the density part agrees
+    density_part = 0.5 * np.sum(problem.U * (found.nn - np.diag(np.diag(found.nn))))
+    assert abs(found.h_int - density_part) < 0.5
+
+
+@needs_cthyb
+def test_solver_hands_out_what_only_cthyb_measures(tmp_path):
+    from triqs_mlsolver import Solver
+    from triqs_mlsolver.compat import iOmega_n, inverse, n
+
+    S = Solver(10.0, [("up", 1), ("down", 1)], n_iw=200, n_tau=1001, database=None, exact="cthyb")
+    S.G0_iw << inverse(iOmega_n + 1.0 - 0.25 * inverse(iOmega_n - 0.3))
+    S.solve(
+        h_int=2 * n("up", 0) * n("down", 0),
+        n_cycles=1600,
+        length_cycle=20,
+        n_warmup_cycles=100,
+        measure_pert_order=True,
+    )
+    assert S.last_decision.source == "exact" and S.last_decision.solver == "cthyb"
+    assert np.sum(S.perturbation_order_total.data) == 1600 and S.average_sign == 1.0
+    from triqs.atom_diag import trace_rho_op
+
+    density = trace_rho_op(S.density_matrix, n("up", 0), S.h_loc_diagonalization)
+    assert abs(density - S.orbital_occupations["up"][0, 0]) < 1e-10

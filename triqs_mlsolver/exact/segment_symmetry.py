@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Symmetries of a diagonal density-density problem: permutations of flavours, and the particle-hole map.
+
+The segment solver offers the permutations as global moves and averages what it measured over all symmetries.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from ..numerics import legendre
+from ..problem import Problem
+
+_LIMIT = 200  # permutations searched; those found generate all where there are more
+_MAX_MOVES = 100
+_TOLERANCE = 1e-10  # of levels and Δ, relative to the scale of the problem
+
+
+@dataclass(frozen=True)
+class Symmetries:
+    """Which flavours are alike.
+
+    Parameters
+    ----------
+    Deltas : tuple of (n_l,) arrays
+        The distinct hybridisation functions.
+    delta_class : tuple of int
+        Which of them each flavour has.
+    permutations : tuple of tuples
+        Permutations of flavours that leave the problem unchanged, the identity included.
+    particle_hole : tuple or None
+        A permutation that leaves the problem unchanged together with the particle-hole map.
+    """
+
+    Deltas: tuple[np.ndarray, ...]
+    delta_class: tuple[int, ...]
+    permutations: tuple[tuple[int, ...], ...]
+    particle_hole: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, problem: Problem, Deltas: list[np.ndarray]) -> Symmetries:
+        """Symmetries of `problem` with the hybridisation `Deltas` of each flavour."""
+        distinct: list[np.ndarray] = []
+
+        def label(d: np.ndarray) -> int:
+            for i, e in enumerate(distinct):
+                n = max(len(d), len(e))
+                difference = legendre.resized(d, n) - legendre.resized(e, n)
+                if np.max(np.abs(difference)) <= _TOLERANCE * problem.beta * problem.scale:
+                    return i
+            distinct.append(d)
+            return len(distinct) - 1
+
+        delta_class = [label(d) for d in Deltas]
+        n_distinct = len(distinct)
+        mirrored = [label(legendre.particle_hole(d)) for d in Deltas]
+        unit = _TOLERANCE * max(problem.scale, problem.energy_of_local_part)
+        x = np.round(problem.x / unit) + 0.0
+        colour = list(zip(delta_class, x))
+        image = list(zip(mirrored, -x + 0.0))
+        ph = automorphisms(colour, problem.U, 1, image)
+        return cls(
+            tuple(distinct[:n_distinct]),
+            tuple(delta_class),
+            tuple(automorphisms(colour, problem.U, _LIMIT)),
+            ph[0] if ph else None,
+        )
+
+    def moves(self) -> np.ndarray:
+        """Permutations among flavours of equal Δ, closed under inversion: exchanges, double exchanges and the symmetries."""
+        n = len(self.delta_class)
+        swaps = [(a, b) for a, b in combinations(range(n), 2) if self.delta_class[a] == self.delta_class[b]]
+        perms = set()
+        for s in swaps:
+            for t in [(), *swaps]:
+                if not set(s) & set(t) and len(perms) < _MAX_MOVES:
+                    p = list(range(n))
+                    for a, b in (s, t) if t else (s,):
+                        p[a], p[b] = b, a
+                    perms.add(tuple(p))
+        for p in self.permutations[:_MAX_MOVES]:
+            perms |= {p, tuple(int(i) for i in np.argsort(p))}
+        perms.discard(tuple(range(n)))
+        return np.array(sorted(perms), dtype=np.int64).reshape(len(perms), n)
+
+    def orbits(self) -> np.ndarray:
+        """Label of each flavour, (N,): the first flavour it can be mapped to."""
+        return _orbit_labels(self.permutations, np.arange(len(self.delta_class)))
+
+    # -- averages; arrays carry a leading sample axis ----------------------------------------------------------------
+
+    def average_flavours(self, a: np.ndarray) -> np.ndarray:
+        """(s, N, ...) averaged over the permutations."""
+        return _label_mean(a, self.orbits())
+
+    def average_G(self, G: np.ndarray) -> np.ndarray:
+        """G_l (s, N, n_l) averaged over all symmetries."""
+        G = self.average_flavours(G)
+        return G if self.particle_hole is None else 0.5 * (G + _mirrored(G)[:, list(self.particle_hole)])
+
+    def average_F(self, F: np.ndarray, G: np.ndarray, U: np.ndarray) -> np.ndarray:
+        """F_l (s, N, n_l) averaged over all symmetries; G is the G_l before averaging.
+
+        Under the particle-hole map n → 1 − n, so that F − ½ Σ_j U_ij G changes sign beside τ → β − τ.
+        """
+        F, G = self.average_flavours(F), self.average_flavours(G)
+        if self.particle_hole is None:
+            return F
+        half = 0.5 * U.sum(axis=1)[None, :, None]
+        odd = F - half * G
+        return half * self.average_G(G) + 0.5 * (odd - _mirrored(odd)[:, list(self.particle_hole)])
+
+    def average_nn(self, nn: np.ndarray) -> np.ndarray:
+        """⟨n_i n_j⟩ (s, N, N) averaged over all symmetries."""
+        N = nn.shape[1]
+        pairs = _orbit_labels(self.permutations, np.arange(N * N).reshape(N, N))
+        nn = _label_mean(nn.reshape(len(nn), N * N), pairs.ravel()).reshape(nn.shape)
+        if self.particle_hole is None:
+            return nn
+        n = np.diagonal(nn, axis1=1, axis2=2)
+        holes = 1 - n[:, :, None] - n[:, None, :] + nn
+        p = list(self.particle_hole)
+        return 0.5 * (nn + holes[:, p][:, :, p])
+
+
+def automorphisms(colour: list, U: np.ndarray, limit: int, image_colour: list | None = None) -> list[tuple[int, ...]]:
+    """Up to `limit` permutations p that keep the interaction matrix and have image_colour[p[f]] = colour[f].
+
+    By default the image has the colours of the original, and the identity is among the permutations.
+    """
+    image_colour = colour if image_colour is None else image_colour
+    n, tol, found = len(colour), 1e-12 * max(1.0, np.max(np.abs(U), initial=0.0)), []
+
+    def extend(image: list[int]) -> None:
+        if len(found) >= limit:
+            return
+        f = len(image)
+        if f == n:
+            found.append(tuple(image))
+            return
+        for g in range(n):
+            if g not in image and image_colour[g] == colour[f]:
+                if all(abs(U[f, a] - U[g, b]) <= tol for a, b in enumerate(image)):
+                    extend([*image, g])
+
+    extend([])
+    return found
+
+
+def _orbit_labels(permutations, labels: np.ndarray) -> np.ndarray:
+    """Smallest label that the permutations, applied to every axis of `labels`, connect to each entry."""
+    while True:
+        before = labels.copy()
+        for p in permutations:
+            labels = np.minimum(labels, labels[np.ix_(*(p,) * labels.ndim)])
+        if np.array_equal(before, labels):
+            return labels
+
+
+def _label_mean(a: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    out = np.empty_like(a)
+    for label in np.unique(labels):
+        members = labels == label
+        out[:, members] = a[:, members].mean(axis=1, keepdims=True)
+    return out
+
+
+def _mirrored(a: np.ndarray) -> np.ndarray:
+    """τ → β − τ for coefficients on the last axis."""
+    return a * (-1.0) ** np.arange(a.shape[-1])
