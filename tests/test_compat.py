@@ -356,3 +356,36 @@ def test_mistakes_are_explained(mesh):
         Gf(mesh=MeshImFreq(BETA, "Boson", 10), target_shape=[1, 1]).density()
     assert isinstance(GfLegendre(beta=BETA, n_points=5, indices=[0]), GfLegendre)
     assert Operator().is_zero()
+
+
+# -- TRIQS 4 -------------------------------------------------------------------------------------------------------
+
+TRIQS_4 = {
+    "triqs/__init__.py": "",
+    "triqs/version.py": "version = '4.0.2'",
+    "triqs/gfs.py": "\n".join(
+        f"class {name}: pass"
+        for name in (
+            "Gf BlockGf GfImFreq GfImTime GfLegendre MeshImFreq MeshImTime MeshLegendre iOmega_n Omega inverse "
+            "SemiCircular Flat Wilson Fourier LegendreToMatsubara"
+        ).split()
+    ),
+    "triqs/operators.py": "Operator = c = c_dag = dagger = n = object",
+    "triqs/atom_diag.py": "AtomDiag = object",
+    "triqs/utility/__init__.py": "",
+    "triqs/utility/mpi.py": "rank = 0",
+    "h5/__init__.py": "HDFArchive = object",
+    "h5/formats.py": "register_class = object",
+}
+
+
+def test_names_of_triqs_4_are_found(tmp_path):
+    """TRIQS 4 has its containers in triqs.gfs."""
+    for name, text in TRIQS_4.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    program = (
+        f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom triqs_mlsolver import compat\nimport triqs.gfs\n"
+        "assert compat.PROVIDER == 'triqs 4.0.2' and compat.Gf is triqs.gfs.Gf and compat.mpi.rank == 0"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -53,7 +53,8 @@ ANDERSON = """
 D, V, U, e_f, beta = 1.0, 0.3, 2.0, -1.0, 10
 S = Solver(beta = beta, gf_struct = [('up',1), ('down',1)], n_l = 100)
 for name, g0 in S.G0_iw: g0 << inverse(iOmega_n - e_f - V**2 * Wilson(D))
-S.solve(h_int = U * n('up',0) * n('down',0), n_cycles = 2000, length_cycle = 20, n_warmup_cycles = 200, measure_G_l = True)
+S.solve(h_int = U * n('up',0) * n('down',0), n_cycles = 2000, length_cycle = 20, n_warmup_cycles = 200,
+        measure_G_l = True)
 if mpi.is_master_node():
     with HDFArchive("anderson.h5", 'w') as Results:
         Results["G_tau"] = S.G_tau
@@ -84,7 +85,9 @@ for name, g0 in S.G0_iw:
 S.solve(h_int=H, **p)
 if mpi.is_master_node():
     with HDFArchive("parameters.h5",'w') as Results:
-        for name in ("Delta_infty", "Delta_tau", "G0_iw", "G_tau", "G_l", "G_iw", "G_iw_raw", "Sigma_iw", "Sigma_iw_raw"):
+        for name in ("Delta_infty", "Delta_tau", "G0_iw", "G_tau", "G_l"):
+            Results[name] = getattr(S, name)
+        for name in ("G_iw", "G_iw_raw", "Sigma_iw", "Sigma_iw_raw"):
             Results[name] = getattr(S, name)
 """
 

@@ -155,7 +155,7 @@ hop = c_dag("up", 0) * c("down", 0)
 BAD = {
     "unknown block": (n("foo", 0) * n("up", 0), ValueError, "'foo'.*not in gf_struct.*'up'"),
     "unknown orbital": (n("up", 1) * n("down", 0), ValueError, r"'up', 1"),
-    "not Hermitian": (hop, ValueError, "not Hermitian"),
+    "not Hermitian": (hop, ValueError, r"not Hermitian.*c_dag\('up',0\)\*c\('down',0\)"),
     "complex": (1j * n("up", 0) * n("down", 0), ValueError, "complex coefficient"),
     "anomalous": (c_dag("up", 0) * c_dag("down", 0) + c("down", 0) * c("up", 0), ValueError, "particle number"),
     "between blocks": (hop + compat.dagger(hop), ValueError, "different blocks"),

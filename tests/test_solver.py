@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from triqs_mlsolver import DiscreteBath, Problem, compat
+from triqs_mlsolver import DiscreteBath, Problem, compat, cthyb_parameters
 from triqs_mlsolver import solver as solver_module
 from triqs_mlsolver.compat import BlockGf, HDFArchive, SemiCircular, c, c_dag, inverse, iOmega_n, n
 from triqs_mlsolver.exact.ed import ED
@@ -246,11 +246,38 @@ def test_deprecated_names_still_work(engine, caplog):
     [("measure_G2_iw_ph", True), ("measure_pert_order", True), ("measure_O_tau", (n("up", 0), n("up", 0)))],
 )
 def test_monte_carlo_measurements_force_the_exact_solver(engine, name, value):
-    S = siam_solver()
+    S = siam_solver(exact="cthyb")
     S.solve(h_int=H_INT, **{name: value})
     assert S.last_decision.source == "exact" and name in S._engine.force_exact
     S.solve(h_int=H_INT, **{name: None if name == "measure_O_tau" else False})
     assert S._engine.force_exact is None
+
+
+@pytest.mark.parametrize(
+    "exact, name", [("segment", "measure_G2_iw_ph"), ("ed", "measure_pert_order"), ("ed", "measure_G2_tau")]
+)
+def test_measurements_that_the_exact_solver_cannot_make_are_refused(engine, exact, name):
+    with pytest.raises(ValueError, match=f"{name}.*triqs_cthyb.*exact = '{exact}' cannot"):
+        siam_solver(exact=exact).solve(h_int=H_INT, **{name: True})
+
+
+def test_auto_takes_cthyb_for_what_only_it_measures(engine, monkeypatch):
+    S = siam_solver(exact="auto")
+    monkeypatch.setattr(cthyb_parameters, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="triqs_cthyb is not installed"):
+        S.solve(h_int=H_INT, measure_G2_iw=True)
+    monkeypatch.setattr(cthyb_parameters, "find_spec", lambda name: "found")
+    S.solve(h_int=H_INT, measure_G2_iw=True)
+    assert S._engine.exact == "cthyb"
+    S.solve(h_int=H_INT, measure_pert_order=True)
+    assert S._engine.exact == "auto"
+
+
+def test_perturbation_order_comes_by_block(engine):
+    engine.statistics = {"perturbation_order": np.array([[0.5, 0.5], [0.25, 0.75]])}
+    S = siam_solver()
+    S.solve(h_int=H_INT, measure_pert_order=True)
+    np.testing.assert_array_equal(S.perturbation_order["down"], [[0.25, 0.75]])
 
 
 def test_statistics_are_none_after_a_model_answer_and_filled_after_monte_carlo(engine):

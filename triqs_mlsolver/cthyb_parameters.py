@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -162,10 +163,35 @@ def for_exact_solver(params: dict) -> dict:
     return {k: v for k, v in params.items() if k not in POST_PROCESSING}
 
 
+def monte_carlo_only(params: dict) -> list[str]:
+    """The measurements asked for that only Monte Carlo can make."""
+    return [name for name in _MONTE_CARLO_ONLY if params.get(name)]
+
+
 def reason_for_exact(params: dict) -> str | None:
-    """Why the exact solver must run whatever the model knows: a measurement that only Monte Carlo has."""
-    asked = [name for name in _MONTE_CARLO_ONLY if params.get(name)]
+    """Why the exact solver must run whatever the model knows."""
+    asked = monte_carlo_only(params)
     return f"{', '.join(asked)} asked for, which only Monte Carlo can measure" if asked else None
+
+
+def exact_solver_for(exact, params: dict):
+    """The exact solver that makes the measurements asked for: `exact`, or "cthyb" where "auto" leaves the choice.
+
+    Raises
+    ------
+    ValueError
+        If the solver chosen by name cannot make them, or triqs_cthyb is needed and not installed.
+    """
+    asked = [name for name in monte_carlo_only(params) if exact == "ed" or name != "measure_pert_order"]
+    if not asked or exact not in ("auto", "segment", "ed"):
+        return exact
+    if exact == "auto" and find_spec("triqs_cthyb") is not None:
+        return "cthyb"
+    what = "triqs_cthyb is not installed" if exact == "auto" else f"exact = {exact!r} cannot"
+    raise ValueError(
+        f"{', '.join(asked)} can only be measured by triqs_cthyb, and {what}: leave the measurement out, or use "
+        "exact='cthyb' (conda install -c conda-forge triqs_cthyb)"
+    )
 
 
 def unused_by_model(params: dict) -> list[str]:

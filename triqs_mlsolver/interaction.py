@@ -54,7 +54,7 @@ def parse_interaction(h_int: Iterable, gf_struct, name: str = "h_int") -> Intera
     """
     flavours = _flavours(gf_struct)
     terms = _normal_ordered_terms(h_int, flavours, name)
-    _require_hermitian(terms, name)
+    _require_hermitian(terms, flavours, name)
     N = len(flavours)
     U, other, one_body = np.zeros((N, N)), [], np.zeros((N, N))
     for (create, annihilate), value in terms.items():
@@ -152,15 +152,16 @@ def _flavour(indices, flavours: dict, name: str) -> int:
     raise ValueError(f"{name} acts on ({given}), which is not in gf_struct: allowed are {allowed}")
 
 
-def _require_hermitian(terms: dict, name: str) -> None:
+def _require_hermitian(terms: dict, flavours: dict, name: str) -> None:
     scale = max((abs(v) for v in terms.values()), default=0.0)
+    labels = list(flavours)
     for (create, annihilate), value in terms.items():
         partner = terms.get((annihilate[::-1], create[::-1]), 0.0)
         if abs(value - partner) > 1e-10 * scale:
+            term = _text([*((True, labels[i]) for i in create), *((False, labels[i]) for i in annihilate)], value)
             raise ValueError(
-                f"{name} is not Hermitian: the term on flavours {create} <- {annihilate[::-1]} has the coefficient "
-                f"{value:g}, its conjugate {partner:g}. Add the Hermitian conjugate (dagger) of each hopping or "
-                "exchange term"
+                f"{name} is not Hermitian: the conjugate of {term} has the coefficient {partner:g}. Add the Hermitian "
+                "conjugate (dagger) of each hopping or exchange term"
             )
 
 

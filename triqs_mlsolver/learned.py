@@ -166,6 +166,7 @@ class LearnedSolver:
         self.last_decision: Decision | None = None
         self.predictor: Predictor | None = None
         self._random = np.random.default_rng(random_seed)
+        self._slowing = CriticalSlowing()
         self._n_exact = 0
         self._blas: ThreadpoolController | None = None
         self.database: Database | None = None  # on rank 0 only
@@ -228,19 +229,23 @@ class LearnedSolver:
         """Rank 0: predict and decide."""
         predictor = self._up_to_date()
         prediction = predictor.predict(problem)
+        self._slowing.see(problem)
         if force_exact:
             return _Plan(False, False, force_exact, prediction)
         if self.tolerance == 0:
             return _Plan(False, False, "tolerance 0", prediction)
         if prediction.novel:
             return _Plan(False, False, f"novel: {prediction.novel}", prediction)
-        if not prediction.error_bound <= self.tolerance:
-            return _Plan(False, False, f"bound {prediction.error_bound:.2g} > {self.tolerance:g}", prediction)
-        if not prediction.sigma_bound <= self.sigma_tolerance:
-            reason = f"bound on Sigma(iw0) {prediction.sigma_bound:.2g} > {self.sigma_tolerance:g}"
+        share = self._slowing.share
+        why = "" if share == 1 else f" (tolerance / {1 / share:.1f}: the loop creeps)"
+        tolerance, sigma_tolerance = share * self.tolerance, share * self.sigma_tolerance
+        if not prediction.error_bound <= tolerance:
+            return _Plan(False, False, f"bound {prediction.error_bound:.2g} > {tolerance:.2g}{why}", prediction)
+        if not prediction.sigma_bound <= sigma_tolerance:
+            reason = f"bound on Sigma(iw0) {prediction.sigma_bound:.2g} > {sigma_tolerance:.2g}{why}"
             return _Plan(False, False, reason, prediction)
         audit = bool(self._random.random() < self.audit_rate)
-        return _Plan(True, audit, f"bound {prediction.error_bound:.2g} <= {self.tolerance:g}", prediction)
+        return _Plan(True, audit, f"bound {prediction.error_bound:.2g} <= {tolerance:.2g}{why}", prediction)
 
     def _up_to_date(self) -> Predictor:
         """The predictor, with everything learned that has come into the database."""
@@ -325,6 +330,49 @@ class LearnedSolver:
     def _record(self, decision: Decision) -> None:
         report(str(decision))
         self.log.append(**{name: value for name, value in asdict(decision).items() if value is not None and _finite(value)})
+
+
+class CriticalSlowing:
+    """How much of the tolerance a self-consistency loop can afford, from the problems it asks for.
+
+    Where the distance between successive problems shrinks by a factor r per iteration, an error of the solver is
+    amplified to 1/(1 − r) times itself at the fixed point. Half of that is what a healthy loop does anyway.
+
+    Attributes
+    ----------
+    share : float
+        Factor for the tolerances, between 1/8 and 1.
+    """
+
+    _SMALLEST = 0.125
+    _MEMORY = 4  # distances over which r is averaged
+
+    def __init__(self):
+        self.share = 1.0
+        self._last: Problem | None = None
+        self._distances: list[float] = []
+
+    def see(self, problem: Problem) -> None:
+        """Take note of the next problem; one with other parameters begins a new loop."""
+        last, self._last = self._last, problem
+        if last is None or not _same_but_for_delta(last, problem):
+            self._distances, self.share = [], 1.0
+            return
+        distance = max(_delta_distance(a, b) for a, b in zip(last.Delta_l, problem.Delta_l))
+        self._distances = [*self._distances[1 - self._MEMORY :], distance]
+        if len(self._distances) >= 2 and self._distances[0] > 0:
+            r = (self._distances[-1] / self._distances[0]) ** (1 / (len(self._distances) - 1))
+            self.share = float(np.clip(2 * (1 - r), self._SMALLEST, 1.0))
+
+
+def _same_but_for_delta(a: Problem, b: Problem) -> bool:
+    same = a.beta == b.beta and a.gf_struct == b.gf_struct and np.array_equal(a.U, b.U) and a.terms == b.terms
+    return same and all(np.array_equal(x, y) for x, y in zip(a.h_loc0, b.h_loc0))
+
+
+def _delta_distance(a: np.ndarray, b: np.ndarray) -> float:
+    n = max(len(a), len(b))
+    return float(np.linalg.norm(legendre.resized(a, n) - legendre.resized(b, n)))
 
 
 class AtomicLimit:

@@ -162,6 +162,7 @@ class Solver:
         params = cthyb_parameters.checked(params_kw)
         parsed = interaction.parse_interaction(params["h_int"], self.gf_struct)
         problem = self._problem(params, parsed)
+        self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], params)
         solution = self._engine.solve(
             problem,
             exact_parameters=cthyb_parameters.for_exact_solver(params),
@@ -273,6 +274,9 @@ class Solver:
         for name in MONTE_CARLO_RESULTS:
             found = [getattr(self._native, name, None), solution.statistics.get(name), solution.provenance.get(name)]
             setattr(self, name, next((v for v in found if v is not None), None) if ran else None)
+        if isinstance(self.perturbation_order, np.ndarray):  # one row per flavour; cthyb has one histogram per block
+            rows = iter(self.perturbation_order)
+            self.perturbation_order = {bl: np.array([next(rows) for _ in range(size)]) for bl, size in self.gf_struct}
         self.solve_status = int(solution.provenance.get("solve_status", 0))
 
     # -- HDF5 ----------------------------------------------------------------------------------------------------------

@@ -212,25 +212,29 @@ class _Run:
             updates = options.n_warmup_cycles * options.length_cycle
         elif options.n_cycles is not None and options.target_error is None:
             updates = max(updates, options.n_cycles // 2)
-        orders = [self._chunk(updates // 50) for _ in range(50)]
-        order = np.mean(self._allgather(np.mean(orders[10:], axis=0)), axis=0)
+        orders = self._move(updates)
+        order = np.mean(self._allgather(np.mean(orders[len(orders) // 5 :], axis=0)), axis=0)
         self.length_cycle = options.length_cycle or int(5 + 3 * order.sum())
         self.chain.recast_every = _recast_interval(order)
         done = updates // self.length_cycle
-        if options.n_warmup_cycles is not None:
-            for _ in range(50):
-                self._chunk(max(0, options.n_warmup_cycles - done) * self.length_cycle // 50)
-            done = max(done, options.n_warmup_cycles)
+        if options.n_warmup_cycles is not None and done < options.n_warmup_cycles:
+            self._move((options.n_warmup_cycles - done) * self.length_cycle)
+            done = options.n_warmup_cycles
         self.warmup_cycles = done
 
-    def _chunk(self, n_updates: int) -> np.ndarray:
-        self.chain.advance(max(n_updates, 1), 1, False)
-        if self._out_of_time():
-            raise RuntimeError(
-                f"max_time = {self.options.max_time:g} s ran out during the warm-up, before anything was measured: "
-                f"raise max_time or lower n_warmup_cycles"
-            )
-        return self.chain.orders.copy()
+    def _move(self, n_updates: int) -> list[np.ndarray]:
+        """Update without measuring; the expansion orders at about 50 moments on the way."""
+        chunk = max(min(n_updates // 50, 200_000), 1)
+        orders = []
+        for _ in range(max(n_updates // chunk, 1)):
+            self.chain.advance(chunk, 1, False)
+            orders.append(self.chain.orders.copy())
+            if self._out_of_time():
+                raise RuntimeError(
+                    f"max_time = {self.options.max_time:g} s ran out during the warm-up, before anything was measured: "
+                    f"raise max_time or lower n_warmup_cycles"
+                )
+        return orders
 
     def sample(self) -> None:
         """Measure until n_cycles, the target error or max_time is reached."""
@@ -276,7 +280,9 @@ class _Run:
                 f"error bars: raise max_time, or lower n_cycles or length_cycle"
             )
         self.blocks = sum(self._allgather(self.chain.sums.blocks))
-        self.analysis = analyse(self.problem, self.symmetries, bins[0].join(bins))
+        spread = 1 + 2 * self.autocorrelation_time()
+        n_independent = self.n_bins * self.cycles_per_bin / (spread if np.isfinite(spread) else 10.0)
+        self.analysis = analyse(self.problem, self.symmetries, bins[0].join(bins), n_independent)
 
     # -- what is told about the run ---------------------------------------------------------------------------------
 

@@ -46,8 +46,8 @@ def hybridisation_tables(beta: float, Deltas) -> np.ndarray:
 class RawBins:
     """Averages over equal bins, the sign not divided out.
 
-    G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), sign (n_bins,), and G(τ) integrated over the cells of the measurement
-    mesh, G_cells (n_bins, N, n_cells).
+    G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), sign (n_bins,), and G(τ) and F(τ) integrated over the cells of the
+    measurement mesh in increasing τ, G_cells and F_cells (n_bins, N, n_cells).
     """
 
     G_l: np.ndarray
@@ -55,6 +55,7 @@ class RawBins:
     nn: np.ndarray
     sign: np.ndarray
     G_cells: np.ndarray
+    F_cells: np.ndarray
 
     def __len__(self) -> int:
         return len(self.sign)
@@ -117,7 +118,7 @@ class MarkovChain:
     def measure_bins(self, n_bins: int, n_cycles: int, length_cycle: int, keep_going=lambda: True) -> RawBins:
         """`n_bins` bins of `n_cycles` measurements each; fewer where `keep_going` says stop between two bins."""
         N, n_cells = self.sums.cells.shape[:2]
-        shapes = ((N, self.n_l), (N, self.n_l), (N, N), (), (N, n_cells))
+        shapes = ((N, self.n_l), (N, self.n_l), (N, N), (), (N, n_cells), (N, n_cells))
         bins = RawBins(*(np.zeros((n_bins, *shape)) for shape in shapes))
         done, unit = 0, self.beta * n_cycles
         while done < n_bins and keep_going():
@@ -127,7 +128,8 @@ class MarkovChain:
             G_and_F = -np.tensordot(self.sums.cells, self.projection, axes=([1, 3], [0, 1])) / unit
             bins.G_l[done], bins.F_l[done] = G_and_F[:, 0], G_and_F[:, 1]
             bins.nn[done], bins.sign[done] = self.sums.nn / unit, self.sums.sign[0] / n_cycles
-            bins.G_cells[done] = -self.sums.cells[:, :, 0, 0] / unit
+            bins.G_cells[done] = -_in_order(self.sums.cells[:, :, 0, 0]) / unit
+            bins.F_cells[done] = -_in_order(self.sums.cells[:, :, 1, 0]) / unit
             done += 1
         return bins.map(lambda a: a[:done])
 
@@ -137,13 +139,7 @@ class MarkovChain:
         return self.chain.n_pairs[self.chain.slot]
 
 
-def cell_edges(beta: float, n_cells: int) -> np.ndarray:
-    """Edges (n_cells + 1,) of the cells of the measurement mesh in increasing τ; see `cells_in_order`."""
-    half = 0.5 * beta * (np.arange(n_cells // 2 + 1) / (n_cells // 2)) ** 2
-    return np.concatenate([half, beta - half[-2::-1]])
-
-
-def cells_in_order(cells: np.ndarray) -> np.ndarray:
+def _in_order(cells: np.ndarray) -> np.ndarray:
     """Cell values (..., n_cells) in increasing τ: the kernel counts those beyond β/2 from β downwards."""
     half = cells.shape[-1] // 2
     return np.concatenate([cells[..., :half], cells[..., ::-1][..., :half]], axis=-1)

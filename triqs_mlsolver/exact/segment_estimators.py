@@ -2,28 +2,35 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 r"""From raw G_l and F_l of the segment solver to consistent ones with exact tails.
 
-G and F = Σ G of one flavour obey the equation of motion :math:`G = G_0 + G_0 F`, linear in both. The noisy estimates Ĝ, F̂
-are therefore replaced by the pair that obeys it exactly and lies closest to them in units of their error bars,
+G and F = Σ G (improved estimator, Hafermann, Patton, Werner, PRB 85, 205106) of one flavour obey the equation of motion
+:math:`G = G_0 + G_0 F`, linear in both; in Legendre coefficients G = G0 + K F. The noisy estimates Ĝ, F̂ are replaced by the
+pair that obeys it exactly and lies closest to them in units of their error bars, among functions F that have a spectrum,
 
 .. math::
-    \min_F \sum_l \frac{(F_l - \hat F_l)^2}{\sigma_{F,l}^2} + \sum_l \frac{(G_{0,l} + (KF)_l - \hat G_l)^2}{\sigma_{G,l}^2},
+    F = \sum_k \frac{a_k}{i\omega - \varepsilon_k}, \qquad
+    \min_a\; \sum_c \frac{(F_c - \hat F_c)^2}{\sigma_{F,c}^2} + \sum_c \frac{(G_c - \hat G_c)^2}{\sigma_{G,c}^2}
+    + \sum_k \frac{a_k^2}{A^2},
 
-subject to what the static correlators measured in the same run fix: F(0⁺), F(β⁻), F'(0⁺) + F'(β⁻) (hence Σ∞ and Σ₁) and
-G(β⁻) = −⟨n⟩; G(0⁺) + G(β⁻) = −1 and the higher moments of G follow. The map from estimates to answers is linear, so it
-introduces no bias, and it removes the high-frequency noise that F alone does not have (Hafermann, Patton, Werner, PRB 85,
-205106) without a fit of the tail.
+where c counts the cells of the measurement mesh in τ (noise is far larger at some τ than at others: in coefficients it would
+spread over all of them), and subject to what the static correlators measured in the same run fix: F(0⁺), F(β⁻), F'(0⁺) + F'(β⁻) (hence Σ∞ and Σ₁) and
+G(β⁻) = −⟨n⟩; G(0⁺) + G(β⁻) = −1 and the higher moments of G follow. The last term, a Gaussian prior of amplitude A = Σ_j |U_ij|
+on the poles, is what decides where data are pure noise, in place of a truncation in l: combinations of poles that
+leave no trace in G(τ) stay zero. The answer is linear in the estimates, so it carries no bias beyond the prior's, and
+that part of the posterior error is known and handed out beside the statistical one.
 """
 from __future__ import annotations
 
 import numpy as np
+from numpy.polynomial.legendre import leggauss, legvander
 
 from ..numerics import legendre
+from ..numerics.causality import pole_grid
 
 
 def convolution_matrix(beta: float, f_l: np.ndarray, n_l: int) -> np.ndarray:
     """Matrix C (n_l, n_l) such that C g are the coefficients of f(iω) g(iω): the antiperiodic convolution in τ."""
     tau, w = legendre.quadrature(beta, n_l + 8)
-    x, wx = np.polynomial.legendre.leggauss((n_l + len(f_l)) // 2 + 1)
+    x, wx = leggauss((n_l + len(f_l)) // 2 + 1)
     x, wx = 0.5 * (x + 1), 0.5 * wx
     left = tau[:, None] * x  # τ' in [0, τ]
     right = tau[:, None] + (beta - tau)[:, None] * x  # τ' in [τ, β], where Δ(τ − τ') = −Δ(τ − τ' + β)
@@ -68,12 +75,29 @@ def end_rows(beta: float, n_l: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return root * (-1.0) ** l, root, slope * (1 - (-1.0) ** l)
 
 
-def significant_length(values: np.ndarray, errors: np.ndarray, shortest: int = 10, margin: int = 4) -> int:
-    """How many coefficients carry signal: the length of least estimated risk, 2L + Σ_{l≥L} z_l², plus a margin."""
-    z2 = (values / errors) ** 2
-    tail = np.concatenate([np.cumsum(z2[::-1])[::-1], [0.0]])
-    best = int(np.argmin(2.0 * np.arange(len(values) + 1) + tail))
-    return int(min(max(best + margin, shortest), len(values)))
+def cell_edges(beta: float, n_cells: int) -> np.ndarray:
+    """Edges (n_cells + 1,) of the cells of the measurement mesh in increasing τ."""
+    half = 0.5 * beta * (np.arange(n_cells // 2 + 1) / (n_cells // 2)) ** 2
+    return np.concatenate([half, beta - half[-2::-1]])
+
+
+def cell_integrals(beta: float, edges: np.ndarray, n_l: int) -> np.ndarray:
+    """Matrix (n_cells, n_l) of the integrals of f(τ) between neighbouring `edges` from its coefficients."""
+    l = np.arange(n_l)
+    P = legvander(2 * edges / beta - 1, n_l)
+    integral = np.empty((len(edges), n_l))  # of P_l over x from −1: (P_{l+1} − P_{l−1})/(2l+1)
+    integral[:, 0] = P[:, 1] + 1
+    integral[:, 1:] = (P[:, 2:] - P[:, :-2]) / (2 * l[1:] + 1)
+    return 0.5 * np.sqrt(2 * l + 1) * np.diff(integral, axis=0)
+
+
+def spectral_prior(beta: float, cutoff: float, amplitude: float, n_l: int) -> np.ndarray:
+    """Legendre coefficients of functions with spectrum: columns B (n_l, r) such that F = B z with z ~ N(0, 1)."""
+    eps = pole_grid(beta, cutoff, 201)
+    columns = legendre.from_poles(beta, eps, np.eye(len(eps)), n_l) * amplitude
+    left, values, _ = np.linalg.svd(columns, full_matrices=False)
+    kept = values > 1e-11 * values[0]
+    return left[:, kept] * values[kept]
 
 
 class ConsistentPair:
@@ -83,39 +107,48 @@ class ConsistentPair:
     ----------
     beta : float
     motion : EquationOfMotion
+    prior : (n_l, r) array
+        See `spectral_prior`.
+    cells : (m, n_l) array
+        Integrals over the cells of the measurement mesh from coefficients, see `cell_integrals`.
     G_error, F_error : (m,) arrays
-        Error bars of the raw estimates.
-    n_F : int
-        Coefficients of F that are kept.
+        Error bars of the raw estimates of these integrals.
+
+    Attributes
+    ----------
+    F_unresolved, G_unresolved : (r, n_l) arrays
+        Independent deviations, one standard error each, of what the data leave to the prior.
     """
 
-    def __init__(self, beta: float, motion: EquationOfMotion, G_error: np.ndarray, F_error: np.ndarray, n_F: int):
-        m = len(G_error)
-        n_F = min(n_F, m)
-        self.n_l, self.n_F, self.motion = len(motion.G0), n_F, motion
-        K = motion.K[:, :n_F]
-        start, end, slope = end_rows(beta, n_F)
-        G_end = end_rows(beta, self.n_l)[1]
-        constraints = np.stack([start, end, slope, G_end @ K])
+    def __init__(self, beta: float, motion: EquationOfMotion, prior: np.ndarray, cells: np.ndarray, G_error, F_error):
+        n_l = len(motion.G0)
+        self._G0_cells = cells @ motion.G0
+        self._motion, self._prior, self._KB = motion, prior, motion.K @ prior
+        ends_F, end_G = np.stack(end_rows(beta, n_l)), end_rows(beta, n_l)[1]
+        constraints = np.concatenate([ends_F @ prior, (end_G @ self._KB)[None]])
         self._scale = np.linalg.norm(constraints, axis=1)
         C = constraints / self._scale[:, None]
-        self._G_end_0 = G_end @ motion.G0
-        Q, _ = np.linalg.qr(C.T, mode="complete")
-        null = Q[:, len(C) :]
+        self._G_end_0 = end_G @ motion.G0
         self._particular = np.linalg.pinv(C)
-        self._wF, self._wG = 1 / F_error[:n_F], 1 / G_error
-        design = np.concatenate([np.diag(self._wF), self._wG[:, None] * K[:m]])
-        self._design = design
-        self._step = null @ np.linalg.pinv(design @ null)
-        self._K = K
+        null = np.linalg.qr(C.T, mode="complete")[0][:, len(C) :]
+        self._w = np.concatenate([1 / F_error, 1 / G_error])
+        self._design = self._w[:, None] * np.concatenate([cells @ prior, cells @ self._KB])
+        reduced = self._design @ null
+        # posterior covariance P = N (Nᵀ DᵀD N + 1)⁻¹ Nᵀ = noise P DᵀD P + prior P P
+        values, axes = np.linalg.eigh(reduced.T @ reduced)
+        half = null @ axes
+        posterior = (half / (1 + np.maximum(values, 0.0))) @ half.T
+        self._step = posterior @ self._design.T
+        self.F_unresolved = (prior @ posterior).T
+        self.G_unresolved = (self._KB @ posterior).T
 
     def __call__(self, G_hat, F_hat, n, y, Sigma_infty, second) -> tuple[np.ndarray, np.ndarray]:
-        """(G_l, F_l) with shapes (s, n_l), (s, n_F) for s samples of the estimates (s, m) and of the correlators (s,).
+        """(G_l, F_l), both (s, n_l), for s samples of the estimates (s, m) and of the correlators (s,).
 
         y = Σ_j U_ij ⟨n_i n_j⟩ and `second` is the 1/(iω)² moment of F.
         """
         fixed = np.stack([y - Sigma_infty, -y, second, -n - self._G_end_0], axis=1) / self._scale
-        data = np.concatenate([F_hat[:, : self.n_F] * self._wF, (G_hat - self.motion.G0[: G_hat.shape[1]]) * self._wG], axis=1)
-        F = fixed @ self._particular.T
-        F = F + (data - F @ self._design.T) @ self._step.T
-        return self.motion.G0 + F @ self._K.T, F
+        data = np.concatenate([F_hat, G_hat - self._G0_cells], axis=1) * self._w
+        z = fixed @ self._particular.T
+        z = z + (data - z @ self._design.T) @ self._step.T
+        return self._motion.G0 + z @ self._KB.T, z @ self._prior.T

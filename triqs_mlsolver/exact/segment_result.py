@@ -10,13 +10,14 @@ import numpy as np
 from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution, static_moments
-from .segment_estimators import ConsistentPair, EquationOfMotion, significant_length
-from .segment_symmetry import Symmetries
+from .segment_estimators import ConsistentPair, EquationOfMotion, cell_edges, cell_integrals, spectral_prior
+from .segment_symmetry import Symmetries, mirrored_cells
 from .statistics import drift, jackknife_error, leave_one_out
 
 _LONGEST_MEASURED = 80  # Legendre coefficients; beyond, all is noise at any affordable run length
 _N_TAU = 201
 _N_IW = 8
+_LONGEST_PRIOR = 128  # independent functions with a spectrum; 40 at βE = 250
 
 
 def measured_length(problem: Problem) -> int:
@@ -28,14 +29,15 @@ def measured_length(problem: Problem) -> int:
 class Analysis:
     """Results by flavour; arrays with a leading sample axis hold the mean and then the leave-one-out samples.
 
-    G_l (s, N, n_l), F_l (s, N, n_F), nn (s, N, N); G_error, F_error (N, n_l); raw: the bins behind them, signs divided out.
+    G_l and F_l (s, N, n_l), nn (s, N, N); G_unresolved, F_unresolved (r, N, n_l): see `segment_estimators.ConsistentPair`;
+    raw: the samples of the estimates behind them.
     """
 
     G_l: np.ndarray
     F_l: np.ndarray
     nn: np.ndarray
-    G_l_error: np.ndarray
-    F_l_error: np.ndarray
+    G_unresolved: np.ndarray
+    F_unresolved: np.ndarray
     tau: np.ndarray
     G_tau: np.ndarray
     G_tau_error: np.ndarray
@@ -44,14 +46,22 @@ class Analysis:
     symmetry_deviation: float
     raw: dict
 
+    def error(self, function) -> np.ndarray:
+        """One standard error, statistical and unresolved, of function(G_l, F_l) along the sample axis; real functions."""
+        at_mean = function(self.G_l[:1], self.F_l[:1])
+        moved = function(self.G_l[:1] + self.G_unresolved, self.F_l[:1] + self.F_unresolved) - at_mean
+        return np.hypot(jackknife_error(function(self.G_l, self.F_l)), np.sqrt(np.sum(moved**2, axis=0)))
+
     @property
     def worst_error(self) -> float:
         """Largest error bar of G(τ) over τ and flavours."""
         return float(np.max(self.G_tau_error))
 
 
-def analyse(problem: Problem, symmetries: Symmetries, bins) -> Analysis:
+def analyse(problem: Problem, symmetries: Symmetries, bins, n_independent: float) -> Analysis:
     """Everything that follows from the bins (`segment_chain.RawBins`) of all ranks.
+
+    `n_independent` is the number of independent measurements in them.
 
     Raises
     ------
@@ -64,7 +74,9 @@ def analyse(problem: Problem, symmetries: Symmetries, bins) -> Analysis:
         raise RuntimeError(f"the average sign is {average_sign:.1e}: Delta is not causal and nothing can be measured")
     samples = bins.map(leave_one_out)
     over = lambda a: a / samples.sign.reshape((-1,) + (1,) * (a.ndim - 1))
-    G_hat, F_hat, nn, cells = over(samples.G_l), over(samples.F_l), over(samples.nn), over(samples.G_cells)
+    G_hat, F_hat, nn, G_cells, F_cells = (
+        over(a) for a in (samples.G_l, samples.F_l, samples.nn, samples.G_cells, samples.F_cells)
+    )
     silent = [f for f in range(N) if not np.any(G_hat[0, f])]
     if silent:
         raise RuntimeError(
@@ -73,20 +85,23 @@ def analyse(problem: Problem, symmetries: Symmetries, bins) -> Analysis:
         )
     asymmetry = _symmetry_deviation(G_hat, symmetries.orbits())
     G_hat, F_hat = symmetries.average_G(G_hat), symmetries.average_F(F_hat, G_hat, U)
-    nn, cells = symmetries.average_nn(nn), symmetries.average_flavours(cells)
+    nn = symmetries.average_nn(nn)
+    F_cells = symmetries.average_F(F_cells, G_cells, U, mirrored_cells)
+    G_cells = symmetries.average_G(G_cells, mirrored_cells)
 
-    G_raw_error, F_raw_error = _smooth(jackknife_error(G_hat)), _smooth(jackknife_error(F_hat))
+    edges = cell_edges(problem.beta, G_cells.shape[2])
+    G_error, F_error = _smooth(jackknife_error(G_cells)), _smooth(jackknife_error(F_cells))
     n = np.diagonal(nn, axis1=1, axis2=2)
     y = np.einsum("fg,sfg->sf", U, nn)
     Sigma_infty = n @ U
     Sigma_1 = np.einsum("fg,fh,sgh->sf", U, U, nn - n[:, :, None] * n[:, None, :])
     second = Sigma_1 + Sigma_infty * (problem.levels + Sigma_infty)
 
-    n_l, m = problem.n_l, G_hat.shape[2]
+    n_l = problem.n_l
+    integrals = cell_integrals(problem.beta, edges, n_l)
     interacting = np.any(U != 0, axis=1)
-    n_F = max([significant_length(F_hat[0, f], F_raw_error[f]) for f in range(N) if interacting[f]], default=1)
-    G, F = np.zeros((len(nn), N, n_l)), np.zeros((len(nn), N, n_F))
-    beyond = np.zeros((N, n_l))  # what the coefficients of F left out may contribute to G
+    G, F = np.zeros((2, len(nn), N, n_l))
+    dG, dF = np.zeros((2, _LONGEST_PRIOR, N, n_l))  # deviations that the data do not decide
     motions: dict = {}
     for f in range(N):
         key = (symmetries.delta_class[f], problem.levels[f])
@@ -96,38 +111,44 @@ def analyse(problem: Problem, symmetries: Symmetries, bins) -> Analysis:
         if not interacting[f]:
             G[:, f] = motion.G0
             continue
-        pair_of = ConsistentPair(problem.beta, motion, G_raw_error[f], F_raw_error[f], n_F)
-        G[:, f], F[:, f] = pair_of(G_hat[:, f], F_hat[:, f], n[:, f], y[:, f], Sigma_infty[:, f], second[:, f])
-        beyond[f] = np.sqrt(motion.K[:, n_F:m] ** 2 @ F_raw_error[f, n_F:] ** 2)
-    rounding = 1e-9 * problem.beta
-    G_error = np.hypot(jackknife_error(G), 0.5 * beyond + rounding)
-    F_error = np.concatenate([jackknife_error(F), F_raw_error[:, n_F:], np.zeros((N, n_l - m))], axis=1)
-    F_error[~interacting] = 0
+        unseen = _unseen(problem.beta, symmetries.Deltas[key[0]], edges, n_independent)
+        G_sigma, F_sigma = np.hypot(G_error[f], unseen), np.hypot(F_error[f], unseen * np.sum(np.abs(U[f])))
+        prior = spectral_prior(problem.beta, problem.largest_energy, float(np.sum(np.abs(U[f]))), n_l)
+        pair = ConsistentPair(problem.beta, motion, prior, integrals, G_sigma, F_sigma)
+        G[:, f], F[:, f] = pair(G_cells[:, f], F_cells[:, f], n[:, f], y[:, f], Sigma_infty[:, f], second[:, f])
+        r = len(pair.G_unresolved)
+        dG[:r, f], dF[:r, f] = pair.G_unresolved, pair.F_unresolved
+    if symmetries.particle_hole is not None:  # the weights of F do not share this symmetry
+        G, F = symmetries.average_G(G), symmetries.average_F(F, G, U)
+        dG, dF = symmetries.average_G(dG), symmetries.average_F(dF, dG, U)
 
     tau = np.linspace(0, problem.beta, _N_TAU)
     to_tau = legendre.vandermonde(2 * tau / problem.beta - 1, n_l).T / problem.beta
-    G_tau = G @ to_tau
-    return Analysis(
-        G, F, nn, G_error, F_error, tau, G_tau[0], jackknife_error(G_tau), average_sign,
+    analysis = Analysis(
+        G, F, nn, dG, dF, tau, (G @ to_tau)[0], np.empty(0), average_sign,
         float(np.max(np.abs(drift(bins.nn.reshape(len(bins), -1))))), asymmetry,
-        {"G_l": G_hat, "F_l": F_hat, "G_cells": cells},
+        {"G_l": G_hat, "F_l": F_hat, "G_cells": G_cells},
     )  # fmt: skip
+    analysis.G_tau_error = analysis.error(lambda G, F: G @ to_tau)
+    return analysis
 
 
 def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dict) -> Solution:
     """The `Solution` of an `Analysis`."""
-    from .segment_chain import cell_edges, cells_in_order
-
-    nn = a.nn[0]
+    nn, rounding = a.nn[0], 1e-10 * problem.beta
     Sigma_infty, Sigma_1 = static_moments(problem, nn)
     n_l = a.G_l.shape[2]
-    F = np.concatenate([a.F_l, np.zeros(a.F_l.shape[:2] + (n_l - a.F_l.shape[2],))], axis=2)
     T = legendre.transfer_matrix(np.arange(_N_IW), n_l).T
-    G_iw, F_iw = a.G_l @ T, F @ T
-    Sigma_iw = F_iw / G_iw
-    complex_error = lambda s: jackknife_error(s.real) + 1j * jackknife_error(s.imag)
+    G_iw = lambda G, F: G @ T
+    Sigma_iw = lambda G, F: (F @ T) / (G @ T)
+    Z = lambda G, F: 1 / (1 - Sigma_iw(G, F)[:, :, 0].imag * problem.beta / np.pi)
+
+    def complex_error(function):
+        real, imaginary = (a.error(lambda G, F: part(function(G, F))) for part in (np.real, np.imag))
+        return real + 1j * imaginary
+
     edges = cell_edges(problem.beta, a.raw["G_cells"].shape[2])
-    cells = cells_in_order(a.raw["G_cells"]) / np.diff(edges)
+    cells = a.raw["G_cells"] / np.diff(edges)
     more = {
         "tau": a.tau,
         "G_tau": a.G_tau,
@@ -135,20 +156,20 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
         "G_tau_binned": cells[0],
         "G_tau_binned_error": jackknife_error(cells),
         "tau_edges": edges,
-        "G_iw": G_iw[0],
+        "G_iw": G_iw(a.G_l[:1], None)[0],
         "G_iw_error": complex_error(G_iw),
-        "Sigma_iw": Sigma_iw[0],
+        "Sigma_iw": Sigma_iw(a.G_l[:1], a.F_l[:1])[0],
         "Sigma_iw_error": complex_error(Sigma_iw),
-        "Z_error": jackknife_error(1 / (1 - Sigma_iw[:, :, 0].imag * problem.beta / np.pi)),
-        "samples": {"G_l": a.G_l, "F_l": F, "nn": a.nn, "Sigma_iw": Sigma_iw, "G_l_raw": a.raw["G_l"], "F_l_raw": a.raw["F_l"]},
+        "Z_error": a.error(Z),
+        "samples": {"G_l": a.G_l, "F_l": a.F_l, "nn": a.nn, "G_l_raw": a.raw["G_l"], "F_l_raw": a.raw["F_l"]},
     }
     return Solution(
         beta=problem.beta,
         gf_struct=problem.gf_struct,
         G_l=_as_blocks(problem, a.G_l[0]),
-        G_l_error=_as_blocks(problem, a.G_l_error),
-        F_l=_as_blocks(problem, F[0]),
-        F_l_error=_as_blocks(problem, a.F_l_error),
+        G_l_error=_as_blocks(problem, a.error(lambda G, F: G) + rounding),
+        F_l=_as_blocks(problem, a.F_l[0]),
+        F_l_error=_as_blocks(problem, a.error(lambda G, F: F) + rounding),
         nn=nn,
         nn_error=jackknife_error(a.nn),
         Sigma_infty=Sigma_infty,
@@ -177,8 +198,20 @@ def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
     return worst
 
 
+def _unseen(beta: float, Delta_l: np.ndarray, edges: np.ndarray, n_independent: float) -> np.ndarray:
+    """What three events that happened not to occur would have added to the integral of G over each cell.
+
+    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)| and as rare as |Δ| is small. Where Δ(τ)
+    nearly vanishes, a run sees no such event and finds G ≈ 0 ± 0; three missing events are what a run without any
+    still excludes with 95 %.
+    """
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - middle))
+    return 3 / (beta * n_independent * np.maximum(Delta, 1e-13 * np.max(Delta)))
+
+
 def _smooth(error: np.ndarray, width: int = 5) -> np.ndarray:
-    """Error bars (N, n_l) averaged over neighbouring coefficients: they vary slowly, their estimates do not."""
+    """Error bars (N, n_cells) averaged over neighbouring cells: they vary slowly, their estimates do not."""
     padded = np.pad(error**2, ((0, 0), (width // 2,) * 2), mode="edge")
     mean = sum(padded[:, i : i + error.shape[1]] for i in range(width)) / width
     return np.sqrt(np.maximum(mean, (1e-9 * np.max(error, axis=1, keepdims=True, initial=0.0)) ** 2 + 1e-300))

@@ -57,10 +57,11 @@ class Symmetries:
         delta_class = [label(d) for d in Deltas]
         n_distinct = len(distinct)
         mirrored = [label(legendre.particle_hole(d)) for d in Deltas]
-        unit = _TOLERANCE * max(problem.scale, problem.energy_of_local_part)
-        x = np.round(problem.x / unit) + 0.0
-        colour = list(zip(delta_class, x))
-        image = list(zip(mirrored, -x + 0.0))
+        tolerance = _TOLERANCE * max(problem.scale, problem.energy_of_local_part)
+        values = np.concatenate([problem.x, -problem.x])
+        level = [int(np.argmax(np.abs(values - v) <= tolerance)) for v in values]  # the first one alike
+        colour = list(zip(delta_class, level))
+        image = list(zip(mirrored, level[problem.n_flavours :]))
         ph = automorphisms(colour, problem.U, 1, image)
         return cls(
             tuple(distinct[:n_distinct]),
@@ -96,22 +97,22 @@ class Symmetries:
         """(s, N, ...) averaged over the permutations."""
         return _label_mean(a, self.orbits())
 
-    def average_G(self, G: np.ndarray) -> np.ndarray:
-        """G_l (s, N, n_l) averaged over all symmetries."""
-        G = self.average_flavours(G)
-        return G if self.particle_hole is None else 0.5 * (G + _mirrored(G)[:, list(self.particle_hole)])
+    def average_G(self, G: np.ndarray, mirrored=None) -> np.ndarray:
+        """G (s, N, m) averaged over all symmetries; `mirrored` maps τ → β − τ on the last axis, by default of G_l."""
+        G, mirrored = self.average_flavours(G), mirrored or mirrored_coefficients
+        return G if self.particle_hole is None else 0.5 * (G + mirrored(G)[:, list(self.particle_hole)])
 
-    def average_F(self, F: np.ndarray, G: np.ndarray, U: np.ndarray) -> np.ndarray:
-        """F_l (s, N, n_l) averaged over all symmetries; G is the G_l before averaging.
+    def average_F(self, F: np.ndarray, G: np.ndarray, U: np.ndarray, mirrored=None) -> np.ndarray:
+        """F (s, N, m) averaged over all symmetries; G is the G before averaging.
 
         Under the particle-hole map n → 1 − n, so that F − ½ Σ_j U_ij G changes sign beside τ → β − τ.
         """
-        F, G = self.average_flavours(F), self.average_flavours(G)
+        F, G, mirrored = self.average_flavours(F), self.average_flavours(G), mirrored or mirrored_coefficients
         if self.particle_hole is None:
             return F
         half = 0.5 * U.sum(axis=1)[None, :, None]
         odd = F - half * G
-        return half * self.average_G(G) + 0.5 * (odd - _mirrored(odd)[:, list(self.particle_hole)])
+        return half * self.average_G(G, mirrored) + 0.5 * (odd - mirrored(odd)[:, list(self.particle_hole)])
 
     def average_nn(self, nn: np.ndarray) -> np.ndarray:
         """⟨n_i n_j⟩ (s, N, N) averaged over all symmetries."""
@@ -168,6 +169,11 @@ def _label_mean(a: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return out
 
 
-def _mirrored(a: np.ndarray) -> np.ndarray:
-    """τ → β − τ for coefficients on the last axis."""
+def mirrored_coefficients(a: np.ndarray) -> np.ndarray:
+    """τ → β − τ for Legendre coefficients on the last axis."""
     return a * (-1.0) ** np.arange(a.shape[-1])
+
+
+def mirrored_cells(a: np.ndarray) -> np.ndarray:
+    """τ → β − τ for values on a mesh symmetric about β/2."""
+    return a[..., ::-1]

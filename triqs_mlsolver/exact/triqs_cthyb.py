@@ -9,12 +9,13 @@ cycles asked for are divided.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field, make_dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import compat, containers
+from .. import compat, containers, cthyb_parameters
 from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution, static_moments
@@ -29,14 +30,26 @@ _CTHYB_SEED = 34788
 _CTHYB_SEED_STRIDE = 928374
 
 
-class CthybSolver:
+_FROM_PROBLEM = ("h_int", "h_loc0")
+_PASSED = [name for name in cthyb_parameters.DEFAULTS if name not in _FROM_PROBLEM]
+_Parameters = make_dataclass(
+    "_Parameters",
+    [(name, Any, field(default=None, repr=False)) for name in _PASSED],
+    frozen=True,
+    kw_only=True,
+    eq=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CthybSolver(_Parameters):
     """triqs_cthyb behind the interface of an exact solver.
 
     Parameters
     ----------
-    parameters : dict, optional
-        Solve parameters of triqs_cthyb, handed through. `h_int` and `h_loc0` come from the problem; `measure_G_l`,
-        `measure_density_matrix` and `use_norm_as_weight` are always on.
+    n_cycles, length_cycle, n_warmup_cycles, random_seed, move_double, ... : optional
+        Every solve parameter of triqs_cthyb, handed through; None means cthyb's default. `h_int` and `h_loc0` come from
+        the problem; `measure_G_l`, `measure_density_matrix` and `use_norm_as_weight` are always on.
     n_runs : int
         Independent runs for the error bars; `n_cycles` and `max_time` are divided among them.
     target_error : float, optional
@@ -46,28 +59,29 @@ class CthybSolver:
     Notes
     -----
     Collective under MPI: every rank calls `solve`, cthyb samples on all of them and reduces.
+
+    Examples
+    --------
+    >>> CthybSolver(n_cycles=80000, length_cycle=40, n_runs=16).n_runs
+    16
     """
 
+    n_runs: int = _N_RUNS
+    target_error: float | None = None
     name: ClassVar[str] = "cthyb"
 
-    def __init__(self, parameters: dict | None = None, *, n_runs: int = _N_RUNS, target_error: float | None = None):
-        if n_runs < 2:
-            raise ValueError(f"n_runs = {n_runs} gives no error bars: at least 2 independent runs are needed")
-        self.parameters = dict(parameters or {})
-        n_cycles = self.parameters.get("n_cycles")
-        if n_cycles is not None and n_cycles < n_runs:
+    def __post_init__(self):
+        if self.n_runs < 2:
+            raise ValueError(f"n_runs = {self.n_runs} gives no error bars: at least 2 independent runs are needed")
+        if self.n_cycles is not None and self.n_cycles < self.n_runs:
             raise ValueError(
-                f"n_cycles = {n_cycles} cannot be divided into {n_runs} independent runs: ask for more cycles"
+                f"n_cycles = {self.n_cycles} cannot be divided into {self.n_runs} independent runs: ask for more cycles"
             )
-        self.n_runs = n_runs
-        self.target_error = target_error
 
-    @classmethod
-    def from_options(cls, options: dict[str, Any]) -> CthybSolver:
-        """A solver from run parameters: those of cthyb, `n_runs` and `target_error`; cthyb has its own communicator."""
-        own = {k: options[k] for k in ("n_runs", "target_error") if k in options}
-        passed = {k: v for k, v in options.items() if k not in ("n_runs", "target_error", "comm")}
-        return cls(passed, **own)
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of cthyb that were given."""
+        return {name: getattr(self, name) for name in _PASSED if getattr(self, name) is not None}
 
     @staticmethod
     def supports(problem: Problem) -> str | None:
@@ -115,14 +129,13 @@ class CthybSolver:
 
     def _parameters_of_run(self, problem: Problem, k: int) -> dict:
         params = {"verbosity": 0, **self.parameters}
-        n_cycles, max_time = params.get("n_cycles"), params.get("max_time", -1)
-        if max_time is not None and max_time > 0:
-            params["max_time"] = max(1, int(max_time) // self.n_runs)
-        seed = params.get("random_seed")
-        seed = _CTHYB_SEED + _CTHYB_SEED_STRIDE * compat.mpi.rank if seed is None else int(seed)
-        given = {name: value for name, value in params.items() if value is not None}
+        if params.get("max_time", -1) > 0:
+            params["max_time"] = max(1, int(params["max_time"]) // self.n_runs)
+        n_cycles = params.get("n_cycles")
+        # ranks must differ even where all were given the same seed
+        seed = int(params.get("random_seed", _CTHYB_SEED)) + _CTHYB_SEED_STRIDE * compat.mpi.rank
         return {
-            **given,
+            **params,
             "h_int": containers.interaction_operator(problem),
             "h_loc0": containers.quadratic_operator(problem.gf_struct, problem.h_loc0),
             "n_cycles": _CYCLES_PER_RUN if n_cycles is None else -(-int(n_cycles) // self.n_runs),
@@ -134,9 +147,9 @@ class CthybSolver:
         }
 
     def _wants_more(self, problem: Problem, runs: list) -> bool:
-        if self.target_error is None or self.parameters.get("n_cycles") is not None or len(runs) >= _MAX_RUNS:
+        if self.target_error is None or self.n_cycles is not None or len(runs) >= _MAX_RUNS:
             return False
-        if self.parameters.get("max_time", -1) > 0:
+        if self.max_time is not None and self.max_time > 0:
             return False
         error = np.concatenate([_bins_of(runs, b).std(axis=0, ddof=1).ravel() for b, _ in problem.gf_struct]) / np.sqrt(
             len(runs)

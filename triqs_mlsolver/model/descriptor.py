@@ -65,7 +65,7 @@ class Description:
 
 def supports(problem: Problem) -> str | None:
     """None where the model can describe `problem`, else the reason why not."""
-    if problem.n_flavours != 2 or problem.terms or not problem.is_diagonal:
+    if [size for _, size in problem.gf_struct] != [1, 1] or problem.terms or not problem.is_diagonal:
         return "the model describes a single orbital with interaction U and diagonal hybridisation"
     if problem.is_isolated:
         return "the hybridisation vanishes: the atom is solved exactly"

@@ -10,6 +10,7 @@ leave-out residuals e_I = ((A⁻¹)_II)⁻¹ α_I, growth by the bordering formu
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 from sklearn.base import BaseEstimator, RegressorMixin
 
 _MATERN = {
@@ -82,20 +83,21 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         self.output_parity_ = np.asarray(output_parity)
         self.noise_ = np.zeros(len(self.X_)) if noise is None else np.array(noise, float)
         K = self.kernels(self.X_, self.X_)
-        self.inverse_ = {s: np.linalg.inv(k + np.diag(self.alpha + self.noise_)) for s, k in K.items()}
+        self.inverse_ = {s: _inverse(k + np.diag(self.alpha + self.noise_)) for s, k in K.items()}
         self._solve()
         return self
 
     def append(self, x, y, noise: float = 0.0) -> SymmetricKernelRidge:
         """Add one row `x` (n_features,) with outputs `y` (n_outputs,) at O(N²) cost."""
         x = np.asarray(x, float)[None]
-        cross = self.kernels(self.X_, x)
-        own = self.kernels(x, x)
-        for s, inverse in self.inverse_.items():
-            self.inverse_[s] = _bordered(inverse, cross[s][:, 0], own[s][0, 0] + self.alpha + noise)
-        self.X_ = np.concatenate([self.X_, x])
-        self.y_ = np.concatenate([self.y_, np.asarray(y, float)[None]])
-        self.noise_ = np.append(self.noise_, noise)
+        cross, own = self.kernels(self.X_, x), self.kernels(x, x)
+        ridge = self.alpha + noise
+        unexplained = {s: own[s][0, 0] + ridge - cross[s][:, 0] @ a @ cross[s][:, 0] for s, a in self.inverse_.items()}
+        grown = (np.concatenate([self.X_, x]), np.concatenate([self.y_, np.asarray(y, float)[None]]), np.append(self.noise_, noise))
+        if min(unexplained.values()) < 0.5 * ridge:  # below the ridge only by rounding: the inverse has worn out
+            return self.fit(grown[0], grown[1], output_parity=self.output_parity_, noise=grown[2])
+        self.inverse_ = {s: _bordered(a, cross[s][:, 0], unexplained[s]) for s, a in self.inverse_.items()}
+        self.X_, self.y_, self.noise_ = grown
         self._solve()
         return self
 
@@ -128,17 +130,20 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         for rows in np.split(order, starts[1:]):
             for s, inverse in self.inverse_.items():
                 columns = self.output_parity_ == s
-                covariance = np.linalg.inv(inverse[np.ix_(rows, rows)])
+                covariance = _inverse(inverse[np.ix_(rows, rows)])
                 residual[np.ix_(rows, columns)] = covariance @ self.dual_coef_[np.ix_(rows, columns)]
                 variance[rows] += np.diag(covariance) - self.noise_[rows] - self.alpha
         return residual, np.sqrt(np.maximum(variance, 0.0))
 
 
-def _bordered(inverse: np.ndarray, cross: np.ndarray, corner: float) -> np.ndarray:
-    """Inverse of a matrix bordered by the column `cross` and the element `corner`."""
+def _inverse(A: np.ndarray) -> np.ndarray:
+    return cho_solve(cho_factor(A), np.eye(len(A)))
+
+
+def _bordered(inverse: np.ndarray, cross: np.ndarray, schur: float) -> np.ndarray:
+    """Inverse of a matrix bordered by the column `cross`, given the Schur complement of the new corner."""
     n = len(inverse)
     b = inverse @ cross
-    schur = max(corner - cross @ b, 1e-14)
     out = np.empty((n + 1, n + 1))
     out[:n, :n] = inverse + np.outer(b, b) / schur
     out[:n, n] = out[n, :n] = -b / schur

@@ -33,7 +33,7 @@ def tune(
     if len(X) > _LARGEST_SUBSET:
         rows = np.sort(np.random.default_rng(seed).choice(len(X), _LARGEST_SUBSET, replace=False))
     start = np.log(np.append(model.length_scale, model.alpha))
-    bounds = np.append(np.full(len(start) - 1, np.log(reach)), np.log(1e3))
+    bounds = np.append(np.full(len(start) - 1, np.log(reach)), np.log(1e2))
 
     def with_parameters(p):
         return clone(model).set_params(length_scale=np.exp(p[:-1]), alpha=float(np.exp(p[-1])))

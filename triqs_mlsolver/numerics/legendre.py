@@ -69,8 +69,8 @@ def _projector(n: int, n_l: int) -> np.ndarray:
 
 def on_uniform_mesh(beta: float, coefficients: np.ndarray, n_tau: int) -> np.ndarray:
     """Values (n_tau, ...) at `n_tau` equidistant times from 0 to β; the polynomials are kept for the next call."""
-    v = _padded_uniform_vandermonde(n_tau, _padded(len(coefficients)))[:, : len(coefficients)]
-    return np.tensordot(v, coefficients, axes=(1, 0)) / beta
+    n_l = _padded(len(coefficients))
+    return np.tensordot(_padded_uniform_vandermonde(n_tau, n_l), resized(coefficients, n_l), axes=(1, 0)) / beta
 
 
 @lru_cache(maxsize=8)
@@ -85,17 +85,13 @@ def at_ends(beta: float, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.tensordot(root * (-1.0) ** l, coefficients, axes=(0, 0)), np.tensordot(root, coefficients, axes=(0, 0))
 
 
-def _transfer(n_iw: int, n_l: int) -> np.ndarray:
-    return _padded_transfer(n_iw, _padded(n_l))[:, :n_l]
-
-
 @lru_cache(maxsize=16)
 def _padded_transfer(n_iw: int, n_l: int) -> np.ndarray:
     return transfer_matrix(np.arange(n_iw), n_l)
 
 
 def _padded(n_l: int) -> int:
-    """Next multiple of 32, so that expansions of different lengths share one cached matrix."""
+    """Next multiple of 32: expansions of different lengths share one cached matrix, used as it lies in memory."""
     return 32 * -(-n_l // 32)
 
 
@@ -111,7 +107,8 @@ def transfer_matrix(n: np.ndarray, n_l: int) -> np.ndarray:
 
 def to_matsubara(coefficients: np.ndarray, n_iw: int) -> np.ndarray:
     """G(iω_n) for n = 0 … n_iw − 1 from `coefficients` (n_l, ...); complex, shape (n_iw, ...)."""
-    return np.tensordot(_transfer(n_iw, len(coefficients)), coefficients, axes=(1, 0))
+    n_l = _padded(len(coefficients))
+    return np.tensordot(_padded_transfer(n_iw, n_l), resized(coefficients, n_l), axes=(1, 0))
 
 
 def particle_hole(coefficients: np.ndarray) -> np.ndarray:

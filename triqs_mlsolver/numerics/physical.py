@@ -62,17 +62,20 @@ def nearest_self_energy(
     columns = first / (iw[:, None] - energy)  # weights in units of Σ₁
     index = 0.5 * (iw.imag * beta / np.pi - 1)
     row_weight = np.sqrt(np.gradient(index) / beta)
-    sum_rule = _SUM_RULE_WEIGHT * np.max(row_weight) * np.ones((1, len(energy)))
-    current, best, smallest = G, None, np.inf
+    current, smallest = G, np.inf
+    best = (np.arange(len(energy)) == len(energy) // 2).astype(float)  # one pole at zero, until something better is found
     for _ in range(_ITERATIONS):
         # G[Σ] ≈ current + current² (Σ − Σ[current]) is linear in the weights
         slope = row_weight * current**2
         Sigma = G0_inverse - 1 / current
         target = row_weight * (G - current) + slope * (Sigma - static)
         A = slope[:, None] * columns
-        rows = np.concatenate([A.real, A.imag, sum_rule])
-        rhs = np.concatenate([target.real, target.imag, sum_rule[0, :1]])
+        sum_rule = _SUM_RULE_WEIGHT * np.max(np.abs(A))
+        rows = np.concatenate([A.real, A.imag, np.full((1, len(energy)), sum_rule)])
+        rhs = np.concatenate([target.real, target.imag, [sum_rule]])
         weight = nonnegative_least_squares(rows, rhs)
+        if not weight.sum() > 0:
+            break
         weight *= 1 / weight.sum()
         if symmetric:
             weight = 0.5 * (weight + weight[::-1])

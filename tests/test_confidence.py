@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+import numpy as np
+import pytest
+from scipy.stats import binom
+from sklearn.ensemble import RandomForestRegressor
+
+from triqs_mlsolver.model.confidence import ErrorBound, FlatForest
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("depth", [None, 1, 4])
+def test_flat_forest_is_the_forest(n_outputs, depth):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(150, 6)), rng.normal(size=(150, n_outputs))
+    forest = RandomForestRegressor(17, max_depth=depth, min_samples_leaf=2, random_state=1).fit(X, y if n_outputs > 1 else y.ravel())
+    Xt = np.concatenate([rng.normal(size=(200, 6)), X, 1e6 * rng.normal(size=(5, 6))])
+    assert np.allclose(FlatForest(forest)(Xt), forest.predict(Xt).reshape(-1, n_outputs), atol=1e-12)
+
+
+def test_flat_forest_of_stumps_without_splits():
+    """Constant targets: trees of a single leaf."""
+    forest = RandomForestRegressor(3, random_state=0).fit(np.zeros((10, 2)), np.full(10, 2.5))
+    assert np.allclose(FlatForest(forest)(np.ones((4, 2))), 2.5)
+
+
+def heteroscedastic(n, rng):
+    """Errors of two kinds whose size depends on the summary and, weakly, on the standard deviation."""
+    summary = rng.uniform(-1, 1, (n, 3))
+    size = np.exp(2 * summary[:, 0] + np.sin(3 * summary[:, 1])) * 1e-2
+    std = size * np.exp(0.8 * rng.normal(size=n)) + 1e-3
+    error = np.abs(rng.normal(size=(n, 2))) * size[:, None] * [1.0, 5.0]
+    return summary, std, error
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+@pytest.mark.parametrize("n", [24, 40, 150])
+def test_coverage(n, confidence):
+    """Errors of fresh points stay below their bounds as often as promised, within the binomial scatter of the count.
+
+    Conformal coverage of one calibration set scatters by itself (a beta distribution), so that many sets are averaged.
+    """
+    rng = np.random.default_rng([n, int(100 * confidence)])
+    repeats, tests = (60 if n < 25 else 12), 100
+    held = np.zeros(2)
+    for _ in range(repeats):
+        bound = ErrorBound(confidence, n_estimators=20).fit(*heteroscedastic(n, rng))
+        summary, std, error = heteroscedastic(tests, rng)
+        held += np.sum(error <= bound.predict(summary, std), axis=0)
+    # variance of the mean: binomial within a set, beta between sets
+    sigma = np.sqrt(confidence * (1 - confidence) * (1 / (repeats * tests) + 1 / (repeats * (n + 2))))
+    share = held / (repeats * tests)
+    assert np.all(share > confidence - 3.5 * sigma), share
+    assert np.all(share < min(1.0, confidence + 3.5 * sigma + 1.5 / n + 0.02)), "a bound that is far too wide costs exact calls"
+
+
+def test_bound_follows_the_size_of_the_error():
+    """Where errors are a hundred times larger the bound must be larger too, by much more than a constant bound would."""
+    rng = np.random.default_rng(1)
+    bound = ErrorBound().fit(*heteroscedastic(400, rng))
+    low, high = np.array([[-0.9, 0.0, 0.0]]), np.array([[0.9, 0.0, 0.0]])
+    ratio = bound.predict(high, np.array([0.06]))[0, 0] / bound.predict(low, np.array([1.6e-3]))[0, 0]
+    assert ratio > 5
+
+
+def test_grows_with_the_standard_deviation_beyond_what_is_known():
+    """The forest knows nothing outside its range; the Gaussian process does, and the larger scale wins."""
+    rng = np.random.default_rng(2)
+    summary, std, error = heteroscedastic(200, rng)
+    bound = ErrorBound().fit(summary, std, error)
+    inside = bound.predict(summary[:1], std[:1])
+    far = bound.predict(summary[:1], np.array([100 * std.max()]))
+    assert np.all(far > 50 * inside)
+    assert np.allclose(bound.predict(summary[:1], np.array([200 * std.max()])), 2 * far, rtol=1e-12)
+
+
+def test_few_points_ask_for_more_than_the_largest_ratio():
+    """With N < 19 no rank reaches 95 %: twice the largest ratio is taken."""
+    error = np.linspace(0.1, 1.0, 10)[:, None]
+    bound = ErrorBound().fit(np.zeros((10, 1)), np.ones(10), error)
+    assert bound.predict(np.zeros((1, 1)), np.ones(1))[0, 0] == pytest.approx(2.0)
+    # 19 points: rank ⌈20 · 0.95⌉ = 19 is the largest one
+    error = np.linspace(0.1, 1.0, 19)[:, None]
+    bound = ErrorBound().fit(np.zeros((19, 1)), np.ones(19), error)
+    assert bound.predict(np.zeros((1, 1)), np.ones(1))[0, 0] == pytest.approx(1.0)
+
+
+def test_small_sets_are_covered_too():
+    """The rule for few points, seen from outside: exchangeable data, N = 5, nominal 95 %."""
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(400):
+        summary, std, error = heteroscedastic(6, rng)
+        bound = ErrorBound().fit(summary[:5], std[:5], error[:5, :1])
+        held += error[5, 0] <= bound.predict(summary[5:], std[5:])[0, 0]
+    assert held >= binom.ppf(1e-3, 400, 0.9)
+
+
+def test_calibrating_again_with_more_points_uses_fresh_scales():
+    """Growing by one point at a time keeps the forest, and still covers the new points."""
+    rng = np.random.default_rng(4)
+    summary, std, error = heteroscedastic(60, rng)
+    grown = ErrorBound(n_estimators=20)
+    for n in range(26, 61, 2):
+        grown.fit(summary[:n], std[:n], error[:n])
+    ts, tstd, terror = heteroscedastic(400, rng)
+    assert np.mean(terror[:, 0] <= grown.predict(ts, tstd)[:, 0]) > binom.ppf(1e-3, 400, 0.95) / 400 - 0.06
+
+
+def test_exact_data_give_a_small_finite_bound():
+    bound = ErrorBound().fit(np.zeros((30, 2)), np.zeros(30), np.zeros((30, 2)))
+    value = bound.predict(np.zeros((1, 2)), np.zeros(1))
+    assert np.all(np.isfinite(value)) and np.all(value < 1e-6) and np.all(value > 0)
+
+
+def test_same_seed_same_bound():
+    rng = np.random.default_rng(5)
+    known = heteroscedastic(50, rng)
+    a, b = (ErrorBound(random_state=7).fit(*known).predict(known[0], known[1]) for _ in range(2))
+    assert np.array_equal(a, b)
