@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """References and costly objects that several test files share."""
+
 from __future__ import annotations
 
 import logging
@@ -19,7 +20,8 @@ settings.register_profile("reproducible", derandomize=True, deadline=None, max_e
 settings.load_profile("reproducible")
 
 
-# -- a reference that shares nothing with the package ------------------------------------------------------------------
+# -- a reference that shares nothing with the package
+# ------------------------------------------------------------------
 
 
 @dataclass
@@ -115,7 +117,8 @@ def fock_space():
     return solve_in_fock_space
 
 
-# -- problems ----------------------------------------------------------------------------------------------------------
+# -- problems
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _draw(rng, n_bath, *, beta=None, polarised=None, field=None, half_filling=False) -> Problem:
@@ -131,7 +134,9 @@ def _draw(rng, n_bath, *, beta=None, polarised=None, field=None, half_filling=Fa
     field = rng.uniform(-0.3, 0.3) if field is None else field
     up = bath()
     down = bath() if (rng.random() < 0.5 if polarised is None else polarised) else up
-    return Problem.from_bath(beta, (("up", 1), ("down", 1)), ([[-mu - field]], [[-mu + field]]), (up, down), [[0, U], [U, 0]])
+    return Problem.from_bath(
+        beta, (("up", 1), ("down", 1)), ([[-mu - field]], [[-mu + field]]), (up, down), [[0, U], [U, 0]]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -155,12 +160,15 @@ def mirrored():
     return _mirrored
 
 
-# -- costly ------------------------------------------------------------------------------------------------------------
+# -- costly
+# ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def solved_set():
-    """100 random problems with 3 bath sites and their exact solutions: at any filling, some in a field or a polarised bath."""
+    """100 random problems with 3 bath sites and their exact solutions: at any filling, some in a field or a
+    polarised bath.
+    """
     problems = []
     for i in range(100):
         rng = np.random.default_rng([11, i])
@@ -188,18 +196,15 @@ def family():
 
 
 @pytest.fixture
-def report_lines(caplog):
+def report_lines():
     """The report lines of a test, as a list that grows."""
-    caplog.set_level(logging.INFO, logger="triqs_mlsolver")
-
-    class Lines:
-        def __iter__(self):
-            return (r.getMessage() for r in caplog.records if r.name == "triqs_mlsolver")
-
-        def __getitem__(self, i):
-            return list(self)[i]
-
-        def __len__(self):
-            return len(list(self))
-
-    return Lines()
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = logging.getLogger("triqs_mlsolver")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield lines
+    logger.removeHandler(handler)
+    logger.setLevel(level)

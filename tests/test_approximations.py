@@ -52,7 +52,8 @@ def free(beta, seed, n_flavours=2):
     )
 
 
-# -- what all have in common ---------------------------------------------------------------------------------------------
+# -- what all have in common
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("solver", **by_name)
@@ -74,7 +75,9 @@ def test_exact_in_the_atomic_limit(solver, beta, level, field):
 @given(st.integers(0, 10**6))
 @pytest.mark.parametrize("solver", **by_name)
 def test_any_answer_is_an_answer(solver, draw, seed):
-    """Finite, causal, with the sum rule, densities equal to −G(β⁻) and ⟨n↑n↓⟩ within its bounds, at any filling and field."""
+    """Finite, causal, with the sum rule, densities equal to −G(β⁻) and ⟨n↑n↓⟩ within its bounds, at any filling
+    and field.
+    """
     problem = draw(np.random.default_rng(seed), 3)
     solution = solver.solve(problem)
     assert objections(problem, solution) == []
@@ -128,7 +131,8 @@ def test_refuses_off_diagonal_hybridisation(solver):
         solver.solve(p)
 
 
-# -- Hubbard-I -----------------------------------------------------------------------------------------------------------
+# -- Hubbard-I
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_flavours", [1, 2, 3, 4, 6])
@@ -136,7 +140,11 @@ def test_hubbard_i_is_exact_for_atoms_of_many_flavours(n_flavours, fock_space):
     problem = interacting_atom(n_flavours, 3.0, n_flavours)
     solution = HubbardI().solve(problem)
     bare = Problem.from_bath(  # no bath modes at all in the reference
-        problem.beta, problem.gf_struct, problem.h_loc0, [DiscreteBath(np.zeros(0), np.zeros((0, 1)))] * n_flavours, problem.U
+        problem.beta,
+        problem.gf_struct,
+        problem.h_loc0,
+        [DiscreteBath(np.zeros(0), np.zeros((0, 1)))] * n_flavours,
+        problem.U,
     )
     exact = fock_space(bare)
     z = 1j * problem.omega(20)
@@ -166,7 +174,8 @@ def test_hubbard_i_self_energy_is_that_of_the_atom(draw):
     assert np.max(np.abs(inside - alone)) < 1e-5
 
 
-# -- iterated perturbation theory ----------------------------------------------------------------------------------------
+# -- iterated perturbation theory
+# ----------------------------------------------------------------------------------------
 
 
 def poles_of_g(level, bath):
@@ -317,7 +326,8 @@ def test_empty_and_full_orbitals(x):
             assert np.max(np.abs(G_iw(problem, found) - G_iw(problem, exact))) < 2e-4 * beta
 
 
-# -- few-site ED ---------------------------------------------------------------------------------------------------------
+# -- few-site ED
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_bath", [1, 2, 3])

@@ -22,7 +22,9 @@ def test_recovers_a_discrete_bath(n_bath, beta):
         eps = np.linspace(-0.9, 0.8, n_bath) + rng.uniform(-0.1, 0.1, n_bath) if n_bath > 1 else rng.uniform(-1, 1, 1)
         V = rng.uniform(0.2, 0.4, n_bath)
         found_eps, found_V, residual = fit_bath(beta, legendre.from_poles(beta, eps, V**2), n_bath, reach=3.0)
-        deviation = np.max(np.abs(delta_tau(beta, found_eps, found_V, tau) - delta_tau(beta, eps, V, tau))) / np.sum(V**2)
+        deviation = np.max(np.abs(delta_tau(beta, found_eps, found_V, tau) - delta_tau(beta, eps, V, tau))) / np.sum(
+            V**2
+        )
         assert deviation < 1e-6
         assert residual < 1e-6
         if beta > 10:

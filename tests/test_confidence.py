@@ -13,9 +13,21 @@ from triqs_mlsolver.model.confidence import ErrorBound, FlatForest
 def test_flat_forest_is_the_forest(n_outputs, depth):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(150, 6)), rng.normal(size=(150, n_outputs))
-    forest = RandomForestRegressor(17, max_depth=depth, min_samples_leaf=2, random_state=1).fit(X, y if n_outputs > 1 else y.ravel())
+    forest = RandomForestRegressor(17, max_depth=depth, min_samples_leaf=2, random_state=1).fit(
+        X, y if n_outputs > 1 else y.ravel()
+    )
     Xt = np.concatenate([rng.normal(size=(200, 6)), X, 1e6 * rng.normal(size=(5, 6))])
     assert np.allclose(FlatForest(forest)(Xt), forest.predict(Xt).reshape(-1, n_outputs), atol=1e-12)
+
+
+def test_flat_forest_rounds_as_the_forest_does():
+    """Features a hair from a threshold: scikit-learn compares them in single precision."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 1)), rng.normal(size=100)
+    forest = RandomForestRegressor(5, random_state=1).fit(X, y)
+    thresholds = np.concatenate([t.tree_.threshold[t.tree_.feature >= 0] for t in forest.estimators_])
+    near = np.concatenate([thresholds - 1e-9, thresholds, thresholds + 1e-9])[:, None]
+    assert np.allclose(FlatForest(forest)(near), forest.predict(near)[:, None], atol=1e-12)
 
 
 def test_flat_forest_of_stumps_without_splits():
@@ -51,11 +63,15 @@ def test_coverage(n, confidence):
     sigma = np.sqrt(confidence * (1 - confidence) * (1 / (repeats * tests) + 1 / (repeats * (n + 2))))
     share = held / (repeats * tests)
     assert np.all(share > confidence - 3.5 * sigma), share
-    assert np.all(share < min(1.0, confidence + 3.5 * sigma + 1.5 / n + 0.02)), "a bound that is far too wide costs exact calls"
+    assert np.all(share < min(1.0, confidence + 3.5 * sigma + 1.5 / n + 0.02)), (
+        "a bound that is far too wide costs exact calls"
+    )
 
 
 def test_bound_follows_the_size_of_the_error():
-    """Where errors are a hundred times larger the bound must be larger too, by much more than a constant bound would."""
+    """Where errors are a hundred times larger the bound must be larger too, by much more than a constant bound
+    would.
+    """
     rng = np.random.default_rng(1)
     bound = ErrorBound().fit(*heteroscedastic(400, rng))
     low, high = np.array([[-0.9, 0.0, 0.0]]), np.array([[0.9, 0.0, 0.0]])
@@ -105,6 +121,21 @@ def test_calibrating_again_with_more_points_uses_fresh_scales():
         grown.fit(summary[:n], std[:n], error[:n])
     ts, tstd, terror = heteroscedastic(400, rng)
     assert np.mean(terror[:, 0] <= grown.predict(ts, tstd)[:, 0]) > binom.ppf(1e-3, 400, 0.95) / 400 - 0.06
+
+
+@pytest.mark.parametrize("level", [0.3, 1.0, 10.0])
+def test_noise_of_the_labels_is_not_an_error_of_the_model(level):
+    """Residuals contain the labels' noise; subtracting it must not cost coverage of the truth."""
+    rng = np.random.default_rng(int(10 * level))
+    held = []
+    for _ in range(12):
+        summary, std, error = heteroscedastic(60, rng)
+        noise = np.full(error.shape, level * 1e-2)
+        observed = np.abs(error * rng.choice([-1, 1], error.shape) + noise * rng.normal(size=error.shape))
+        bound = ErrorBound(n_estimators=20).fit(summary, std, observed, noise)
+        ts, tstd, terror = heteroscedastic(100, rng)
+        held.append(np.mean(terror <= bound.predict(ts, tstd)))
+    assert np.mean(held) > 0.93
 
 
 def test_exact_data_give_a_small_finite_bound():

@@ -9,7 +9,9 @@ CUTOFFS = [10.0, 80.0, 640.0, 5120.0]
 
 
 def random_poles(cutoff, seed, n=7):
-    """Energies (in units of 1/β) spread over all scales up to the cutoff, both signs, the edge included; weights ≥ 0."""
+    """Energies (in units of 1/β) spread over all scales up to the cutoff, both signs, the edge included; weights
+    ≥ 0.
+    """
     rng = np.random.default_rng(seed)
     energy = rng.choice([-1, 1], n) * cutoff * 10.0 ** rng.uniform(-3, 0, n)
     energy[0], energy[1] = cutoff, -cutoff

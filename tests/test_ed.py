@@ -119,7 +119,9 @@ def test_ends_of_g():
 
 def test_spins_that_are_alike_stay_exactly_alike():
     solution = ED().solve(CASES["metal"])
-    assert np.array_equal(solution.G_l[0], solution.G_l[1]) and solution.nn[0, 0] == pytest.approx(solution.nn[1, 1], abs=1e-14)
+    assert np.array_equal(solution.G_l[0], solution.G_l[1]) and solution.nn[0, 0] == pytest.approx(
+        solution.nn[1, 1], abs=1e-14
+    )
     assert np.max(np.abs(solution.G_l[0][1::2])) < 1e-9
 
 
@@ -133,7 +135,8 @@ def test_uncoupled_site_changes_nothing(draw):
     assert np.allclose(a.G_tau(tau)[0], b.G_tau(tau)[0], atol=1e-10) and np.allclose(a.nn, b.nn, atol=1e-12)
 
 
-# -- fitted baths -------------------------------------------------------------------------------------------------------
+# -- fitted baths
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_fits_the_bath_it_is_not_told(draw):
@@ -169,7 +172,8 @@ def test_the_fit_depends_on_the_problem_alone():
     assert np.array_equal(first.G_l[0], solver.solve(problem).G_l[0])
 
 
-# -- refusals -----------------------------------------------------------------------------------------------------------
+# -- refusals
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_bath", [0, 7, -1])
@@ -179,7 +183,9 @@ def test_refuses_the_number_of_sites(n_bath):
 
 
 def test_refuses_what_it_cannot_solve():
-    block = Problem.from_bath(5.0, (("ud", 2),), (np.zeros((2, 2)),), (DiscreteBath([0.0], [[0.3, 0.3]]),), np.zeros((2, 2)))
+    block = Problem.from_bath(
+        5.0, (("ud", 2),), (np.zeros((2, 2)),), (DiscreteBath([0.0], [[0.3, 0.3]]),), np.zeros((2, 2))
+    )
     with pytest.raises(ValueError, match=r"two spin blocks of size 1.*\('ud', 2\)"):
         ED().solve(block)
     p = CASES["metal"]

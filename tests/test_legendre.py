@@ -10,7 +10,9 @@ from triqs_mlsolver.numerics import legendre
 
 
 def pole_coefficients(beta, energy, n_l):
-    """G_l of 1/(iω − ε) in closed form: −√(2l+1) (∓1)^l β i_l(β|ε|/2) / (2 cosh(βε/2)), i_l modified spherical Bessel."""
+    """G_l of 1/(iω − ε) in closed form: −√(2l+1) (∓1)^l β i_l(β|ε|/2) / (2 cosh(βε/2)), i_l modified spherical
+    Bessel.
+    """
     l, z = np.arange(n_l), max(0.5 * beta * abs(energy), 1e-30)
     scaled_bessel = np.sqrt(np.pi / (2 * z)) * ive(l + 0.5, z)
     sign = (-1.0) ** l if energy > 0 else np.ones(n_l)
@@ -52,7 +54,9 @@ def test_matsubara_of_a_pole_at_any_sign_of_frequency(beta_energy):
     beta = 12.0
     G_l = legendre.from_poles(beta, beta_energy / beta, 1.0)
     n = np.array([-2000, -31, -2, -1, 0, 1, 30, 1999])
-    assert np.allclose(legendre.transfer_matrix(n, len(G_l)) @ G_l, pole_iw(beta, beta_energy / beta, n), atol=1e-10 * beta, rtol=0)
+    assert np.allclose(
+        legendre.transfer_matrix(n, len(G_l)) @ G_l, pole_iw(beta, beta_energy / beta, n), atol=1e-10 * beta, rtol=0
+    )
     positive = legendre.to_matsubara(G_l, 50)
     assert np.allclose(positive, pole_iw(beta, beta_energy / beta, np.arange(50)), atol=1e-10 * beta, rtol=0)
 
@@ -88,7 +92,9 @@ def test_round_trip_of_matrices(size, seed):
     assert values.shape == (20, size, size)
     assert np.allclose(legendre.project(beta, values, 12), coefficients, atol=1e-11)
     uniform = np.linspace(0, beta, 33)
-    assert np.allclose(legendre.on_uniform_mesh(beta, coefficients, 33), legendre.evaluate(beta, coefficients, uniform), atol=1e-12)
+    assert np.allclose(
+        legendre.on_uniform_mesh(beta, coefficients, 33), legendre.evaluate(beta, coefficients, uniform), atol=1e-12
+    )
     ends = legendre.evaluate(beta, coefficients, np.array([0.0, beta]))
     assert np.allclose(legendre.at_ends(beta, coefficients), ends, atol=1e-12)
 
@@ -118,4 +124,6 @@ def test_kernel_without_overflow():
 def test_many_coefficients_of_noisy_size():
     """Cached matrices of neighbouring lengths are the same numbers, not those of a longer expansion."""
     for n_l in (31, 32, 33, 64, 65):
-        assert np.allclose(legendre.to_matsubara(np.eye(n_l), 5), legendre.transfer_matrix(np.arange(5), n_l), atol=0, rtol=1e-14)
+        assert np.allclose(
+            legendre.to_matsubara(np.eye(n_l), 5), legendre.transfer_matrix(np.arange(5), n_l), atol=0, rtol=1e-14
+        )

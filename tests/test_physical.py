@@ -19,7 +19,9 @@ def on_grid(problem):
 def fitted(problem, flavour, G, first, static, **options):
     grid, iw, n = on_grid(problem)
     inverse = iw - problem.levels[flavour] - grid.iw_of_legendre(problem.delta_l(flavour))[grid.n >= 0]
-    return nearest_self_energy(iw, G, inverse, static, first, beta=problem.beta, reach=problem.largest_energy, **options), inverse
+    return nearest_self_energy(
+        iw, G, inverse, static, first, beta=problem.beta, reach=problem.largest_energy, **options
+    ), inverse
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -50,7 +52,9 @@ def test_recovers_the_atom():
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.floats(0, 30), st.floats(-5, 5), st.floats(-0.5, 6), st.booleans())
 def test_always_causal_and_sum_rule(seed, size, static, first, symmetric):
-    """Whatever is asked for (noise, acausal G, wrong moments, negative Σ₁), Im Σ ≤ 0 everywhere and Σ_k a_k = Σ₁ to rounding."""
+    """Whatever is asked for (noise, acausal G, wrong moments, negative Σ₁), Im Σ ≤ 0 everywhere and Σ_k a_k = Σ₁
+    to rounding.
+    """
     rng = np.random.default_rng(seed)
     beta = float(np.exp(rng.uniform(0, np.log(100))))
     p = Problem.siam(beta, 3.0, 1.2, rng.uniform(-1, 1, 2), rng.uniform(0.1, 0.5, 2))

@@ -70,7 +70,9 @@ def test_standard_deviation_is_that_of_the_gaussian_process():
 
 
 def test_without_mirrored_features_it_is_a_plain_gaussian_process():
-    """All parities +1: K₋ vanishes, K₊ is the Matérn kernel, and scikit-learn's own regressor must agree in mean and std."""
+    """All parities +1: K₋ vanishes, K₊ is the Matérn kernel, and scikit-learn's own regressor must agree in mean
+    and std.
+    """
     (X, y), (Xt, _) = data(30), data(8, 1)
     plain = SymmetricKernelRidge(GROUP, np.ones(5), SCALES, 1e-3, 1.5).fit(X, y[:, :1], output_parity=np.ones(1))
     gp = GaussianProcessRegressor(Matern(SCALES[GROUP], nu=1.5), alpha=1e-3, optimizer=None).fit(X, y[:, :1])
@@ -123,7 +125,9 @@ def test_growth_by_the_same_point_again_and_again():
     grown = model(alpha=1e-6).fit(X, y, output_parity=OUTPUT)
     for _ in range(10):
         grown.append(X[0], y[0])
-    whole = model(alpha=1e-6).fit(np.concatenate([X, np.repeat(X[:1], 10, 0)]), np.concatenate([y, np.repeat(y[:1], 10, 0)]), output_parity=OUTPUT)
+    whole = model(alpha=1e-6).fit(
+        np.concatenate([X, np.repeat(X[:1], 10, 0)]), np.concatenate([y, np.repeat(y[:1], 10, 0)]), output_parity=OUTPUT
+    )
     assert np.allclose(grown.predict(X), whole.predict(X), atol=1e-5)
     assert np.allclose(grown.predict(X), y, atol=1e-3)
 
@@ -147,7 +151,9 @@ def test_noise_is_respected():
     X = np.zeros((2, 5))
     X[1, 0] = 10.0
     y = np.array([[1.0], [1.0]])
-    fitted = SymmetricKernelRidge(GROUP, PARITY, SCALES, 1e-9).fit(X, y, output_parity=np.ones(1), noise=np.array([0.0, 3.0]))
+    fitted = SymmetricKernelRidge(GROUP, PARITY, SCALES, 1e-9).fit(
+        X, y, output_parity=np.ones(1), noise=np.array([0.0, 3.0])
+    )
     assert np.allclose(fitted.predict(X)[:, 0], [1.0, 0.25], atol=1e-4)
 
 
@@ -160,7 +166,8 @@ def test_scikit_learn_manners():
     assert np.any(m.X_)
 
 
-# -- tuning --------------------------------------------------------------------------------------------------------------
+# -- tuning
+# --------------------------------------------------------------------------------------------------------------
 
 
 def test_tuning_finds_what_matters():
@@ -177,14 +184,20 @@ def test_tuning_finds_what_matters():
     assert tuned.length_scale[1] > 2 * start.length_scale[1]
     Xt = rng.uniform(-1, 1, (200, 2))
     before, after = (
-        np.max(np.abs(m.fit(X, y, output_parity=np.ones(1)).predict(Xt)[:, 0] - np.sin(4 * Xt[:, 0]))) for m in (start, tuned)
+        np.max(np.abs(m.fit(X, y, output_parity=np.ones(1)).predict(Xt)[:, 0] - np.sin(4 * Xt[:, 0])))
+        for m in (start, tuned)
     )
     assert after < 0.2 * before
 
 
 def test_tuning_keeps_to_its_reach_and_repeats():
     X, y = data(60)
-    options = {"output_parity": OUTPUT, "noise": np.zeros(60), "labels": np.arange(60), "error": lambda r, rows: np.abs(r).max(axis=1)}
+    options = {
+        "output_parity": OUTPUT,
+        "noise": np.zeros(60),
+        "labels": np.arange(60),
+        "error": lambda r, rows: np.abs(r).max(axis=1),
+    }
     a, b = (tune(model(), X, y, reach=1.5, seed=3, **options) for _ in range(2))
     assert np.all(np.abs(np.log(a.length_scale / SCALES)) <= np.log(1.5) + 1e-9)
     assert np.array_equal(a.length_scale, b.length_scale) and a.alpha == b.alpha

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triqs_mlsolver import DiscreteBath, Problem
+from triqs_mlsolver.approximations import HubbardI
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.numerics import dlr, legendre
 from triqs_mlsolver.solution import static_moments
@@ -91,6 +92,23 @@ def test_permuted_solution_solves_the_permuted_problem(problem, solution):
         assert np.allclose(x, y, atol=1e-11)
     assert np.allclose(exact.nn, permuted.nn, atol=1e-12)
     assert np.array_equal(permuted.nn_error, solution.nn_error[::-1, ::-1])
+    for name in FIELDS:
+        assert all(np.array_equal(x, y) for x, y in zip(getattr(permuted, name), getattr(solution, name)[::-1])), name
+
+
+def test_three_blocks_come_back_in_their_own_order():
+    """Two blocks are their own inverse permutation, three need not be."""
+    U = np.array([[0, 2, 1], [2, 0, 0.5], [1, 0.5, 0]])
+    for levels in ([0.3, -1.0, -0.2], [-0.2, 0.3, -1.0], [-1.0, -0.2, 0.3]):
+        bath = [DiscreteBath([0.1 * i], [0.3 + 0.1 * i]) for i in range(3)]
+        p = Problem.from_bath(5.0, (("a", 1), ("b", 1), ("c", 1)), [[[e]] for e in levels], bath, U)
+        s = HubbardI().solve(p)
+        back = s.canonical(p).in_units_of(p)
+        assert back.gf_struct == p.gf_struct and np.allclose(back.nn, s.nn)
+        assert all(np.allclose(x, y, atol=1e-11) for x, y in zip(back.G_l, s.G_l))
+        assert all(
+            np.allclose(x, y) for x, y in zip(HubbardI().solve(p.canonical()).Sigma_infty, s.canonical(p).Sigma_infty)
+        )
 
 
 def test_particle_hole_map_of_the_answer(problem, solution, mirrored):
@@ -129,7 +147,7 @@ def test_Z_of_free_electrons_and_of_a_known_self_energy(problem):
 def test_double_occupancy_is_for_one_orbital(problem, solution):
     four = replace(solution, nn=np.eye(4))
     with pytest.raises(ValueError, match="4 flavours: read nn"):
-        four.double_occupancy
+        _ = four.double_occupancy
 
 
 def test_static_moments_of_the_atom():

@@ -26,7 +26,7 @@ class Demo:
     tolerance: float = 0.002
     exact: str = "auto"
     output: Path = Path("mlsolver-demo")
-    loop_tolerance: float = 5e-4
+    loop_tolerance: float = 2e-4
 
     def run(self) -> tuple[list[Converged], list[Converged]]:
         """Run both branches, print the table, write `mott.png` and the database; returns the branches."""

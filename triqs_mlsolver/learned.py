@@ -167,6 +167,7 @@ class LearnedSolver:
         self.predictor: Predictor | None = None
         self._random = np.random.default_rng(random_seed)
         self._slowing = CriticalSlowing()
+        self._last_error = 0.0  # bound or statistical error of the last answer
         self._n_exact = 0
         self._blas: ThreadpoolController | None = None
         self.database: Database | None = None  # on rank 0 only
@@ -174,6 +175,8 @@ class LearnedSolver:
 
     def _open(self, database) -> None:
         self.database = database if isinstance(database, Database) else Database(database, read_only=not self.learn)
+        if self.learn and self.database.read_only:
+            raise ValueError(f"{self.database!r} was opened read only: pass learn=False, or open it for writing")
         path = self.database.path
         self.log = DecisionLog(f"{path}.log" if path and self.learn else None)
         if path:
@@ -214,6 +217,8 @@ class LearnedSolver:
             solution, decision = plan.prediction.solution, self._decision(problem, plan, "model", "model")
         else:
             solution, decision = self._compute(problem, plan, exact_parameters)
+        noise = solution.provenance.get("G_tau_noise", 0.0)
+        self._last_error = noise if decision.source == "exact" else decision.error_bound
         decision = replace(decision, seconds=time.perf_counter() - start)
         mpi.on_root(self.comm, self._record, decision)
         self.last_decision = decision
@@ -229,7 +234,7 @@ class LearnedSolver:
         """Rank 0: predict and decide."""
         predictor = self._up_to_date()
         prediction = predictor.predict(problem)
-        self._slowing.see(problem)
+        self._slowing.see(problem, self._last_error)
         if force_exact:
             return _Plan(False, False, force_exact, prediction)
         if self.tolerance == 0:
@@ -249,10 +254,11 @@ class LearnedSolver:
 
     def _up_to_date(self) -> Predictor:
         """The predictor, with everything learned that has come into the database."""
+        fresh = self.database.refresh()
         if self.predictor is None:
             self.predictor = Predictor(random_state=self.random_seed % 2**32).fit(self.database)
         else:
-            for point in self.database.refresh():
+            for point in fresh:
                 self.predictor.add(point.problem, point.solution)
         return self.predictor
 
@@ -281,12 +287,12 @@ class LearnedSolver:
 
     def _learn(self, problem: Problem, solution: Solution, plan: _Plan) -> dict:
         """Rank 0: compare with the prediction, store the point, relearn. Returns fields of the decision."""
-        outcome = self._comparison(problem, solution, plan)
+        wrong = objections(problem, solution)
+        outcome = {"audit": plan.audit, "note": ""} if wrong else self._comparison(problem, solution, plan)
         if solution.provenance.get("solver") == AtomicLimit.name:
             return {**outcome, "note": "isolated atom, nothing to learn"}
         if not self.learn:
-            return {**outcome, "note": "not added: learn=False"}
-        wrong = objections(problem, solution)
+            return {**outcome, "note": outcome["note"] + "not added: learn=False"}
         if wrong:
             file = self.database.save_replay(problem, "; ".join(wrong))
             where = f"; inputs saved as {file}" if file else ""
@@ -296,9 +302,9 @@ class LearnedSolver:
         fidelity = solution.provenance.get("fidelity", "exact")
         point = self.database.add(problem, solution, fidelity=fidelity)
         if len(self.database) == known:
-            return {**outcome, "note": f"already there as point {point.index}"}
-        if self.predictor is not None:
-            self.predictor.add(point.problem, point.solution)
+            return {**outcome, "note": f"{outcome['note']}already there as point {point.index}"}
+        for new in self.database[known:]:  # the stored one, and what others have added meanwhile
+            self.predictor.add(new.problem, new.solution)
         return {**outcome, "point": point.index, "note": f"{outcome['note']}added as point {point.index}"}
 
     def _comparison(self, problem: Problem, exact: Solution, plan: _Plan) -> dict:
@@ -352,15 +358,20 @@ class CriticalSlowing:
         self._last: Problem | None = None
         self._distances: list[float] = []
 
-    def see(self, problem: Problem) -> None:
-        """Take note of the next problem; one with other parameters begins a new loop."""
+    def see(self, problem: Problem, error: float) -> None:
+        """Take note of the next problem, and of the error of the answer before it.
+
+        A problem with other parameters begins a new loop. Steps no longer than the error tell nothing.
+        """
         last, self._last = self._last, problem
         if last is None or not _same_but_for_delta(last, problem):
             self._distances, self.share = [], 1.0
             return
-        distance = max(_delta_distance(a, b) for a, b in zip(last.Delta_l, problem.Delta_l))
+        distance = max(_delta_distance(a, b, problem) for a, b in zip(last.Delta_l, problem.Delta_l))
+        if distance <= error:
+            return
         self._distances = [*self._distances[1 - self._MEMORY :], distance]
-        if len(self._distances) >= 2 and self._distances[0] > 0:
+        if len(self._distances) >= 2:
             r = (self._distances[-1] / self._distances[0]) ** (1 / (len(self._distances) - 1))
             self.share = float(np.clip(2 * (1 - r), self._SMALLEST, 1.0))
 
@@ -370,9 +381,12 @@ def _same_but_for_delta(a: Problem, b: Problem) -> bool:
     return same and all(np.array_equal(x, y) for x, y in zip(a.h_loc0, b.h_loc0))
 
 
-def _delta_distance(a: np.ndarray, b: np.ndarray) -> float:
+def _delta_distance(a: np.ndarray, b: np.ndarray, problem: Problem) -> float:
+    """max over τ of the change of Δ(τ), as a change of a G(τ) that makes up the bath (dimensionless)."""
     n = max(len(a), len(b))
-    return float(np.linalg.norm(legendre.resized(a, n) - legendre.resized(b, n)))
+    tau = np.linspace(0, problem.beta, 101)
+    change = legendre.evaluate(problem.beta, legendre.resized(a, n) - legendre.resized(b, n), tau)
+    return float(np.max(np.abs(change))) / (0.25 * problem.unit**2)
 
 
 class AtomicLimit:

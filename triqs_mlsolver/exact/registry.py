@@ -40,8 +40,11 @@ def check(exact: str | ExactSolver) -> None:
             close = difflib.get_close_matches(exact, NAMES, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"exact = {exact!r} is not an exact solver: choose one of {', '.join(map(repr, NAMES))}{hint}")
-    elif not callable(getattr(exact, "solve", None)):
-        raise TypeError(f"exact = {exact!r} has no method solve(problem): give a name ({', '.join(NAMES)}) or such an object")
+    elif not callable(getattr(exact, "solve", None)) or not isinstance(getattr(exact, "name", None), str):
+        raise TypeError(
+            f"exact = {exact!r} is no exact solver: give a name ({', '.join(NAMES)}) or an object with a method solve(problem) "
+            "and a string `name`"
+        )
 
 
 def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactSolver:

@@ -16,15 +16,16 @@ import numpy as np
 from ..numerics.causality import project_delta
 from ..problem import Problem
 from ..solution import Solution
-from .segment_result import Analysis, analyse, as_solution, measured_length
+from .segment_result import Analysis, Workspace, analyse, as_solution, measured_length
 from .segment_symmetry import Symmetries
 from .statistics import autocorrelation_time, merged_pairs
 
 log = logging.getLogger("triqs_mlsolver")
 
 _N_BINS = 64  # per rank; bins are merged two by two whenever the run doubles
-_FIRST_CYCLES = 16  # per bin, where the run length is to be found
+_FIRST_CYCLES = 64  # per bin, where the run length is to be found
 _DEFAULT_TARGET = 5e-4
+_STUCK = 0.9  # an eightfold run should cut the error to 0.35 of what it was; beyond this it is given up
 _NOT_CAUSAL = 0.05  # relative distance from the closest causal Δ beyond which a problem is refused
 _POSITIVE = 1e-9  # Δ(τ) above this, relative to its largest magnitude, is projected
 _RANK_STRIDE = 928374  # between the seeds of neighbouring ranks, as in triqs_cthyb
@@ -166,6 +167,7 @@ class _Run:
         self.analysis: Analysis | None = None
         self.symmetries = Symmetries.of(problem, Deltas)
         self.chain = self._compiled_chain()
+        self.work = Workspace(problem, self.symmetries, self.chain.sums.cells.shape[1])
         self.warmup_cycles = 0
         self.cycles_per_bin = 0
         self.target_reached = None
@@ -215,7 +217,7 @@ class _Run:
         orders = self._move(updates)
         order = np.mean(self._allgather(np.mean(orders[len(orders) // 5 :], axis=0)), axis=0)
         self.length_cycle = options.length_cycle or int(5 + 3 * order.sum())
-        self.chain.recast_every = _recast_interval(order)
+        self.chain.recast_every = _recast_interval(order, len(self.symmetries.Deltas))
         done = updates // self.length_cycle
         if options.n_warmup_cycles is not None and done < options.n_warmup_cycles:
             self._move((options.n_warmup_cycles - done) * self.length_cycle)
@@ -248,14 +250,16 @@ class _Run:
             return
         most = np.inf if options.n_cycles is None else options.n_cycles
         self.cycles_per_bin = int(max(min(_FIRST_CYCLES, most // _N_BINS), 1))
-        bins = self._bins(_N_BINS)
+        bins, errors = self._bins(_N_BINS), []
         while True:
             self._analyse(bins)
             error = self.analysis.worst_error
             long_enough = self.cycles_per_bin >= 4 * (1 + 2 * self.autocorrelation_time())
             self.target_reached = bool(error <= target and long_enough)
             log.info("segment: %d cycles, error of G(tau) %.1e, target %.1e", self.n_cycles, error, target)
-            if self.target_reached or 2 * self.cycles_per_bin * _N_BINS > most or self._out_of_time():
+            errors.append(error)
+            stuck = len(errors) > 3 and error > target and error > _STUCK * errors[-4]
+            if self.target_reached or stuck or 2 * self.cycles_per_bin * _N_BINS > most or self._out_of_time():
                 break
             merged = [b.map(merged_pairs) for b in bins]
             if len({len(b) for b in bins} | {_N_BINS}) > 1:
@@ -264,7 +268,8 @@ class _Run:
             more = self._bins(_N_BINS // 2)
             bins = [b.join([b, m]) for b, m in zip(merged, more)]
         if not self.target_reached:
-            log.warning("segment: stopped at an error of G(tau) of %.1e, above the target %.1e", error, target)
+            why = "it no longer falls as the run grows" if stuck else "the allowed cycles or time are used up"
+            log.warning("segment: stopped at an error of G(tau) of %.1e, above the target %.1e: %s", error, target, why)
 
     def _bins(self, n: int) -> list:
         """`n` bins of every rank; fewer where time runs out."""
@@ -282,7 +287,7 @@ class _Run:
         self.blocks = sum(self._allgather(self.chain.sums.blocks))
         spread = 1 + 2 * self.autocorrelation_time()
         n_independent = self.n_bins * self.cycles_per_bin / (spread if np.isfinite(spread) else 10.0)
-        self.analysis = analyse(self.problem, self.symmetries, bins[0].join(bins), n_independent)
+        self.analysis = analyse(self.work, bins[0].join(bins), n_independent)
 
     # -- what is told about the run ---------------------------------------------------------------------------------
 
@@ -340,10 +345,11 @@ class _Run:
         }
 
 
-def _recast_interval(order: np.ndarray) -> int:
-    """Updates between moves that need whole determinants, such that these take about a fifth of the time.
+def _recast_interval(order: np.ndarray, n_distinct: int) -> int:
+    """Updates between moves that need whole determinants.
 
+    They take about a fifth of the time where flavours of different Δ can only be exchanged by them, a twentieth elsewhere.
     An inversion costs about 0.4 + 0.0025 k³ µs, an update 0.15 + 0.015 k µs.
     """
-    k = float(np.mean(order))
-    return int(np.clip(2 * len(order) * (0.4 + 0.0025 * k**3) / (0.2 * (0.15 + 0.015 * k)), 50, 5000))
+    k, share = float(np.mean(order)), 0.2 if n_distinct > 1 else 0.05
+    return int(np.clip(2 * len(order) * (0.4 + 0.0025 * k**3) / (share * (0.15 + 0.015 * k)), 50, 5000))

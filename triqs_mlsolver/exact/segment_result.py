@@ -58,7 +58,33 @@ class Analysis:
         return float(np.max(self.G_tau_error))
 
 
-def analyse(problem: Problem, symmetries: Symmetries, bins, n_independent: float) -> Analysis:
+class Workspace:
+    """What the analysis of any bins of one problem needs, computed once: equations of motion, priors, meshes."""
+
+    def __init__(self, problem: Problem, symmetries: Symmetries, n_cells: int):
+        self.problem, self.symmetries = problem, symmetries
+        beta, n_l = problem.beta, problem.n_l
+        self.edges = cell_edges(beta, n_cells)
+        self.integrals = cell_integrals(beta, self.edges, n_l)
+        self.tau = np.linspace(0, beta, _N_TAU)
+        self.to_tau = legendre.vandermonde(2 * self.tau / beta - 1, n_l).T / beta
+        self._prior = spectral_prior(beta, problem.largest_energy, 1.0, n_l)
+        self._motions: dict = {}
+
+    def motion(self, f: int) -> EquationOfMotion:
+        """Equation of motion of flavour f."""
+        p, Delta = self.problem, self.symmetries.delta_class[f]
+        key = (Delta, p.levels[f])
+        if key not in self._motions:
+            self._motions[key] = EquationOfMotion(p.beta, p.levels[f], self.symmetries.Deltas[Delta], p.n_l)
+        return self._motions[key]
+
+    def prior(self, f: int) -> np.ndarray:
+        """Prior of F of flavour f, see `spectral_prior`."""
+        return self._prior * np.sum(np.abs(self.problem.U[f]))
+
+
+def analyse(work: Workspace, bins, n_independent: float) -> Analysis:
     """Everything that follows from the bins (`segment_chain.RawBins`) of all ranks.
 
     `n_independent` is the number of independent measurements in them.
@@ -68,6 +94,7 @@ def analyse(problem: Problem, symmetries: Symmetries, bins, n_independent: float
     RuntimeError
         If the average sign vanishes or a flavour never hybridised.
     """
+    problem, symmetries, edges, to_tau = work.problem, work.symmetries, work.edges, work.to_tau
     U, N = problem.U, problem.n_flavours
     average_sign = float(np.mean(bins.sign))
     if not abs(average_sign) > 1e-3:
@@ -89,7 +116,6 @@ def analyse(problem: Problem, symmetries: Symmetries, bins, n_independent: float
     F_cells = symmetries.average_F(F_cells, G_cells, U, mirrored_cells)
     G_cells = symmetries.average_G(G_cells, mirrored_cells)
 
-    edges = cell_edges(problem.beta, G_cells.shape[2])
     G_error, F_error = _smooth(jackknife_error(G_cells)), _smooth(jackknife_error(F_cells))
     n = np.diagonal(nn, axis1=1, axis2=2)
     y = np.einsum("fg,sfg->sf", U, nn)
@@ -98,23 +124,24 @@ def analyse(problem: Problem, symmetries: Symmetries, bins, n_independent: float
     second = Sigma_1 + Sigma_infty * (problem.levels + Sigma_infty)
 
     n_l = problem.n_l
-    integrals = cell_integrals(problem.beta, edges, n_l)
     interacting = np.any(U != 0, axis=1)
     G, F = np.zeros((2, len(nn), N, n_l))
     dG, dF = np.zeros((2, _LONGEST_PRIOR, N, n_l))  # deviations that the data do not decide
-    motions: dict = {}
+    # one visit more to a state never visited lasts for about the inverse of its energy
+    nn_unseen = 1 / (n_independent * max(1.0, problem.beta * float(np.max(np.abs(U), initial=0.0))))
+    unseen = np.array(
+        [
+            _unseen(problem.beta, symmetries.Deltas[c], edges, n_independent, G_cells[0, f], G_error[f], n[0, f])
+            for f, c in enumerate(symmetries.delta_class)
+        ]
+    )
     for f in range(N):
-        key = (symmetries.delta_class[f], problem.levels[f])
-        if key not in motions:
-            motions[key] = EquationOfMotion(problem.beta, problem.levels[f], symmetries.Deltas[key[0]], n_l)
-        motion = motions[key]
+        motion = work.motion(f)
         if not interacting[f]:
             G[:, f] = motion.G0
             continue
-        unseen = _unseen(problem.beta, symmetries.Deltas[key[0]], edges, n_independent)
-        G_sigma, F_sigma = np.hypot(G_error[f], unseen), np.hypot(F_error[f], unseen * np.sum(np.abs(U[f])))
-        prior = spectral_prior(problem.beta, problem.largest_energy, float(np.sum(np.abs(U[f]))), n_l)
-        pair = ConsistentPair(problem.beta, motion, prior, integrals, G_sigma, F_sigma)
+        G_sigma, F_sigma = np.hypot(G_error[f], unseen[f]), np.hypot(F_error[f], unseen[f] * np.sum(np.abs(U[f])))
+        pair = ConsistentPair(problem.beta, motion, work.prior(f), work.integrals, G_sigma, F_sigma)
         G[:, f], F[:, f] = pair(G_cells[:, f], F_cells[:, f], n[:, f], y[:, f], Sigma_infty[:, f], second[:, f])
         r = len(pair.G_unresolved)
         dG[:r, f], dF[:r, f] = pair.G_unresolved, pair.F_unresolved
@@ -122,12 +149,10 @@ def analyse(problem: Problem, symmetries: Symmetries, bins, n_independent: float
         G, F = symmetries.average_G(G), symmetries.average_F(F, G, U)
         dG, dF = symmetries.average_G(dG), symmetries.average_F(dF, dG, U)
 
-    tau = np.linspace(0, problem.beta, _N_TAU)
-    to_tau = legendre.vandermonde(2 * tau / problem.beta - 1, n_l).T / problem.beta
     analysis = Analysis(
-        G, F, nn, dG, dF, tau, (G @ to_tau)[0], np.empty(0), average_sign,
+        G, F, nn, dG, dF, work.tau, (G @ to_tau)[0], np.empty(0), average_sign,
         float(np.max(np.abs(drift(bins.nn.reshape(len(bins), -1))))), asymmetry,
-        {"G_l": G_hat, "F_l": F_hat, "G_cells": G_cells},
+        {"G_l": G_hat, "F_l": F_hat, "G_cells": G_cells, "unseen": unseen, "nn_unseen": nn_unseen},
     )  # fmt: skip
     analysis.G_tau_error = analysis.error(lambda G, F: G @ to_tau)
     return analysis
@@ -154,8 +179,9 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
         "G_tau": a.G_tau,
         "G_tau_error": a.G_tau_error,
         "G_tau_binned": cells[0],
-        "G_tau_binned_error": jackknife_error(cells),
+        "G_tau_binned_error": np.hypot(jackknife_error(cells), a.raw["unseen"] / np.diff(edges)),
         "tau_edges": edges,
+        "G_tau_unseen": a.raw["unseen"] / np.diff(edges),
         "G_iw": G_iw(a.G_l[:1], None)[0],
         "G_iw_error": complex_error(G_iw),
         "Sigma_iw": Sigma_iw(a.G_l[:1], a.F_l[:1])[0],
@@ -171,13 +197,27 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
         F_l=_as_blocks(problem, a.F_l[0]),
         F_l_error=_as_blocks(problem, a.error(lambda G, F: F) + rounding),
         nn=nn,
-        nn_error=jackknife_error(a.nn),
+        nn_error=np.hypot(jackknife_error(a.nn), a.raw["nn_unseen"]),
         Sigma_infty=Sigma_infty,
         Sigma_1=Sigma_1,
         h_int=float(0.5 * np.sum(problem.U * nn)),
-        provenance=provenance,
+        provenance=provenance | _label_noise(a.G_l, problem.beta),
         statistics=statistics | more,
     )
+
+
+def _label_noise(samples: np.ndarray, beta: float) -> dict[str, float]:
+    """Root mean square statistical error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless.
+
+    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the error of the mean. The worst
+    flavour counts.
+    """
+    deviation = np.sqrt(max(len(samples) - 2, 0)) * (samples[1:] - samples[1:].mean(axis=0)) / beta
+    n_l = samples.shape[2]
+    at_tau = np.max(np.abs(deviation @ legendre.vandermonde(np.linspace(-1, 1, _N_TAU), n_l).T), axis=2)
+    at_iw0 = np.abs(deviation @ legendre.transfer_matrix(np.zeros(1, int), n_l)[0])
+    worst = lambda draws: float(np.sqrt(np.mean(draws**2, axis=0)).max())
+    return {"G_tau_noise": worst(at_tau), "G_iw0_noise": worst(at_iw0)}
 
 
 def _as_blocks(problem: Problem, by_flavour: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -198,16 +238,20 @@ def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
     return worst
 
 
-def _unseen(beta: float, Delta_l: np.ndarray, edges: np.ndarray, n_independent: float) -> np.ndarray:
-    """What three events that happened not to occur would have added to the integral of G over each cell.
+def _unseen(beta, Delta_l, edges, n_independent: float, G_cells, G_error, density: float) -> np.ndarray:
+    """What events that happened not to occur could add to the integral of −G over each cell.
 
     An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)| and as rare as |Δ| is small. Where Δ(τ)
-    nearly vanishes, a run sees no such event and finds G ≈ 0 ± 0; three missing events are what a run without any
-    still excludes with 95 %.
+    nearly vanishes, a run sees no such event and finds G ≈ 0 ± 0; one missing event is the standard
+    error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest times where it is known.
     """
-    middle = 0.5 * (edges[1:] + edges[:-1])
+    middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
     Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - middle))
-    return 3 / (beta * n_independent * np.maximum(Delta, 1e-13 * np.max(Delta)))
+    missing = 1 / (beta * n_independent * np.maximum(Delta, 1e-13 * np.max(Delta)))
+    known = missing < 0.5 * (np.abs(G_cells) + G_error)
+    tau = np.concatenate([[0.0], middle[known], [beta]])
+    value = np.concatenate([[1 - density], ((np.abs(G_cells) + 2 * G_error) / width)[known], [density]])
+    return np.minimum(missing, np.interp(middle, tau, value) * width)
 
 
 def _smooth(error: np.ndarray, width: int = 5) -> np.ndarray:

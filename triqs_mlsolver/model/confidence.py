@@ -6,6 +6,11 @@ Two scales of the error are combined, and the larger one wins: a random forest t
 leave-out residuals (sharp inside known territory), and the standard deviation of the Gaussian process with the same
 kernel (grows outside it). The bound is the scale times the conformal quantile of error/scale over all stored points, the
 forest's scales being out-of-bag, since its own training residuals would flatter it.
+
+A residual contains the noise of the left-out label, which a bound on the truth must not. Noise is subtracted in quadrature,
+point by point down to a share of the residual; where labels are mostly noise this still leaves its fluctuations, and the
+mean square of all residuals less that of the noise, with its own statistical error on top, is the sharper estimate. A
+forest would only learn the noise there: the Gaussian process, which knows it, gives the scale alone.
 """
 from __future__ import annotations
 
@@ -14,6 +19,9 @@ from sklearn.base import BaseEstimator
 
 _SMALLEST_ERROR = 1e-7  # errors below this count as this
 _FOREST_FROM = 25  # points from which the forest is worth asking
+_LEAST_SHARE = 0.3  # share of a residual that is never put down to the label's noise
+_TAIL = 2.5  # 95 % quantile of an error in units of its root mean square: 2 for a Gaussian, 2.98 for the worst unimodal law
+_MOMENTS_FROM = 10  # points from which a mean square is worth something
 _GROWTH = 1.1  # the forest is fitted anew when the data have grown by this factor
 
 
@@ -42,7 +50,7 @@ class ErrorBound(BaseEstimator):
         self.n_estimators = n_estimators
         self.random_state = random_state
 
-    def fit(self, summary, std, error) -> ErrorBound:
+    def fit(self, summary, std, error, noise=0.0) -> ErrorBound:
         """Calibrate on N stored points.
 
         Parameters
@@ -52,23 +60,27 @@ class ErrorBound(BaseEstimator):
         std : (N,) array
             Leave-out standard deviation times the amplitude of the correction.
         error : (N, n_kinds) array
-            Leave-out errors.
+            Leave-out errors, those of the labels included.
+        noise : (N, n_kinds) array, optional
+            Root mean square error of the labels.
         """
-        error = np.maximum(np.asarray(error, float), _SMALLEST_ERROR)
+        total = np.maximum(np.asarray(error, float), _SMALLEST_ERROR)
+        noise = np.broadcast_to(noise, total.shape)
         std = np.maximum(np.asarray(std, float), 1e-12)
-        n = len(error)
+        error = np.sqrt(np.maximum(total**2 - noise**2, (_LEAST_SHARE * total) ** 2))
         self.std_factor_ = np.median(error / std[:, None], axis=0)
-        by_std = std[:, None] * self.std_factor_
-        if n >= _FOREST_FROM:
-            stale = not hasattr(self, "forest_") or n > _GROWTH * self.n_fitted_
-            if stale:
+        scale = std[:, None] * self.std_factor_
+        n = len(error)
+        self.noisy_ = bool(np.median(noise[:, 0] / total[:, 0]) > 0.5)
+        if n >= _FOREST_FROM and not self.noisy_:
+            if not hasattr(self, "forest_") or n > _GROWTH * self.n_fitted_:
                 self._fit_forest(self._inputs(summary, std), np.log(error))
             fresh = self._inputs(summary, std)[self.n_fitted_ :]
             expected = self.expected_ if len(fresh) == 0 else np.concatenate([self.expected_, self.forest_(fresh)])
-            scale = np.maximum(by_std, np.exp(expected))
-        else:
-            scale = by_std
+            scale = np.maximum(scale, np.exp(expected))
         self.quantile_ = _conformal_quantile(error / scale, self.confidence)
+        if n >= _MOMENTS_FROM and self.noisy_:
+            self.quantile_ = np.minimum(self.quantile_, _moment_quantile(total / scale, noise / scale))
         return self
 
     def _fit_forest(self, inputs, log_error):
@@ -91,7 +103,7 @@ class ErrorBound(BaseEstimator):
         """Bounds (n, n_kinds) for new points."""
         std = np.maximum(np.asarray(std, float), 1e-12)
         scale = std[:, None] * self.std_factor_
-        if hasattr(self, "forest_"):
+        if hasattr(self, "forest_") and not self.noisy_:
             scale = np.maximum(scale, np.exp(self.forest_(self._inputs(summary, std))))
         return self.quantile_ * scale
 
@@ -102,6 +114,13 @@ def _conformal_quantile(ratio: np.ndarray, confidence: float) -> np.ndarray:
     rank = int(np.ceil((n + 1) * confidence))
     ordered = np.sort(ratio, axis=0)
     return ordered[rank - 1] if rank <= n else 2 * ordered[-1]
+
+
+def _moment_quantile(ratio: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """95 % quantile of the noise-free ratio, from the mean square of `ratio` less that of `noise` (upper limit)."""
+    square = ratio**2 - noise**2
+    mean, error = square.mean(axis=0), square.std(axis=0, ddof=1) / np.sqrt(len(square))
+    return _TAIL * np.sqrt(np.maximum(mean, 0.0) + 1.64 * error)
 
 
 class FlatForest:

@@ -25,7 +25,6 @@ _ALPHA = 1e-6
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
 _MIN_POINTS = 5
 _EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
-_LEAST_SHARE = 0.3  # share of a residual that is never put down to the label's noise
 _SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement
 
 
@@ -147,8 +146,8 @@ class Predictor(BaseEstimator):
             self.summary_.append(row.summary)
             error = np.zeros(1) if exact.G_l_error is None else exact.G_l_error[i][:, 0, 0] / canonical.beta
             self.noise_.append(np.sum(error**2))
-            self.label_error_.append(_label_error(error))
-            self.label_.append(f"{canonical.beta:.6g}/{canonical.U[0, 1]:.6g}/{abs(canonical.x[i]):.6g}")
+            self.label_error_.append(_label_noise(error, exact.provenance))
+            self.label_.append(f"{canonical.beta:.3g}/{canonical.U[0, 1]:.3g}/{abs(canonical.x[i]):.3f}")
             self.G0_.append(complex(exact.G_iw(1)[i][0, 0, 0]) / canonical.beta)
         self.n_points_ += 1
         self.n_rows_ = len(self.X_)
@@ -191,12 +190,10 @@ class Predictor(BaseEstimator):
         shift = residual[:, :-1] @ _first_frequency(d.N_OUT)
         # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative error of the same quantity
         sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) * np.abs(G0)
-        label_error = np.array(self.label_error_)
-        label_error[:, 1] /= np.abs(G0)
-        # a leave-out residual contains the label's own noise, which the bound, being one on the truth, does not
+        noise = np.array(self.label_error_)
+        noise[:, 1] /= np.abs(G0)
         error = np.column_stack([_max_norm(residual), sigma_error])
-        error = np.sqrt(np.maximum(error**2 - label_error**2, (_LEAST_SHARE * error) ** 2))
-        self.bound_.fit(np.array(self.summary_), std * amplitude, error)
+        self.bound_.fit(np.array(self.summary_), std * amplitude, error, noise)
         self.leave_out_error_ = error[:, 0]
 
     # -- predicting ------------------------------------------------------------------------------------------------
@@ -314,10 +311,15 @@ def _correlators(density: np.ndarray, connected: float) -> np.ndarray:
     return np.array([[density[0], pair], [pair, density[1]]])
 
 
-def _label_error(error: np.ndarray) -> tuple[float, float]:
-    """Typical error bars of G(τ) over τ and of G(iω₀)/β from those of G_l/β, coefficients taken as independent."""
-    at_tau = np.sqrt((error**2) @ d.tau_matrix(len(error)) ** 2)
-    return float(np.median(at_tau)), float(np.sqrt(np.sum(np.abs(_first_frequency(len(error)) * error) ** 2)))
+def _label_noise(error: np.ndarray, provenance: dict) -> tuple[float, float]:
+    """Typical largest statistical error of G(τ) over τ, and that of G(iω₀)/β.
+
+    The solver tells where it can. Otherwise they follow from the error bars of G_l/β, coefficients taken as independent;
+    the median over τ is then a cautious stand-in for the largest.
+    """
+    at_tau = np.median(np.sqrt((error**2) @ d.tau_matrix(len(error)) ** 2))
+    at_iw0 = np.sqrt(np.sum(np.abs(_first_frequency(len(error)) * error) ** 2))
+    return float(provenance.get("G_tau_noise", at_tau)), float(provenance.get("G_iw0_noise", at_iw0))
 
 
 def _max_norm(coefficients: np.ndarray) -> np.ndarray:

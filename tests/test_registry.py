@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from triqs_mlsolver import DiscreteBath, Problem
+from triqs_mlsolver.exact import registry
+from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.exact.registry import NoExactSolver, check, choose
+
+SIAM = Problem.siam(10.0, 2.0, 1.0, [-0.3, 0.4], [0.3, 0.3])
+EXCHANGE = replace(SIAM, terms=((0.2, (0, 1, 1, 0)),))
+
+
+def coupled_orbitals():
+    """Off-diagonal Δ: out of reach of the embedded solvers."""
+    return Problem.from_bath(
+        5.0, (("ud", 2),), (np.diag([-1.0, -1.0]),), (DiscreteBath([0.0], [[0.3, 0.2]]),), [[0, 2], [2, 0]]
+    )
+
+
+def test_auto_takes_the_segment_solver_for_density_density():
+    assert choose("auto", SIAM).name == "segment"
+
+
+@pytest.mark.parametrize("name, solver", [("ed", "ed"), ("segment", "segment")])
+def test_by_name(name, solver):
+    found = choose(name, SIAM)
+    assert found.name == solver and callable(found.solve)
+
+
+@pytest.mark.skipif(find_spec("triqs_cthyb") is not None, reason="triqs_cthyb is installed and takes this problem")
+@pytest.mark.parametrize("problem", [EXCHANGE, coupled_orbitals()], ids=["exchange", "off-diagonal"])
+def test_auto_without_triqs_cthyb_names_the_ways_out(problem):
+    with pytest.raises(
+        NoExactSolver, match=r"density-density.*conda install -c conda-forge triqs_cthyb.*exact=<object"
+    ):
+        choose("auto", problem)
+
+
+@pytest.mark.parametrize("name", ["ed", "segment"])
+@pytest.mark.parametrize("problem", [EXCHANGE, coupled_orbitals()], ids=["exchange", "off-diagonal"])
+def test_by_name_says_why_not(name, problem):
+    with pytest.raises(NoExactSolver, match=f"exact = '{name}' cannot solve this problem: "):
+        choose(name, problem)
+
+
+def test_options_that_a_solver_knows_reach_it():
+    assert choose("ed", SIAM, n_bath=3, n_cycles=1000, random_seed=3) == ED(n_bath=3)
+    assert choose("ed", SIAM, n_bath=None) == ED()
+    with pytest.raises(ValueError, match="n_bath = 9"):
+        choose("ed", SIAM, n_bath=9)
+
+
+def test_objects_pass_through():
+    class Mine:
+        name = "mine"
+
+        def solve(self, problem):
+            raise NotImplementedError
+
+    mine = Mine()
+    check(mine)
+    assert choose(mine, EXCHANGE, n_bath=2) is mine
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_known_names_are_accepted(name):
+    check(name)
+
+
+@pytest.mark.parametrize(
+    "name, hint", [("cthb", "did you mean 'cthyb'"), ("EDD", "choose one of"), ("", "choose one of")]
+)
+def test_unknown_names_are_refused(name, hint):
+    with pytest.raises(
+        ValueError, match=f"exact = {name!r} is not an exact solver: .*'segment', 'cthyb', 'ed'"
+    ) as error:
+        check(name)
+    assert hint in str(error.value)
+
+
+@pytest.mark.parametrize("thing", [None, 7, object(), ED.solve])
+def test_other_things_are_refused(thing):
+    with pytest.raises(TypeError, match="method solve"):
+        check(thing)
