@@ -34,7 +34,7 @@ class Demo:
         start = time.perf_counter()
         mpi.on_root(comm, self.output.mkdir, parents=True, exist_ok=True)
         database = self.output / f"bethe-beta{self.beta:g}.h5"
-        logging.getLogger("triqs_mlsolver").setLevel(logging.WARNING)  # the table replaces the line per solve
+        logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)  # the table replaces the lines of the solver
         solver = LearnedSolver(database, exact=self.exact, tolerance=self.tolerance)
         stored = mpi.on_root(comm, lambda: len(solver.database))
         if comm.rank == 0:

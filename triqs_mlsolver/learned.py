@@ -25,7 +25,7 @@ from .problem import Problem
 from .solution import Solution
 
 DEFAULT_TOLERANCE = 0.002
-DEFAULT_SIGMA_TOLERANCE = 0.02
+DEFAULT_SIGMA_TOLERANCE = 0.05
 _TARGET_SHARE = 0.25  # error bar of an exact run, as a share of the tolerance
 
 
@@ -115,7 +115,7 @@ class LearnedSolver:
     tolerance : float
         Largest accepted bound on max over τ of abs(ΔG(τ)); 0 means always exact (the points are still learned).
     sigma_tolerance : float, optional
-        Largest accepted bound on the relative error of iω₀ − Σ(iω₀) + Σ∞, that is of Z; default 0.02.
+        Largest accepted bound on the relative error of iω₀ − Σ(iω₀) + Σ∞, that is of Z; default 0.05.
     audit_rate : float
         Share of accepted answers that are checked by an exact run.
     learn : bool
@@ -153,7 +153,7 @@ class LearnedSolver:
         self.exact = exact
         self.tolerance = _number("tolerance", tolerance, "0 means always exact; the default is 0.002")
         self.sigma_tolerance = _number(
-            "sigma_tolerance", DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance, "the default is 0.02"
+            "sigma_tolerance", DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance, "the default is 0.05"
         )
         self.audit_rate = _number("audit_rate", audit_rate, "a share between 0 and 1")
         if self.audit_rate > 1:

@@ -25,6 +25,7 @@ _ALPHA = 1e-6
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
 _MIN_POINTS = 5
 _EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
+_REACH = 1.2  # times the largest leave-out standard deviation: beyond, the leave-out errors say nothing
 _SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement
 
 
@@ -125,7 +126,7 @@ class Predictor(BaseEstimator):
         even = (-1.0) ** np.arange(d.N_OUT)
         self.output_parity_ = np.append(even, 1.0)  # G_l corrections, then the pair correlator's
         self.length_scale_, self.alpha_ = np.array(_LENGTH_SCALE), _ALPHA
-        for name in ("X_", "y_", "amplitude_", "summary_", "noise_", "label_", "label_error_", "G0_"):
+        for name in ("X_", "y_", "amplitude_", "summary_", "noise_", "label_", "label_error_", "G0_", "sigma_unit_"):
             setattr(self, name, [])
         self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
 
@@ -149,6 +150,8 @@ class Predictor(BaseEstimator):
             self.label_error_.append(_label_noise(error, exact.provenance))
             self.label_.append(f"{canonical.beta:.3g}/{canonical.U[0, 1]:.3g}/{abs(canonical.x[i]):.3f}")
             self.G0_.append(complex(exact.G_iw(1)[i][0, 0, 0]) / canonical.beta)
+            Sigma = exact.Sigma_iw(canonical, 1)[i][0, 0, 0] - exact.Sigma_infty[i][0, 0]
+            self.sigma_unit_.append(canonical.beta * abs(1j * np.pi / canonical.beta - Sigma))
         self.n_points_ += 1
         self.n_rows_ = len(self.X_)
 
@@ -188,13 +191,15 @@ class Predictor(BaseEstimator):
         residual *= amplitude[:, None]
         G0 = np.array(self.G0_)
         shift = residual[:, :-1] @ _first_frequency(d.N_OUT)
-        # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative error of the same quantity
-        sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) * np.abs(G0)
+        # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative to iω₀ − Σ + Σ∞
+        unit = np.array(self.sigma_unit_)
+        sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) / unit
         noise = np.array(self.label_error_)
-        noise[:, 1] /= np.abs(G0)
+        noise[:, 1] /= np.abs(G0) ** 2 * unit
         error = np.column_stack([_max_norm(residual), sigma_error])
         self.bound_.fit(np.array(self.summary_), std * amplitude, error, noise)
         self.leave_out_error_ = error[:, 0]
+        self.reach_ = float(std.max())
 
     # -- predicting ------------------------------------------------------------------------------------------------
 
@@ -219,13 +224,13 @@ class Predictor(BaseEstimator):
             solution.in_units_of(problem),
             float(max(bound[0], floor) + moved),
             float(max(bound[1], floor) + sigma_moved),
-            self._novelty(X),
+            self._novelty(X, std),
             self._nearest(X),
             moved,
         )
 
-    def _novelty(self, X) -> str | None:
-        """A parameter beyond the stored range."""
+    def _novelty(self, X, std) -> str | None:
+        """A parameter beyond the stored range, or a bath further from all others than any stored point is."""
         stored = np.array(self.X_)
         names = {0: "beta", 1: "U", 2: "level"}
         for column, name in names.items():
@@ -238,6 +243,8 @@ class Predictor(BaseEstimator):
                 low = 0.0
             if np.any(value < low - margin) or np.any(value > high + margin):
                 return f"{name} lies outside the stored range"
+        if np.max(std) > _REACH * self.reach_:
+            return "the bath is unlike any stored one"
         return None
 
     def _nearest(self, X) -> float:
@@ -278,7 +285,8 @@ class Predictor(BaseEstimator):
                 reach=problem.largest_energy,
                 symmetric=symmetric,
             )(iw)
-            sigma_moved = max(sigma_moved, float(abs(1 - G_raw[0] * (inverse[0] - Sigma[0]))))
+            reference = abs(iw[0] - Sigma[0] + Sigma_infty[i][0, 0])
+            sigma_moved = max(sigma_moved, float(abs(1 / G_raw[0] - inverse[0] + Sigma[0]) / reference))
             for j in row.flavours:
                 G_iw[j] = 1 / (inverse - Sigma)
                 F_iw[j] = Sigma * G_iw[j]
