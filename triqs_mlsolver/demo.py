@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class Demo:
         mpi.on_root(comm, self.output.mkdir, parents=True, exist_ok=True)
         database = self.output / f"bethe-beta{self.beta:g}.h5"
         logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)  # the table replaces the lines of the solver
-        solver = LearnedSolver(database, exact=self.exact, tolerance=self.tolerance)
+        solver = LearnedSolver(database, exact=self.exact, tolerance=self.tolerance, n_threads=min(2, os.cpu_count() or 1))
         stored = mpi.on_root(comm, lambda: len(solver.database))
         if comm.rank == 0:
             print(f"DMFT for the half-filled Hubbard model on the Bethe lattice, beta = {self.beta:g}/D, tolerance {self.tolerance:g}")

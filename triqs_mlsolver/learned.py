@@ -125,6 +125,8 @@ class LearnedSolver:
         instead of raising `Uncertified`.
     random_seed : int
         Seed of the choice of audits and of exact runs.
+    n_threads : int
+        Chains the embedded CTQMC samples at the same time in this process, where it is the only rank.
     comm : mpi.Comm, optional
         Communicator; all its ranks call `solve` together. Default: all ranks of the launch.
 
@@ -148,6 +150,7 @@ class LearnedSolver:
         learn: bool = True,
         allow_uncertified: bool = False,
         random_seed: int = 34788,
+        n_threads: int = 1,
         comm: mpi.Comm | None = None,
     ):
         self.exact = exact
@@ -162,6 +165,7 @@ class LearnedSolver:
         self.learn = learn
         self.allow_uncertified = allow_uncertified
         self.random_seed = random_seed
+        self.n_threads = n_threads
         self.comm = mpi.world() if comm is None else comm
         self.last_decision: Decision | None = None
         self.predictor: Predictor | None = None
@@ -281,7 +285,8 @@ class LearnedSolver:
     def _exact_solver(self, problem: Problem, parameters: dict):
         if problem.is_isolated and problem.is_density_density and problem.is_diagonal:
             return AtomicLimit()
-        options = {"target_error": _TARGET_SHARE * self.tolerance or None, "comm": self.comm, **parameters}
+        options = {"target_error": _TARGET_SHARE * self.tolerance or None, "comm": self.comm, "n_threads": self.n_threads}
+        options |= parameters
         options.setdefault("random_seed", self.random_seed + 7919 * self._n_exact)
         return registry.choose(self.exact, problem, **options)
 

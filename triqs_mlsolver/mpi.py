@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -98,6 +100,63 @@ class Comm:
     def meet(self, patience: float | None = None) -> bool:
         """Wait for all ranks, at most `patience` seconds; whether they came."""
         return True
+
+
+class _ThreadComm(Comm):
+    """One of several threads of this process that work together; see `on_threads`."""
+
+    def __init__(self, rank: int, slots: list, barrier: threading.Barrier):
+        self.rank, self.size = rank, len(slots)
+        self._slots, self._barrier = slots, barrier
+
+    def allgather(self, obj):
+        self._slots[self.rank] = obj
+        self._barrier.wait()
+        gathered = list(self._slots)
+        self._barrier.wait()
+        return gathered
+
+    def bcast(self, obj, root=0):
+        return self.allgather(obj)[root]
+
+    def gather(self, obj, root=0):
+        gathered = self.allgather(obj)
+        return gathered if self.rank == root else None
+
+    def allreduce(self, array):
+        first, *others = self.allgather(array)
+        return sum(others, start=first)
+
+    def barrier(self):
+        self._barrier.wait()
+
+    def meet(self, patience=None):
+        self._barrier.wait(patience)
+        return True
+
+
+def on_threads(n: int, f: Callable[[Comm], Any]) -> Any:
+    """f(comm) on `n` threads of this process, `comm` being the communicator they form; the result of rank 0.
+
+    For compiled code that releases the interpreter's lock. What one thread raises ends them all, and is raised here.
+    """
+    if n == 1:
+        return f(Comm())
+    slots, barrier = [None] * n, threading.Barrier(n)
+
+    def work(rank):
+        try:
+            return f(_ThreadComm(rank, slots, barrier))
+        except BaseException:
+            barrier.abort()
+            raise
+
+    with ThreadPoolExecutor(n) as pool:
+        running = [pool.submit(work, rank) for rank in range(n)]
+    errors = [e for e in (r.exception() for r in running) if e is not None]
+    if errors:
+        raise next((e for e in errors if not isinstance(e, threading.BrokenBarrierError)), errors[0])
+    return running[0].result()
 
 
 class _MPIComm(Comm):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..mpi import on_threads
 from ..numerics.causality import project_delta
 from ..problem import Problem
 from ..solution import Solution
@@ -38,7 +39,8 @@ class SegmentSolver:
     Parameters
     ----------
     n_cycles : int, optional
-        Measurements per rank. With `target_error`, the largest number allowed. By default the run ends at the target.
+        Measurements per rank. With `target_error` the least number: the run goes on until the target is reached, too.
+        By default the target alone decides.
     length_cycle : int, optional
         Updates between measurements; by default about three per operator pair, so that successive
         measurements are nearly independent and cost less than the moves between them.
@@ -51,6 +53,8 @@ class SegmentSolver:
     target_error : float, optional
         One standard error of G(τ), the largest over τ and flavours (dimensionless): run until it is reached, tested only at
         doubling run lengths. Default 5e-4 where `n_cycles` is not given either.
+    n_threads : int
+        Chains that this process samples at the same time where it is the only rank; they count as ranks.
     comm : communicator, optional
         Object with rank, size and allgather, such as `triqs_mlsolver.mpi.world()`; all its ranks call `solve` together and
         each gets the same solution. None samples on this process alone.
@@ -70,11 +74,14 @@ class SegmentSolver:
     random_seed: int = 34788
     max_time: float = -1
     target_error: float | None = None
+    n_threads: int = 1
     comm: object = field(default=None, repr=False)
     name = "segment"
 
     def __post_init__(self):
-        for option, least in (("n_cycles", _N_BINS), ("length_cycle", 1), ("n_warmup_cycles", 0), ("random_seed", 0)):
+        for option, least in (
+            ("n_cycles", _N_BINS), ("length_cycle", 1), ("n_warmup_cycles", 0), ("random_seed", 0), ("n_threads", 1)
+        ):  # fmt: skip
             value = getattr(self, option)
             if value is None:
                 continue
@@ -111,6 +118,8 @@ class SegmentSolver:
         reason = self.supports(problem)
         if reason is not None:
             raise ValueError(f"the segment solver cannot solve this problem: {reason}")
+        if self.n_threads > 1 and getattr(self.comm, "size", 1) == 1:
+            return on_threads(self.n_threads, lambda comm: replace(self, comm=comm, n_threads=1).solve(problem))
         started = time.perf_counter()
         Deltas, distance = causal_hybridisation(problem)
         run = _Run(self, problem, Deltas, started)
@@ -248,8 +257,7 @@ class _Run:
             self.cycles_per_bin = max(options.n_cycles // _N_BINS, 1)
             self._analyse(self._bins(_N_BINS))
             return
-        most = np.inf if options.n_cycles is None else options.n_cycles
-        self.cycles_per_bin = int(max(min(_FIRST_CYCLES, most // _N_BINS), 1))
+        self.cycles_per_bin = max(_FIRST_CYCLES, (options.n_cycles or 0) // _N_BINS)
         bins, errors = self._bins(_N_BINS), []
         while True:
             self._analyse(bins)
@@ -259,7 +267,7 @@ class _Run:
             log.info("segment: %d cycles, error of G(tau) %.1e, target %.1e", self.n_cycles, error, target)
             errors.append(error)
             stuck = len(errors) > 3 and error > target and error > _STUCK * errors[-4]
-            if self.target_reached or stuck or 2 * self.cycles_per_bin * _N_BINS > most or self._out_of_time():
+            if self.target_reached or stuck or self._out_of_time():
                 break
             merged = [b.map(merged_pairs) for b in bins]
             if len({len(b) for b in bins} | {_N_BINS}) > 1:
@@ -268,7 +276,7 @@ class _Run:
             more = self._bins(_N_BINS // 2)
             bins = [b.join([b, m]) for b, m in zip(merged, more)]
         if not self.target_reached:
-            why = "it no longer falls as the run grows" if stuck else "the allowed cycles or time are used up"
+            why = "it no longer falls as the run grows" if stuck else "max_time is used up"
             log.warning("segment: stopped at an error of G(tau) of %.1e, above the target %.1e: %s", error, target, why)
 
     def _bins(self, n: int) -> list:

@@ -46,9 +46,9 @@ def compiled(function):
     """`numba.njit`, cached on disk where some directory can be written."""
     # Nothing is allocated in compiled code, so reference counting, a fifth of the run time, is switched off.
     try:
-        return numba.njit(cache=True, fastmath=FAST, _nrt=False)(function)
+        return numba.njit(cache=True, nogil=True, fastmath=FAST, _nrt=False)(function)
     except RuntimeError:  # numba found no directory for its cache: compile anew in each process
-        return numba.njit(fastmath=FAST, _nrt=False)(function)
+        return numba.njit(nogil=True, fastmath=FAST, _nrt=False)(function)
 
 
 @compiled
