@@ -2,10 +2,11 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Time of `Solver.solve` answered by the model, with 1000 points in the database.
 
-    python benchmarks/answer.py [--points 1000] [--solves 40] [--n-iw 1025] [--n-tau 10001] [--quick]
+    python benchmarks/answer.py [--points 1000] [--solves 40] [--polarised] [--n-iw 1025] [--n-tau 10001] [--quick]
 
 The points are Anderson models with up to three bath sites at beta D = 20, solved by exact diagonalisation; the problems
-asked for are new ones of the same kind. The median should be below 20 ms, forest, error bound and filling of all
+asked for are new ones of the same kind. With --polarised the spins have different baths and levels, which is twice the
+work. The median should be below 20 ms, forest, error bound and filling of all
 containers included. Beside it the shares of the steps: reading the problem out of G0_iw, describing it with the cheap
 solvers, the rest of the prediction, its physical fit, and filling the containers.
 """
@@ -18,6 +19,7 @@ import logging
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +28,25 @@ from triqs_mlsolver import Database, Problem, Solver, containers
 from triqs_mlsolver.compat import PROVIDER, n
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model import descriptor, predictor
+from triqs_mlsolver.problem import DiscreteBath
 
 BETA = 20.0
 
 
-def draw(rng: np.random.Generator) -> Problem:
+def draw(rng: np.random.Generator, polarised: bool) -> Problem:
     """An Anderson model in units of D."""
-    n_bath = int(rng.integers(1, 4))
-    V = np.abs(rng.normal(size=n_bath)) + 0.05
+
+    def bath() -> DiscreteBath:
+        n_bath = int(rng.integers(1, 4))
+        V = np.abs(rng.normal(size=n_bath)) + 0.05
+        return DiscreteBath(rng.uniform(-1, 1, n_bath), 0.5 * V / np.linalg.norm(V))
+
     U = rng.uniform(0.5, 4.0)
-    return Problem.siam(BETA, U, U / 2 + rng.uniform(-1, 1), rng.uniform(-1, 1, n_bath), 0.5 * V / np.linalg.norm(V))
+    mu, field = U / 2 + rng.uniform(-1, 1), rng.uniform(-0.2, 0.2) if polarised else 0.0
+    up = bath()
+    down = bath() if polarised else up
+    levels = ([[-mu - field]], [[-mu + field]])
+    return Problem.from_bath(BETA, (("up", 1), ("down", 1)), levels, (up, down), [[0, U], [U, 0]])
 
 
 class Clock:
@@ -72,15 +83,14 @@ class Clock:
         return 1e3 * statistics.median(row.get(name, 0.0) for row in self.solves)
 
 
-def stored_points(path: Path, count: int) -> Database:
+def stored_points(path: Path, count: int, polarised: bool) -> None:
     """A database file of `count` solved problems."""
     database = Database(path)
     rng = np.random.default_rng(1)
     for _ in range(count):
-        problem = draw(rng)
+        problem = draw(rng, polarised)
         database.add(problem, ED().solve(problem))
     database.compact()
-    return database
 
 
 def ask(solver: Solver, problem: Problem) -> None:
@@ -94,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=1000)
     parser.add_argument("--solves", type=int, default=40)
+    parser.add_argument("--polarised", action="store_true", help="different baths and levels for the two spins")
     parser.add_argument("--n-iw", type=int, default=1025)
     parser.add_argument("--n-tau", type=int, default=10001)
     parser.add_argument("--quick", action="store_true", help="100 points, 5 solves")
@@ -103,7 +114,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "points.h5"
         start = time.perf_counter()
-        stored_points(path, points)
+        stored_points(path, points, options.polarised)
         print(f"{points} points solved and stored in {time.perf_counter() - start:.1f} s; containers: {PROVIDER}")
         solver = Solver(
             BETA, [("up", 1), ("down", 1)], options.n_iw, options.n_tau,
@@ -111,12 +122,12 @@ def main() -> None:
         )  # fmt: skip
         rng = np.random.default_rng(2)
         start = time.perf_counter()
-        ask(solver, draw(rng))
+        ask(solver, draw(rng, options.polarised))
         print(f"first solve, database read and learned: {time.perf_counter() - start:.2f} s")
-        measure(solver, rng, solves)
+        measure(solver, lambda: draw(rng, options.polarised), solves)
 
 
-def measure(solver: Solver, rng: np.random.Generator, solves: int) -> None:
+def measure(solver: Solver, problem: Callable[[], Problem], solves: int) -> None:
     """Time solves until enough of them were answered by the model, and print the medians."""
     clock = Clock()
     steps = {
@@ -132,7 +143,7 @@ def measure(solver: Solver, rng: np.random.Generator, solves: int) -> None:
         asked += 1
         clock.solves.append({})
         with clock.watching(**steps):
-            ask(solver, draw(rng))
+            ask(solver, problem())
         if solver.last_decision.source != "model":  # novel: the exact solver answered
             clock.solves.pop()
     if not clock.solves:

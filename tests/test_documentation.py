@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from triqs_mlsolver import Solver, compat, cthyb_parameters
+from triqs_mlsolver import Solver, cthyb_parameters
 from triqs_mlsolver.learned import LearnedSolver
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +29,6 @@ def blocks(path: Path) -> list[tuple[int, str]]:
     return [(text.count("\n", 0, m.start(1)), m[1]) for m in found]
 
 
-@pytest.mark.skipif(compat.HAS_TRIQS, reason="the documentation's scripts are written for the embedded containers")
 @pytest.mark.parametrize("path", WITH_CODE, ids=lambda p: p.name)
 def test_code_blocks_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -25,7 +25,7 @@ from .problem import Problem
 from .solution import Solution
 
 DEFAULT_TOLERANCE = 0.002
-DEFAULT_SIGMA_TOLERANCE = 0.05
+DEFAULT_SIGMA_TOLERANCE = 0.02
 _TARGET_SHARE = 0.25  # error bar of an exact run, as a share of the tolerance
 
 
@@ -115,7 +115,8 @@ class LearnedSolver:
     tolerance : float
         Largest accepted bound on max over τ of abs(ΔG(τ)); 0 means always exact (the points are still learned).
     sigma_tolerance : float, optional
-        Largest accepted bound on the relative error of iω₀ − Σ(iω₀) + Σ∞, that is of Z; default 0.05.
+        Largest accepted bound on the relative error of iω₀ − Σ(iω₀) + Σ∞, that is of Z, for Z ≥ ½;
+        default 0.02. Below, it grows like 1/(2Z) up to five times, so that it is Z itself that is protected.
     audit_rate : float
         Share of accepted answers that are checked by an exact run.
     learn : bool
@@ -156,7 +157,7 @@ class LearnedSolver:
         self.exact = exact
         self.tolerance = _number("tolerance", tolerance, "0 means always exact; the default is 0.002")
         self.sigma_tolerance = _number(
-            "sigma_tolerance", DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance, "the default is 0.05"
+            "sigma_tolerance", DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance, "the default is 0.02"
         )
         self.audit_rate = _number("audit_rate", audit_rate, "a share between 0 and 1")
         if self.audit_rate > 1:
@@ -247,7 +248,8 @@ class LearnedSolver:
             return _Plan(False, False, f"novel: {prediction.novel}", prediction)
         share = self._slowing.share
         why = "" if share == 1 else f" (tolerance / {1 / share:.1f}: the loop creeps)"
-        tolerance, sigma_tolerance = share * self.tolerance, share * self.sigma_tolerance
+        tolerance = share * self.tolerance
+        sigma_tolerance = share * self.sigma_tolerance * _allowance(problem, prediction.solution)
         if not prediction.error_bound <= tolerance:
             return _Plan(False, False, f"bound {prediction.error_bound:.2g} > {tolerance:.2g}{why}", prediction)
         if not prediction.sigma_bound <= sigma_tolerance:
@@ -341,6 +343,12 @@ class LearnedSolver:
     def _record(self, decision: Decision) -> None:
         report(str(decision))
         self.log.append(**{name: value for name, value in asdict(decision).items() if value is not None and _finite(value)})
+
+
+def _allowance(problem: Problem, solution: Solution) -> float:
+    """Factor for the tolerance on the relative error of Σ(iω₀): 1 for Z ≥ ½, growing like 1/(2Z) up to 5."""
+    Z = float(np.max(solution.Z(problem)))
+    return float(np.clip(0.5 / max(Z, 1e-9), 1.0, 5.0))
 
 
 class CriticalSlowing:

@@ -222,5 +222,5 @@ def _lehmann(problem, states, Z, n_sites, spin):
         overlap = v_plus.reshape(-1, len(E_plus)).T @ image.reshape(-1, len(E))
         decay_plus = np.exp(-tau[:, None] * E_plus[None, :])
         decay = np.exp(-(problem.beta - tau)[:, None] * E[None, :])
-        G -= np.einsum("tm,mn,tn->t", decay_plus, overlap**2, decay, optimize=True)
+        G -= np.sum((decay_plus @ overlap**2) * decay, axis=1)
     return G / Z

@@ -69,10 +69,10 @@ class _SeparableFit:
     def __init__(self, beta, Delta_l, n_bath, reach, symmetric):
         self.beta, self.n_bath, self.reach, self.symmetric = beta, n_bath, reach, symmetric
         grid = dlr.grid(beta * reach)
-        n = grid.n[grid.n >= 0]
+        positive = grid.n >= 0
         self.tau = grid.tau * beta
-        self.iw = 1j * np.pi * (2 * n + 1) / beta
-        target = legendre.transfer_matrix(n, len(Delta_l)) @ Delta_l
+        self.iw = 1j * grid.omega[positive] / beta
+        target = grid.iw_of_legendre(Delta_l)[positive]
         spacing = np.gradient(self.iw.imag)
         self.row_weight = np.sqrt(spacing) / (self.iw.imag + 0.1 * reach)
         self.rhs = self._rows(target[:, None])[:, 0]
