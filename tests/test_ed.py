@@ -158,7 +158,7 @@ def test_continuous_bath_says_it_is_fitted():
         solution = ED(n_bath=n_bath).solve(problem)
         assert solution.provenance["fidelity"] == "bath-fit"
         assert solution.provenance["settings"] == f"n_bath={n_bath}"
-        assert objections(problem, solution) == []
+        assert bool(objections(problem, solution)) == (n_bath == 1)  # one site is no answer to this problem
         residuals.append(solution.provenance["bath_residual"])
     assert residuals[0] > residuals[1] > residuals[2] > 1e-6
 

@@ -108,7 +108,7 @@ def test_bound_beyond_the_tolerance(stocked, known, report_lines):
 def test_bound_on_sigma_beyond_its_tolerance(stocked, known, report_lines):
     solver = LearnedSolver(stocked(), exact=Exact(), tolerance=0.1, sigma_tolerance=1e-7)
     solver.solve(known)
-    assert re.search(r"exact \(ed\) \| bound on Sigma\(iw0\) [\d.e-]+ > 1e-07 \| ", report_lines[-1])
+    assert re.search(r"exact \(ed\) \| bound on Sigma\(iw0\) [\d.e-]+ > [\d.]+e-07 \| ", report_lines[-1])
 
 
 def test_novel_problem(stocked, family, report_lines):
@@ -176,7 +176,7 @@ def test_audit_that_holds(stocked, known, report_lines):
     assert np.allclose(solution.G_l[0], ED().solve(known).G_l[0], atol=1e-12), (
         "an audit's exact answer is the one returned"
     )
-    pattern = r"exact \(ed\) \| bound .* <= 0.002 \| .* \| audit: bound held, true error [\d.e-]+; added as point 12$"
+    pattern = r"exact \(ed\) \| bound .* <= 0.002 \| .* \| audit: bounds held, true error .*; added as point 12$"
     assert re.search(pattern, report_lines[-1])
 
 
@@ -186,7 +186,7 @@ def test_audit_that_is_missed(stocked, known, family, report_lines):
     solver = LearnedSolver(stocked(), exact=liar, audit_rate=1.0)
     solver.solve(known)
     assert solver.last_decision.miss and solver.last_decision.true_error > 10 * solver.last_decision.error_bound
-    assert "audit: bound MISSED, true error" in report_lines[-1]
+    assert "audit: bounds MISSED, true error" in report_lines[-1]
 
 
 @pytest.mark.parametrize("learn", [True, False])
@@ -194,7 +194,7 @@ def test_outcome_of_an_audit_is_reported_whatever_becomes_of_the_answer(stocked,
     solver = LearnedSolver(stocked(), exact=Exact(), audit_rate=1.0, learn=learn)
     solver.solve(points[3][0])
     became = "already there as point 3" if learn else "not added: learn=False"
-    assert re.search(rf"audit: bound held, true error [\d.e-]+; {became}$", report_lines[-1])
+    assert re.search(rf"audit: bounds held, true error .*; {became}$", report_lines[-1])
 
 
 def test_disagreement_within_the_noise_is_no_miss(stocked, known, family):

@@ -10,6 +10,7 @@ is diagonalised on its own. G follows from the Lehmann sum at the quadrature nod
 """
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,9 @@ from ..solution import Solution, static_moments
 from ..version import version
 
 _LARGEST_BATH = 6
+_EXACT, _POOR = 1e-6, 0.02  # residuals of a bath fit below which it counts as exact, above which it is worth a warning
+
+log = logging.getLogger("triqs_mlsolver")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +91,13 @@ class ED:
             "seed": 0,
             "settings": f"n_bath={len(bath[0].eps)}",
             "bath_residual": residual,
-            "fidelity": "exact" if residual < 1e-6 else "bath-fit",
+            "fidelity": "exact" if residual < _EXACT else "bath-fit",
             "seconds": time.perf_counter() - start,
         }
+        if residual > _POOR:
+            log.warning(
+                "ed: %d bath sites fit the hybridisation to %.2g only, the answer is about as uncertain", self.n_bath, residual
+            )
         h_int = float(problem.U[0, 1] * nn[0, 1])
         return Solution(problem.beta, problem.gf_struct, G_l, nn, Sigma_infty, Sigma_1, h_int=h_int, provenance=provenance)
 
@@ -194,8 +202,12 @@ def _occupied(n_sites: int, n: int) -> np.ndarray:
 def _diagonalise(up, down, occupied_up, occupied_down, U):
     """Energies (dim,) and eigenvectors (dim_up, dim_down, dim) of one (N↑, N↓) sector."""
     n_up, n_down = len(up), len(down)
-    H = np.kron(up, np.eye(n_down)) + np.kron(np.eye(n_up), down)
-    H[np.diag_indices_from(H)] += U * np.kron(occupied_up, occupied_down)
+    H = np.zeros((n_up, n_down, n_up, n_down))
+    every_up, every_down = np.arange(n_up), np.arange(n_down)
+    H[:, every_down, :, every_down] = up
+    H[every_up, :, every_up, :] += down
+    H = H.reshape(n_up * n_down, -1)
+    H[np.diag_indices_from(H)] += U * np.outer(occupied_up, occupied_down).ravel()
     E, v = np.linalg.eigh(H)
     return E, v.reshape(n_up, n_down, -1)
 

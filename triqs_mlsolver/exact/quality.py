@@ -11,6 +11,7 @@ from ..solution import Solution
 
 _MIN_SIGN = 0.1
 _MIN_INDEPENDENT = 50  # independent samples a Monte Carlo run needs
+_WORST_FIT = 0.05  # relative error of a fitted bath beyond which its answer is one to another problem
 _SIGMAS = 5.0  # error bars by which exact relations may fail
 
 
@@ -71,9 +72,16 @@ def _asymmetry(problem: Problem, solution: Solution) -> list[str]:
 def _sampling(provenance: dict) -> list[str]:
     found = []
     sign = provenance.get("average_sign")
-    if sign is not None and abs(sign) < _MIN_SIGN:
+    if sign is not None and not abs(sign) >= _MIN_SIGN:
         found.append(f"average sign {sign:.2g} is below {_MIN_SIGN}")
     samples = provenance.get("independent_samples")
-    if samples is not None and samples < _MIN_INDEPENDENT:
+    if samples is not None and not samples >= _MIN_INDEPENDENT:  # NaN where the autocorrelation could not be measured
         found.append(f"only {samples:.0f} independent samples: raise n_cycles or length_cycle")
+    for name, what in (("drift", "the two halves of the run"), ("symmetry_deviation", "flavours that should be equal")):
+        deviation = provenance.get(name)
+        if deviation is not None and not abs(deviation) <= _SIGMAS:
+            found.append(f"{what} differ by {deviation:.1f} standard errors")
+    residual = provenance.get("bath_residual")
+    if residual is not None and not residual <= _WORST_FIT:
+        found.append(f"the fitted bath misses the hybridisation by {residual:.2g} of its size")
     return found

@@ -335,6 +335,7 @@ class _Run:
             "seconds": time.perf_counter() - self.started,
             "average_sign": sign,
             "auto_corr_time": auto_corr_time,
+            "independent_samples": self.n_bins * self.cycles_per_bin / (1 + 2 * auto_corr_time),
             "average_order": float((histogram * np.arange(histogram.shape[1])).sum() / max(histogram[0].sum(), 1)),
             "largest_inverse_deviation": float(max(self._allgather(self.chain.chain.deviation[0]))),
             "G_tau_error": self.analysis.worst_error,

@@ -201,23 +201,29 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
         Sigma_infty=Sigma_infty,
         Sigma_1=Sigma_1,
         h_int=float(0.5 * np.sum(problem.U * nn)),
-        provenance=provenance | _label_noise(a.G_l, problem.beta),
+        provenance=provenance | _label_noise(a, problem.beta),
         statistics=statistics | more,
     )
 
 
-def _label_noise(samples: np.ndarray, beta: float) -> dict[str, float]:
-    """Root mean square statistical error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless.
+def _label_noise(a: Analysis, beta: float) -> dict[str, float]:
+    """Root mean square error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless.
 
-    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the error of the mean. The worst
-    flavour counts.
+    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the statistical error of the mean;
+    what the data do not decide comes on top. The worst flavour counts.
     """
-    deviation = np.sqrt(max(len(samples) - 2, 0)) * (samples[1:] - samples[1:].mean(axis=0)) / beta
+    samples = a.G_l
     n_l = samples.shape[2]
-    at_tau = np.max(np.abs(deviation @ legendre.vandermonde(np.linspace(-1, 1, _N_TAU), n_l).T), axis=2)
-    at_iw0 = np.abs(deviation @ legendre.transfer_matrix(np.zeros(1, int), n_l)[0])
-    worst = lambda draws: float(np.sqrt(np.mean(draws**2, axis=0)).max())
-    return {"G_tau_noise": worst(at_tau), "G_iw0_noise": worst(at_iw0)}
+    to_tau = legendre.vandermonde(np.linspace(-1, 1, _N_TAU), n_l).T
+    to_iw0 = legendre.transfer_matrix(np.zeros(1, int), n_l).T
+    deviation = np.sqrt(max(len(samples) - 2, 0)) * (samples[1:] - samples[1:].mean(axis=0))
+
+    def worst(matrix):
+        drawn = np.mean(np.max(np.abs(deviation @ matrix), axis=2) ** 2, axis=0)
+        unresolved = np.max(np.sum(np.abs(a.G_unresolved @ matrix) ** 2, axis=0), axis=1)
+        return float(np.sqrt(np.max(drawn + unresolved))) / beta
+
+    return {"G_tau_noise": worst(to_tau), "G_iw0_noise": worst(to_iw0)}
 
 
 def _as_blocks(problem: Problem, by_flavour: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -25,7 +25,8 @@ _ALPHA = 1e-6
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
 _MIN_POINTS = 5
 _EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
-_REACH = 1.2  # times the largest leave-out standard deviation: beyond, the leave-out errors say nothing
+_REACH_QUANTILE, _REACH = 0.95, 1.2  # beyond 1.2 times this quantile of the stored points' own leave-out standard
+# deviations a problem is novel: too few residuals there speak of errors so far out, and a few outliers must not change that
 _SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement
 
 
@@ -40,7 +41,7 @@ class Prediction:
     error_bound : float
         Bound on max over τ and flavours of abs(G_model − G_exact), at the predictor's confidence (dimensionless).
     sigma_bound : float
-        Bound on abs(ΔΣ(iω₀)) / abs(iω₀ − Σ(iω₀) + Σ∞), which is the relative error of Z (dimensionless).
+        Bound on abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)), which bounds the relative error of Z (dimensionless).
     novel : str or None
         Why the problem lies outside known territory, if it does; the bounds then say nothing.
     nearest : float
@@ -150,8 +151,8 @@ class Predictor(BaseEstimator):
             self.label_error_.append(_label_noise(error, exact.provenance))
             self.label_.append(f"{canonical.beta:.3g}/{canonical.U[0, 1]:.3g}/{abs(canonical.x[i]):.3f}")
             self.G0_.append(complex(exact.G_iw(1)[i][0, 0, 0]) / canonical.beta)
-            Sigma = exact.Sigma_iw(canonical, 1)[i][0, 0, 0] - exact.Sigma_infty[i][0, 0]
-            self.sigma_unit_.append(canonical.beta * abs(1j * np.pi / canonical.beta - Sigma))
+            Sigma = exact.Sigma_iw(canonical, 1)[i][0, 0, 0]
+            self.sigma_unit_.append(abs(np.pi - canonical.beta * Sigma.imag))
         self.n_points_ += 1
         self.n_rows_ = len(self.X_)
 
@@ -191,15 +192,14 @@ class Predictor(BaseEstimator):
         residual *= amplitude[:, None]
         G0 = np.array(self.G0_)
         shift = residual[:, :-1] @ _first_frequency(d.N_OUT)
-        # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative to iω₀ − Σ + Σ∞
+        # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative to ω₀ − Im Σ
         unit = np.array(self.sigma_unit_)
         sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) / unit
         noise = np.array(self.label_error_)
         noise[:, 1] /= np.abs(G0) ** 2 * unit
         error = np.column_stack([_max_norm(residual), sigma_error])
         self.bound_.fit(np.array(self.summary_), std * amplitude, error, noise)
-        self.leave_out_error_ = error[:, 0]
-        self.reach_ = float(std.max())
+        self.reach_ = float(np.quantile(std, _REACH_QUANTILE))
 
     # -- predicting ------------------------------------------------------------------------------------------------
 
@@ -285,7 +285,7 @@ class Predictor(BaseEstimator):
                 reach=problem.largest_energy,
                 symmetric=symmetric,
             )(iw)
-            reference = abs(iw[0] - Sigma[0] + Sigma_infty[i][0, 0])
+            reference = abs(iw[0].imag - Sigma[0].imag)
             sigma_moved = max(sigma_moved, float(abs(1 / G_raw[0] - inverse[0] + Sigma[0]) / reference))
             for j in row.flavours:
                 G_iw[j] = 1 / (inverse - Sigma)

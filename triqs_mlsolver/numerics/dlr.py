@@ -76,7 +76,7 @@ class Grid:
 
     def reflect(self, values: np.ndarray) -> np.ndarray:
         """G(β − τ) at `tau` from `values` (r, ...) of G(τ)."""
-        return np.tensordot(self._reflection, values, axes=(1, 0))
+        return _applied(self._reflection, values)
 
     @lru_cache(maxsize=16)
     def _legendre_from_tau(self, n_l: int) -> np.ndarray:
@@ -94,23 +94,28 @@ class Grid:
 
     def to_iw(self, beta: float, values: np.ndarray) -> np.ndarray:
         """G(iω) at `n` from `values` (r, ...) of G(τ) at `tau`."""
-        return beta * np.tensordot(self.iw_from_tau, values, axes=(1, 0))
+        return beta * _applied(self.iw_from_tau, values)
 
     def to_tau(self, beta: float, values: np.ndarray) -> np.ndarray:
         """Real G(τ) at `tau` from `values` (2 r', ...) of G(iω) at `n`."""
-        return np.real(np.tensordot(self.tau_from_iw, values, axes=(1, 0))) / beta
+        return np.real(_applied(self.tau_from_iw, values)) / beta
 
     def to_legendre(self, beta: float, values: np.ndarray, n_l: int) -> np.ndarray:
         """G_l (n_l, ...) from `values` (r, ...) of G(τ) at `tau`."""
-        return beta * np.tensordot(self._legendre_from_tau(n_l), values, axes=(1, 0))
+        return beta * _applied(self._legendre_from_tau(n_l), values)
 
     def tau_of_legendre(self, beta: float, coefficients: np.ndarray) -> np.ndarray:
         """G(τ) at `tau` from Legendre `coefficients` (n_l, ...)."""
-        return np.tensordot(self._tau_from_legendre(len(coefficients)), coefficients, axes=(1, 0)) / beta
+        return _applied(self._tau_from_legendre(len(coefficients)), coefficients) / beta
 
     def iw_of_legendre(self, coefficients: np.ndarray) -> np.ndarray:
         """G(iω) at `n` from Legendre `coefficients` (n_l, ...)."""
-        return np.tensordot(self._iw_from_legendre(len(coefficients)), coefficients, axes=(1, 0))
+        return _applied(self._iw_from_legendre(len(coefficients)), coefficients)
+
+
+def _applied(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The matrix on the first axis of `values`; a plain product, where that will do, saves most of a short call."""
+    return matrix @ values if values.ndim <= 2 else np.tensordot(matrix, values, axes=(1, 0))
 
 
 def _eliminate(to: np.ndarray, source: np.ndarray) -> np.ndarray:
