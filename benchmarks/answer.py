@@ -150,11 +150,12 @@ def measure(solver: Solver, problem: Callable[[], Problem], solves: int) -> None
         raise SystemExit("the model answered none of the problems: give more --points")
     total = clock.median("solve")
     slowest = 1e3 * max(row["solve"] for row in clock.solves)
+    describe, physical = clock.median("describe"), clock.median("physical")
     rows = {
         "read G0_iw": clock.median("read"),
-        "describe (cheap solvers)": clock.median("describe"),
-        "predict (kernels, forest, bound)": clock.median("predict") - clock.median("describe") - clock.median("physical"),
-        "physical (fit of the self-energy)": clock.median("physical"),
+        "describe (cheap solvers)": describe,
+        "predict (kernels, forest, bound)": clock.median("predict") - describe - physical,
+        "physical (fit of the self-energy)": physical,
         "fill (containers)": clock.median("fill"),
     }
     rows["rest"] = total - sum(rows.values())

@@ -4,9 +4,9 @@
 
     python examples/aim.py [--quick]        mpiexec -n 2 python examples/aim.py
 
-The model is that of the triqs_cthyb tutorial. Neighbouring levels are similar problems, and the particle-hole image of a
-problem counts as known: the further the scan goes, the less is computed. It runs with TRIQS' containers where TRIQS is
-installed and with the embedded ones elsewhere. Results are written to aim.h5.
+The model is that of the triqs_cthyb tutorial. Neighbouring levels are similar problems, and the particle-hole image of
+a problem counts as known: the further the scan goes, the less is computed. It runs with TRIQS' containers where TRIQS
+is installed and with the embedded ones elsewhere. Results are written to aim.h5.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 
 from triqs_mlsolver import Solver
-from triqs_mlsolver.compat import HDFArchive, Wilson, iOmega_n, inverse, mpi, n
+from triqs_mlsolver.compat import HDFArchive, Wilson, inverse, iOmega_n, mpi, n
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--quick", action="store_true", help="seconds: nine levels, exact diagonalisation as exact solver")
@@ -28,7 +28,7 @@ S = Solver(beta=beta, gf_struct=[("up", 1), ("down", 1)], database="aim_points.h
 densities, from_model = [], []
 
 for e_f in levels:
-    for name, g0 in S.G0_iw:
+    for _, g0 in S.G0_iw:
         g0 << inverse(iOmega_n - float(e_f) - V**2 * Wilson(D))
 
     S.solve(h_int=U * n("up", 0) * n("down", 0))

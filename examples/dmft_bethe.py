@@ -4,9 +4,9 @@
 
     python examples/dmft_bethe.py [--quick]        mpiexec -n 2 python examples/dmft_bethe.py
 
-The loop is the one of the triqs_cthyb tutorial, scanned over U. It runs with TRIQS' containers where TRIQS is installed and
-with the embedded ones elsewhere. All values of U share one database: run it again and it hardly computes. Results are
-written to dmft_bethe.h5.
+The loop is the one of the triqs_cthyb tutorial, scanned over U. It runs with TRIQS' containers where TRIQS is installed
+and with the embedded ones elsewhere. All values of U share one database: run it again and it hardly computes. Results
+are written to dmft_bethe.h5.
 """
 
 import argparse
@@ -14,10 +14,10 @@ import argparse
 import numpy as np
 
 from triqs_mlsolver import Solver
-from triqs_mlsolver.compat import HDFArchive, SemiCircular, iOmega_n, inverse, mpi, n
+from triqs_mlsolver.compat import HDFArchive, SemiCircular, inverse, iOmega_n, mpi, n
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--quick", action="store_true", help="seconds: two values of U, exact diagonalisation as exact solver")
+parser.add_argument("--quick", action="store_true", help="seconds: two values of U, exact diagonalisation")
 options = parser.parse_args()
 
 D, beta = 1.0, 20.0
@@ -31,11 +31,12 @@ rows = []
 
 for U in values_of_U:
     mu = U / 2
-    n_exact = 0
-    for iteration in range(max_iterations):
+    n_exact, iteration = 0, 0
+    while iteration < max_iterations:
+        iteration += 1
         g = 0.5 * (S.G_iw["up"] + S.G_iw["down"])
         before = g.data.copy()
-        for name, g0 in S.G0_iw:
+        for _, g0 in S.G0_iw:
             g0 << inverse(iOmega_n + mu - (D / 2) ** 2 * g)
 
         S.solve(h_int=U * n("up", 0) * n("down", 0))
@@ -46,10 +47,10 @@ for U in values_of_U:
             break
     first = len(S.Sigma_iw["up"].data) // 2
     Z = 1 / (1 - S.Sigma_iw["up"].data[first, 0, 0].imag * beta / np.pi)
-    both = float(np.real(S.density_matrix[-1][0, 0]))  # the Fock states are ordered by energy: ↑↓ and the empty one come last
+    both = float(np.real(S.density_matrix[-1][0, 0]))  # Fock states by energy: the empty one and ↑↓ come last
     rows.append([U, Z, both])
     if mpi.is_master_node():
-        print(f"U/D = {U:.2f}  Z = {Z:.3f}  <n_up n_down> = {both:.4f}  {iteration + 1} iterations, {n_exact} exact")
+        print(f"U/D = {U:.2f}  Z = {Z:.3f}  <n_up n_down> = {both:.4f}  {iteration} iterations, {n_exact} exact")
         with HDFArchive("dmft_bethe.h5", "a") as archive:
             archive[f"G_iw-U{U:.2f}"] = S.G_iw
             archive[f"Sigma_iw-U{U:.2f}"] = S.Sigma_iw

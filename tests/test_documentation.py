@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Every Python block of the documentation runs: the blocks of a file in order, in one namespace and a fresh directory."""
+"""Every Python block of the documentation runs: those of a file in order, in one namespace and a fresh directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from triqs_mlsolver import Solver, cthyb_parameters
-from triqs_mlsolver.learned import LearnedSolver
+from triqs_mlsolver.learned import DEFAULT_SIGMA_TOLERANCE, LearnedSolver
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]
@@ -49,15 +49,31 @@ def test_links_lead_somewhere(path):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
+def constructor_parameters() -> dict[str, inspect.Parameter]:
+    """Arguments of Solver's constructor and the options it hands on, by name."""
+    return {**inspect.signature(LearnedSolver.__init__).parameters, **inspect.signature(Solver.__init__).parameters}
+
+
 def test_guide_lists_every_parameter():
     """The tables name every argument of the constructor and of solve(), and nothing else is called one."""
     guide = (ROOT / "doc" / "guide.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`[^|]*) \|", guide, re.MULTILINE))))
-    constructor = {*inspect.signature(Solver.__init__).parameters, *inspect.signature(LearnedSolver.__init__).parameters}
+    constructor = set(constructor_parameters())
     solve = {*cthyb_parameters.DEFAULTS, *cthyb_parameters.POST_PROCESSING, *cthyb_parameters.OWN}
     expected = (constructor - {"self", "options"}) | solve
     assert expected - rows == set()
     assert rows - expected == set()
+
+
+def test_guide_has_the_defaults_of_the_constructor():
+    guide = (ROOT / "doc" / "guide.md").read_text(encoding="utf-8")
+    table = guide[guide.index("### `Solver(...)`") : guide.index("### `solve(...)`")]
+    told = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \|", table, re.MULTILINE))
+    for name, text in told.items():
+        default = constructor_parameters()[name].default
+        expected = "required" if default is inspect.Parameter.empty else str(default)
+        assert text.strip('"').split(":")[0] == expected, name
+    assert told["sigma_tolerance"] == f"None: {DEFAULT_SIGMA_TOLERANCE:g}"
 
 
 def test_module_map_names_every_package():

@@ -83,6 +83,12 @@ def test_unknown_names_are_refused(name, hint):
     assert hint in str(error.value)
 
 
+def test_a_class_is_refused_and_an_instance_asked_for():
+    with pytest.raises(TypeError, match=r"exact = ED is a class.*pass an instance.*exact=ED\(\.\.\.\)"):
+        check(ED)
+    check(ED())
+
+
 @pytest.mark.parametrize("thing", [None, 7, object(), ED.solve])
 def test_other_things_are_refused(thing):
     with pytest.raises(TypeError, match="method solve"):

@@ -200,12 +200,36 @@ def test_ranks_share_one_answer_with_smaller_errors():
         {"n_warmup_cycles": -1},
         {"target_error": 0.0},
         {"max_time": 0},
+        {"max_time": -2},
+        {"max_time": float("nan")},
         {"random_seed": -1},
+        {"n_cycles": float("nan")},
+        {"n_cycles": float("inf")},
+        {"target_error": float("inf")},
     ],
 )
 def test_impossible_options_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         SegmentSolver(**options)
+
+
+@pytest.mark.parametrize("option, value, allowed", [
+    ("max_time", "1h", "positive number of seconds, or -1"),
+    ("max_time", None, "positive number of seconds, or -1"),
+    ("n_cycles", "many", "whole number of at least 64"),
+    ("random_seed", "abc", "whole number of at least 0"),
+    ("random_seed", None, "whole number of at least 0"),
+    ("n_threads", True, "whole number of at least 1"),
+    ("target_error", "small", "positive error"),
+])  # fmt: skip
+def test_options_of_another_type_are_refused(option, value, allowed):
+    with pytest.raises(TypeError, match=f"{option} = {value!r} is not a number: give a {allowed}"):
+        SegmentSolver(**{option: value})
+
+
+def test_whole_floats_and_numpy_numbers_are_accepted():
+    solver = SegmentSolver(n_cycles=1e5, random_seed=np.int64(7), max_time=np.float64(3), target_error=np.float32(0.1))
+    assert (solver.n_cycles, solver.random_seed) == (100_000, 7) and isinstance(solver.n_cycles, int)
 
 
 def test_warm_up_longer_than_max_time_is_an_error():

@@ -335,12 +335,96 @@ def test_improved_estimator_keeps_G_and_sigma_consistent(monkeypatch):
     (dict(gf_struct=[("up", 0)]), "positive size"),
     (dict(gf_struct=[("up", 1), ("up", 1)]), "twice"),
     (dict(gf_struct="up"), "pairs"),
-    (dict(tolerance=-0.1), "tolerance = -0.1.*0 to solve every problem exactly"),
-    (dict(audit_rate=2.0), "audit_rate = 2.0"),
+    (dict(n_iw="many"), "n_iw = 'many' must be a positive integer"),
+    (dict(n_tau=1001.0), "n_tau = 1001.0 must be a positive integer"),
+    (dict(n_l=None), "n_l = None must be a positive integer"),
+    (dict(tolerance=-0.1), "tolerance = -0.1.*0 means to solve every problem exactly"),
+    (dict(tolerance=float("inf")), "tolerance = inf.*finite number of at least 0"),
+    (dict(tolerance=float("nan")), "tolerance = nan.*finite number of at least 0"),
+    (dict(sigma_tolerance=float("inf")), "sigma_tolerance = inf.*None for 0.02"),
+    (dict(audit_rate=2.0), "audit_rate = 2.0.*between 0"),
+    (dict(audit_rate=float("nan")), "audit_rate = nan.*between 0"),
+    (dict(random_seed=-1), "random_seed = -1.*at least 0"),
+    (dict(n_threads=0), "n_threads = 0.*at least 1"),
+    (dict(exact="segmnt"), "exact = 'segmnt'.*did you mean 'segment'"),
 ])  # fmt: skip
 def test_bad_constructor_arguments(change, message):
     with pytest.raises(ValueError, match=message):
         Solver(**{"beta": BETA, "gf_struct": SPINS, **SMALL, **change})
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(tolerance="0.01"), "tolerance = '0.01' is not a number"),
+    (dict(tolerance=None), "tolerance = None is not a number.*0 means to solve every problem exactly"),
+    (dict(tolerance=True), "tolerance = True is not a number"),
+    (dict(sigma_tolerance="0.1"), "sigma_tolerance = '0.1' is not a number"),
+    (dict(audit_rate=None), "audit_rate = None is not a number.*between 0"),
+    (dict(learn="no"), "learn = 'no' is neither True nor False"),
+    (dict(learn=None), "learn = None is neither True nor False"),
+    (dict(allow_uncertified="yes"), "allow_uncertified = 'yes' is neither"),
+    (dict(delta_interface="False"), "delta_interface = 'False' is neither"),
+    (dict(random_seed="abc"), "random_seed = 'abc' is not an integer"),
+    (dict(exact=ED), "exact = ED is a class.*pass an instance"),
+    (dict(exact=None), "exact = None is no exact solver"),
+])  # fmt: skip
+def test_constructor_arguments_of_another_type(change, message):
+    with pytest.raises(TypeError, match=message):
+        Solver(**{"beta": BETA, "gf_struct": SPINS, **SMALL, **change})
+
+
+def test_options_of_numpy_types_are_accepted():
+    Solver(
+        BETA, SPINS, **SMALL, tolerance=np.float64(0.01), audit_rate=0, learn=np.bool_(False), random_seed=np.int64(3),
+        sigma_tolerance=1, database=None, exact=ED(),
+    )  # fmt: skip
+
+
+def test_there_is_no_starter_database(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no starter database is shipped.*Give the path of a file.*or None"):
+        Solver(BETA, SPINS, **SMALL, database="starter")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_delta_interface_without_delta_is_refused(engine):
+    """An unset Δ(τ) would be an isolated atom."""
+    S = Solver(BETA, SPINS, **SMALL, delta_interface=True, database=None)
+    h_loc0 = -MU * (n("up", 0) + n("down", 0))
+    with pytest.raises(ValueError, match=r"Delta_tau is not set \(all zero in 'up', 'down'\).*fill it before solve"):
+        S.solve(h_int=H_INT, h_loc0=h_loc0)
+    assert S._learned is None and S.G_tau is None
+
+
+def test_delta_of_one_spin_only_is_a_problem(engine):
+    """An empty block next to a filled one, as in the Falicov-Kimball model, is not forgotten input."""
+    S = Solver(BETA, SPINS, **SMALL, delta_interface=True, database=None)
+    S.Delta_tau["up"].data[:, 0, 0] = legendre.fermi_kernel(BETA, np.linspace(0, BETA, 1001), EPS) @ V**2
+    S.solve(h_int=H_INT, h_loc0=-MU * (n("up", 0) + n("down", 0)))
+    Delta_l = legendre.resized(S._engine.problem.Delta_l[0], len(SIAM.Delta_l[0]))
+    np.testing.assert_allclose(Delta_l, SIAM.Delta_l[0], atol=1e-10)
+    assert not np.any(S._engine.problem.Delta_l[1])
+
+
+def test_the_way_to_an_atom_that_the_refusal_names(engine):
+    S = Solver(BETA, SPINS, **SMALL, database=None)
+    S.G0_iw << inverse(iOmega_n + MU)
+    S.solve(h_int=H_INT)
+    assert not any(np.any(np.abs(d) > 1e-9) for d in S._engine.problem.Delta_l)
+    weights = np.exp(BETA * np.array([0, MU, MU, 2 * MU - U]))
+    occupied = (weights[1] + weights[3]) / weights.sum()
+    np.testing.assert_allclose(np.ravel(S.orbital_occupations["up"]), occupied, atol=1e-9)
+
+
+@pytest.mark.parametrize("thing", [H_INT, 2.0, [H_INT], "h_int", BlockGf])
+def test_an_interaction_without_its_keyword_is_refused(engine, thing):
+    with pytest.raises(TypeError, match=r"keyword arguments only: solve\(h_int=H, n_cycles=\.\.\.\)"):
+        siam_solver().solve(thing)
+
+
+def test_parameters_in_a_dict_or_an_object_are_checked_too(engine):
+    for given in ({"h_int": H_INT, "n_cycle": 1}, SimpleNamespace(h_int=H_INT, n_cycle=1)):
+        with pytest.raises(TypeError, match="'n_cycle'.*did you mean 'n_cycles'"):
+            siam_solver().solve(given)
 
 
 def test_unknown_options_are_refused_with_a_hint():

@@ -3,6 +3,8 @@
 """The `mlsolver` command."""
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 
 import click
@@ -31,10 +33,28 @@ def demo(beta: float, points: int, tolerance: float, exact: str, output: Path) -
     """
     from .demo import Demo
 
-    if beta <= 0:
-        raise click.BadParameter(f"{beta} is not an inverse temperature: give a number above 0", param_hint="--beta")
+    if not (math.isfinite(beta) and beta > 0):
+        raise click.BadParameter(
+            f"{beta} is not an inverse temperature: give a finite number above 0", param_hint="--beta"
+        )
     if points < 2:
         raise click.BadParameter(f"{points} values make no scan: give at least 2", param_hint="--points")
-    if tolerance < 0:
-        raise click.BadParameter(f"{tolerance} is negative; 0 means always exact", param_hint="--tolerance")
+    if not (math.isfinite(tolerance) and tolerance >= 0):
+        raise click.BadParameter(
+            f"{tolerance} is not a tolerance: give a finite number of at least 0, where 0 means always exact",
+            param_hint="--tolerance",
+        )
+    _make_writable(output)
     Demo(beta=beta, points=points, tolerance=tolerance, exact=exact, output=output).run()
+
+
+def _make_writable(directory: Path) -> None:
+    """Create the directory; BadParameter where nothing can be written to it."""
+    advice = "give a directory that exists or can be created, and that you may write to"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if directory.is_file() else error.strerror
+        raise click.BadParameter(f"cannot create {directory} ({reason}): {advice}", param_hint="--output") from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise click.BadParameter(f"cannot write to {directory} (permission denied): {advice}", param_hint="--output")

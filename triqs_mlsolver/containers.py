@@ -116,8 +116,20 @@ def problem_from_G0(
 
 
 def problem_from_Delta(Delta_tau, h_loc0, gf_struct, mesh, interaction) -> Problem:
-    """The impurity problem of Δ(τ) and a quadratic local Hamiltonian given as matrices per block."""
+    """The impurity problem of Δ(τ) and a quadratic local Hamiltonian given as matrices per block.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If Δ(τ) was never assigned (zero in all blocks), or is not on the blocks and mesh of the solver.
+    """
     arrays = block_arrays(Delta_tau, gf_struct, mesh, "Delta_tau")
+    if not any(np.any(d) for d in arrays):
+        raise ValueError(
+            f"Delta_tau is not set (all zero in {', '.join(repr(bl) for bl, _ in gf_struct)}): with "
+            f"delta_interface=True fill it before solve(), e.g. S.Delta_tau[{gf_struct[0][0]!r}].data[:, 0, 0] = ..., "
+            "with Delta(tau) <= 0. For an isolated atom use delta_interface=False and G0_iw << inverse(iOmega_n + mu)"
+        )
     Delta_l = [hybridisation.from_Delta_tau(mesh.beta, d, bl) for (bl, _), d in zip(gf_struct, arrays)]
     return _problem(mesh.beta, gf_struct, h_loc0, Delta_l, interaction)
 

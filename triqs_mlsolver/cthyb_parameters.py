@@ -121,6 +121,29 @@ class Parameters(dict):
             raise AttributeError(name) from None
 
 
+def as_keywords(parameters) -> dict:
+    """The solve parameters in a dict or in a parameter object of cthyb 4 (SolveParametersT).
+
+    Raises
+    ------
+    TypeError
+        For anything else, such as an operator given without the keyword `h_int`.
+    """
+    if parameters is None:
+        return {}
+    found = parameters if isinstance(parameters, dict) else getattr(parameters, "__dict__", None)
+    if found is None or (found and not isinstance(parameters, dict) and not any(map(_is_parameter, found))):
+        raise TypeError(
+            f"solve() takes keyword arguments only: solve(h_int=H, n_cycles=...), or one object that holds them; "
+            f"{type(parameters).__name__} was given"
+        )
+    return dict(found)
+
+
+def _is_parameter(name: str) -> bool:
+    return name in DEFAULTS or name in POST_PROCESSING or name in OWN
+
+
 def checked(given: dict) -> Parameters:
     """The parameters the user gave, deprecated names replaced.
 
@@ -136,7 +159,7 @@ def checked(given: dict) -> Parameters:
         if name in DEPRECATED:
             logger.warning("solve parameter %s is deprecated: use %s", name, DEPRECATED[name])
             name = DEPRECATED[name]
-        if name not in DEFAULTS and name not in POST_PROCESSING and name not in OWN:
+        if not _is_parameter(name):
             raise TypeError(
                 f"solve() has no parameter {name!r}{did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])}"
             )
@@ -232,3 +255,40 @@ def checked_sizes(n_iw, n_tau, n_l) -> tuple[int, int, int]:
             f"needed, n_tau >= {2 * n_iw}"
         )
     return int(n_iw), int(n_tau), int(n_l)
+
+
+def check_number(name: str, value, allowed: str, largest: float = float("inf")) -> None:
+    """Refuse what is no finite number from 0 to `largest`; `allowed` tells the user what is.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} = {value!r} is not a number: give {allowed}")
+    if not (np.isfinite(value) and 0 <= value <= largest):
+        raise ValueError(f"{name} = {value} is not possible: give {allowed}")
+
+
+def check_whole(name: str, value, least: int) -> None:
+    """Refuse what is no integer of at least `least`.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} = {value!r} is not an integer: give one of at least {least}")
+    if value < least:
+        raise ValueError(f"{name} = {value} is not possible: give an integer of at least {least}")
+
+
+def check_flag(name: str, value) -> None:
+    """Refuse what is neither true nor false; 0 and 1 are accepted.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(value, (bool, int, np.bool_, np.integer)) or value not in (0, 1):
+        raise TypeError(f"{name} = {value!r} is neither True nor False: give one of them")

@@ -172,7 +172,7 @@ class LearnedSolver:
         self.predictor: Predictor | None = None
         self._random = np.random.default_rng(random_seed)
         self._slowing = CriticalSlowing()
-        self._last_error = 0.0  # bound or statistical error of the last answer
+        self._last_noise = 0.0  # statistical error of the last answer
         self._n_exact = 0
         self._blas: ThreadpoolController | None = None
         self.database: Database | None = None  # on rank 0 only
@@ -222,9 +222,7 @@ class LearnedSolver:
             solution, decision = plan.prediction.solution, self._decision(problem, plan, "model", "model")
         else:
             solution, decision = self._compute(problem, plan, exact_parameters)
-        # neighbouring exact answers differ by their noise; neighbouring model answers share most of their error
-        noise = solution.provenance.get("G_tau_noise", 0.0)
-        self._last_error = 3 * noise if decision.source == "exact" else 0.25 * decision.error_bound
+        self._last_noise = solution.provenance.get("G_tau_noise", 0.0)
         decision = replace(decision, seconds=time.perf_counter() - start)
         mpi.on_root(self.comm, self._record, decision)
         self.last_decision = decision
@@ -240,7 +238,7 @@ class LearnedSolver:
         """Rank 0: predict and decide."""
         predictor = self._up_to_date()
         prediction = predictor.predict(problem)
-        self._slowing.see(problem, self._last_error)
+        self._slowing.see(problem, self._last_noise)
         if force_exact:
             return _Plan(False, False, force_exact, prediction)
         if self.tolerance == 0:
@@ -364,33 +362,32 @@ class CriticalSlowing:
     Attributes
     ----------
     share : float
-        Factor for the tolerances, between 1/8 and 1.
+        Factor for the tolerances, between 1/4 and 1: an exact run is asked for no smaller error than that either.
     """
 
-    _SMALLEST = 0.125
+    _SMALLEST = _TARGET_SHARE
     _MEMORY = 4  # distances over which r is averaged
+    _NOISE = 3  # a step tells something if it is longer than this many times the noise of the answers at its ends
 
     def __init__(self):
         self.share = 1.0
         self._last: Problem | None = None
-        self._error = 0.0
+        self._noise = 0.0
         self._distances: list[float] = []
 
-    def see(self, problem: Problem, error: float) -> None:
-        """Take note of the next problem, and of the error of the answer before it.
-
-        A problem with other parameters begins a new loop. Steps no longer than the error tell nothing.
-        """
+    def see(self, problem: Problem, noise: float) -> None:
+        """Take note of the next problem, and of the statistical error of the answer it follows from."""
         last, self._last = self._last, problem
-        previous_error, self._error = self._error, error
+        before, self._noise = self._noise, noise
         if last is None or not _same_but_for_delta(last, problem):
             self._distances, self.share = [], 1.0
             return
         distance = max(_delta_distance(a, b, problem) for a, b in zip(last.Delta_l, problem.Delta_l))
-        if distance <= max(error, previous_error):
+        if distance <= max(self._NOISE * max(noise, before), 1e-9):
+            self._distances, self.share = [], 1.0
             return
         self._distances = [*self._distances[1 - self._MEMORY :], distance]
-        if len(self._distances) >= 2:
+        if len(self._distances) >= 2 and self._distances[0] > 0:
             r = (self._distances[-1] / self._distances[0]) ** (1 / (len(self._distances) - 1))
             self.share = float(np.clip(2 * (1 - r), self._SMALLEST, 1.0))
 

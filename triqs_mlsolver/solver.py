@@ -11,6 +11,7 @@ from os import PathLike
 import numpy as np
 
 from . import compat, containers, cthyb_parameters, interaction
+from .exact import registry
 from .learned import Decision, LearnedSolver
 from .numerics import legendre
 from .problem import Problem
@@ -49,11 +50,10 @@ class Solver:
     delta_interface : bool
         Take Δ(τ) from `Delta_tau` and the levels from the `h_loc0` of `solve`, instead of `G0_iw`.
     database : str, path, Database or None
-        File of solved problems, created where missing; "starter" for the one shipped with the package; None to keep the
-        points in memory only.
+        File of solved problems, created where missing; None to keep the points in memory only.
     exact : str or object
-        What to run where the model does not know: "auto", "segment", "cthyb", "ed", or anything with
-        ``solve(problem)``.
+        What to run where the model does not know: "auto", "segment", "cthyb", "ed", or an object with
+        ``solve(problem)`` and a string `name`.
     tolerance : float
         Largest accepted bound on the error of G(τ) (dimensionless); 0 means always exact.
     sigma_tolerance : float, optional
@@ -110,11 +110,13 @@ class Solver:
         self.gf_struct = containers.checked_gf_struct(gf_struct)
         self.beta = cthyb_parameters.checked_beta(beta)
         self.n_iw, self.n_tau, self.n_l = cthyb_parameters.checked_sizes(n_iw, n_tau, n_l)
+        cthyb_parameters.check_flag("delta_interface", delta_interface)
         self.delta_interface = bool(delta_interface)
         self._options = dict(
             database=database, exact=exact, tolerance=tolerance, sigma_tolerance=sigma_tolerance, audit_rate=audit_rate,
             learn=learn, **options,
         )  # fmt: skip
+        _check_options(self._options)
         self._learned: LearnedSolver | None = None
         self._native = None  # triqs_cthyb's own results, where it ran
         self._frequencies = compat.MeshImFreq(self.beta, "Fermion", self.n_iw)
@@ -128,7 +130,6 @@ class Solver:
         self.last_solve_parameters = self.solve_status = None
         for name in (*_PLAIN_RESULTS, *MONTE_CARLO_RESULTS):
             setattr(self, name, None)
-        _check_options(self._options)
 
     # -- solving -------------------------------------------------------------------------------------------------------
 
@@ -152,14 +153,11 @@ class Solver:
         Raises
         ------
         TypeError
-            For an unknown parameter.
+            For an unknown parameter, or an interaction given without the keyword `h_int`.
         ValueError
             For input that is no impurity problem: see the message.
         """
-        if parameters is not None:
-            given = parameters if isinstance(parameters, dict) else vars(parameters)
-            params_kw = {**given, **params_kw}
-        params = cthyb_parameters.checked(params_kw)
+        params = cthyb_parameters.checked({**cthyb_parameters.as_keywords(parameters), **params_kw})
         parsed = interaction.parse_interaction(params["h_int"], self.gf_struct)
         problem = self._problem(params, parsed)
         self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], params)
@@ -318,19 +316,30 @@ class Solver:
 
 
 def _check_options(options: dict) -> None:
-    """Options are LearnedSolver's; their names and the tolerance are checked here, before a database is opened."""
+    """Options are LearnedSolver's; they are checked here, since it is only built by the first solve."""
     allowed = [p for p in inspect.signature(LearnedSolver.__init__).parameters if p != "self"]
     for name in options:
         if name not in allowed:
             raise TypeError(f"Solver() has no option {name!r}{_hint(name, allowed)}")
-    for name in ("tolerance", "sigma_tolerance"):
-        value = options[name]
-        if value is not None and not value >= 0:
-            raise ValueError(f"{name} = {value} must be positive, or 0 to solve every problem exactly")
-    if not 0 <= options["audit_rate"] <= 1:
+    if isinstance(options["database"], str) and options["database"] == "starter":
         raise ValueError(
-            f"audit_rate = {options['audit_rate']} must lie between 0 (never) and 1 (audit every accepted answer)"
+            "database = 'starter': no starter database is shipped with this version. Give the path of a file, created "
+            "where missing, e.g. database='mlsolver.h5', or None to keep the points in memory"
         )
+    registry.check(options["exact"])
+    finite = "a finite number of at least 0, where 0 means to solve every problem exactly"
+    cthyb_parameters.check_number("tolerance", options["tolerance"], f"{finite} (default 0.002)")
+    if options["sigma_tolerance"] is not None:
+        cthyb_parameters.check_number("sigma_tolerance", options["sigma_tolerance"], f"{finite}, or None for 0.02")
+    cthyb_parameters.check_number(
+        "audit_rate", options["audit_rate"], "a share between 0 (never) and 1 (audit every accepted answer)", 1
+    )
+    for name in ("learn", "allow_uncertified"):
+        if name in options:
+            cthyb_parameters.check_flag(name, options[name])
+    for name, least in (("random_seed", 0), ("n_threads", 1)):
+        if name in options:
+            cthyb_parameters.check_whole(name, options[name], least)
 
 
 def _hint(name: str, allowed) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
@@ -40,6 +41,11 @@ def check(exact: str | ExactSolver) -> None:
             close = difflib.get_close_matches(exact, NAMES, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"exact = {exact!r} is not an exact solver: choose one of {', '.join(map(repr, NAMES))}{hint}")
+    elif inspect.isclass(exact):
+        raise TypeError(
+            f"exact = {exact.__name__} is a class, not a solver: pass an instance with a method solve(problem), "
+            f"exact={exact.__name__}(...), or a name ({', '.join(NAMES)})"
+        )
     elif not callable(getattr(exact, "solve", None)) or not isinstance(getattr(exact, "name", None), str):
         raise TypeError(
             f"exact = {exact!r} is no exact solver: give a name ({', '.join(NAMES)}) or an object with a method solve(problem) "

@@ -64,7 +64,7 @@ class SegmentSolver:
     >>> from triqs_mlsolver import Problem
     >>> problem = Problem.siam(beta=10.0, U=2.0, mu=1.0, eps=[-0.5, 0.5], V=[0.35, 0.35])
     >>> solution = SegmentSolver(n_cycles=20000, random_seed=1).solve(problem)
-    >>> abs(solution.density.sum() - 1) < 0.05
+    >>> bool(abs(solution.density.sum() - 1) < 0.05)
     True
     """
 
@@ -83,15 +83,22 @@ class SegmentSolver:
             ("n_cycles", _N_BINS), ("length_cycle", 1), ("n_warmup_cycles", 0), ("random_seed", 0), ("n_threads", 1)
         ):  # fmt: skip
             value = getattr(self, option)
-            if value is None:
+            if value is None and option not in ("random_seed", "n_threads"):
                 continue
-            if int(value) != value or value < least:
-                raise ValueError(f"{option} = {value!r} is not possible: give a whole number of at least {least}")
+            allowed = f"a whole number of at least {least}"
+            _require_number(option, value, allowed)
+            if not np.isfinite(value) or int(value) != value or value < least:
+                raise ValueError(f"{option} = {value!r} is not possible: give {allowed}")
             object.__setattr__(self, option, int(value))
-        if self.target_error is not None and not self.target_error > 0:
-            raise ValueError(f"target_error = {self.target_error!r} must be a positive error of G(tau), for example 5e-4")
-        if self.max_time == 0 or (self.max_time < 0 and self.max_time != -1) or self.max_time != self.max_time:
-            raise ValueError(f"max_time = {self.max_time!r} must be a positive number of seconds, or -1 for no limit")
+        if self.target_error is not None:
+            allowed = "a positive error of G(tau), for example 5e-4"
+            _require_number("target_error", self.target_error, allowed)
+            if not 0 < self.target_error < np.inf:
+                raise ValueError(f"target_error = {self.target_error!r} is not possible: give {allowed}")
+        allowed = "a positive number of seconds, or -1 for no limit"
+        _require_number("max_time", self.max_time, allowed)
+        if not (self.max_time > 0 or self.max_time == -1):
+            raise ValueError(f"max_time = {self.max_time!r} is not possible: give {allowed}")
 
     @staticmethod
     def supports(problem: Problem) -> str | None:
@@ -127,6 +134,11 @@ class SegmentSolver:
         run.sample()
         provenance = run.provenance() | {"delta_projection_distance": distance}
         return as_solution(problem, run.analysis, provenance, run.statistics())
+
+
+def _require_number(option: str, value, allowed: str) -> None:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{option} = {value!r} is not a number: give {allowed}")
 
 
 def causal_hybridisation(problem: Problem) -> tuple[list[np.ndarray], float]:

@@ -231,7 +231,7 @@ class Predictor(BaseEstimator):
 
     def _novelty(self, X, std) -> str | None:
         """A parameter beyond the stored range, or a bath further from all others than any stored point is."""
-        stored = np.array(self.X_)
+        stored = self.regression_.X_
         names = {0: "beta", 1: "U", 2: "level"}
         for column, name in names.items():
             seen, value = stored[:, column], X[:, column]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""What `mlsolver` refuses, and how: a message that says what to do, an exit code, no traceback."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from triqs_mlsolver import demo
+from triqs_mlsolver.cli import main
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The demos that were started, none of which runs."""
+    found = []
+    monkeypatch.setattr(demo.Demo, "run", lambda self: found.append(self))
+    return found
+
+
+def refusal(*arguments: str) -> str:
+    """The message of a call that must be refused with exit code 2, on one line."""
+    result = CliRunner().invoke(main, ["demo", *arguments])
+    assert result.exit_code == 2 and isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("option, value, message", [
+    ("--tolerance", "nan", "nan is not a tolerance: give a finite number of at least 0"),
+    ("--tolerance", "inf", "inf is not a tolerance"),
+    ("--tolerance", "-1", "-1.0 is not a tolerance"),
+    ("--tolerance", "small", "'small' is not a valid float"),
+    ("--beta", "nan", "nan is not an inverse temperature: give a finite number above 0"),
+    ("--beta", "inf", "inf is not an inverse temperature"),
+    ("--beta", "0", "0.0 is not an inverse temperature"),
+    ("--points", "1", "give at least 2"),
+    ("--exact", "cthyb", "'auto', 'segment', 'ed'"),
+])  # fmt: skip
+def test_bad_values_are_refused(started, tmp_path, option, value, message):
+    output = tmp_path / "demo"
+    said = refusal(option, value, "--output", str(output))
+    assert message in said and option in said
+    assert started == [] and not output.exists()
+
+
+@pytest.mark.parametrize("below", [".", "demo"])
+def test_output_that_is_a_file_is_refused(started, tmp_path, below):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    said = refusal("--output", str(file / below))
+    assert "--output" in said and "give a directory" in said
+    assert started == [] and file.read_text() == "mine"
+
+
+def test_output_without_permission_is_refused(started, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)  # root may write everywhere
+    said = refusal("--output", str(tmp_path))
+    assert "--output" in said and "permission denied" in said and started == []
+
+
+def test_good_values_reach_the_demo(started, tmp_path):
+    output = tmp_path / "new" / "demo"
+    arguments = ["--beta", "5", "--tolerance", "0", "--exact", "ed", "--output", str(output)]
+    result = CliRunner().invoke(main, ["demo", *arguments])
+    assert result.exit_code == 0 and output.is_dir()
+    assert started == [demo.Demo(beta=5.0, tolerance=0.0, exact="ed", output=Path(output))]
