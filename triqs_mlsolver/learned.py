@@ -248,11 +248,11 @@ class LearnedSolver:
         share = self._slowing.share
         why = "" if share == 1 else f" (tolerance / {1 / share:.1f}: the loop creeps)"
         tolerance = share * self.tolerance
-        sigma_tolerance = share * self.sigma_tolerance * _allowance(problem, prediction.solution)
+        sigma_tolerance = self.sigma_tolerance * _allowance(problem, prediction.solution)
         if not prediction.error_bound <= tolerance:
             return _Plan(False, False, f"bound {prediction.error_bound:.2g} > {tolerance:.2g}{why}", prediction)
         if not prediction.sigma_bound <= sigma_tolerance:
-            reason = f"bound on Sigma(iw0) {prediction.sigma_bound:.2g} > {sigma_tolerance:.2g}{why}"
+            reason = f"bound on Sigma(iw0) {prediction.sigma_bound:.2g} > {sigma_tolerance:.2g}"
             return _Plan(False, False, reason, prediction)
         audit = bool(self._random.random() < self.audit_rate)
         return _Plan(True, audit, f"bound {prediction.error_bound:.2g} <= {tolerance:.2g}{why}", prediction)
@@ -354,7 +354,7 @@ def _allowance(problem: Problem, solution: Solution) -> float:
 
 
 class CriticalSlowing:
-    """How much of the tolerance a self-consistency loop can afford, from the problems it asks for.
+    """How much of the tolerance on G(τ) a self-consistency loop can afford, from the problems it asks for.
 
     Where the distance between successive problems shrinks by a factor r per iteration, an error of the solver is
     amplified to 1/(1 − r) times itself at the fixed point. Half of that is what a healthy loop does anyway.
@@ -362,10 +362,10 @@ class CriticalSlowing:
     Attributes
     ----------
     share : float
-        Factor for the tolerances, between 1/4 and 1: an exact run is asked for no smaller error than that either.
+        Factor for the tolerance, between 1/2 and 1: an exact run is asked for an error bar of a quarter of the tolerance.
     """
 
-    _SMALLEST = _TARGET_SHARE
+    _SMALLEST = 0.5
     _MEMORY = 4  # distances over which r is averaged
     _NOISE = 3  # a step tells something if it is longer than this many times the noise of the answers at its ends
 

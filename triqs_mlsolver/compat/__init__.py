@@ -14,7 +14,8 @@ from __future__ import annotations
 import importlib.util
 import warnings
 
-HAS_TRIQS = importlib.util.find_spec("triqs") is not None
+_spec = importlib.util.find_spec("triqs")
+HAS_TRIQS = _spec is not None and _spec.origin is not None  # a plain directory of that name is no TRIQS
 
 if HAS_TRIQS:
     import triqs.utility.mpi as mpi
