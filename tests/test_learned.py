@@ -516,9 +516,9 @@ def creeping(family, ratio, n=8):
     return [family(1.5, eps=0.5 + 0.05 * ratio**k) for k in range(n)]
 
 
-@pytest.mark.parametrize("ratio, share", [(0.2, 1.0), (0.5, 1.0), (0.75, 0.5), (0.9, 0.2), (0.99, 0.125)])
+@pytest.mark.parametrize("ratio, share", [(0.2, 1.0), (0.5, 1.0), (0.65, 0.7), (0.75, 0.5), (0.99, 0.5)])
 def test_share_of_the_tolerance(family, ratio, share):
-    """An error is amplified to 1/(1 − r): the tolerance shrinks by 2 (1 − r)."""
+    """An error is amplified to 1/(1 − r): the tolerance shrinks by 2 (1 − r), to one half at most."""
     slowing = CriticalSlowing()
     for problem in creeping(family, ratio):
         slowing.see(problem, 0.0)
@@ -529,7 +529,7 @@ def test_another_problem_begins_another_loop(family):
     slowing = CriticalSlowing()
     for problem in creeping(family, 0.95):
         slowing.see(problem, 0.0)
-    assert slowing.share < 0.2
+    assert slowing.share == 0.5
     slowing.see(family(1.6), 0.0)
     assert slowing.share == 1.0
 
@@ -545,4 +545,4 @@ def test_a_creeping_loop_is_held_to_more(stocked, family, report_lines):
     solver = LearnedSolver(stocked(), exact=Exact(), audit_rate=0, tolerance=0.1, sigma_tolerance=1.0)
     for problem in [family(1.5, eps=0.6 - 0.1 * 0.98**k) for k in range(4)]:
         solver.solve(problem)
-    assert "<= 0.013 (tolerance / 8.0: the loop creeps)" in report_lines[-1]
+    assert "<= 0.05 (tolerance / 2.0: the loop creeps)" in report_lines[-1]

@@ -401,8 +401,7 @@ def _same_but_for_delta(a: Problem, b: Problem) -> bool:
 def _delta_distance(a: np.ndarray, b: np.ndarray, problem: Problem) -> float:
     """max over τ of the change of Δ(τ), as a change of a G(τ) that makes up the bath (dimensionless)."""
     n = max(len(a), len(b))
-    tau = np.linspace(0, problem.beta, 101)
-    change = legendre.evaluate(problem.beta, legendre.resized(a, n) - legendre.resized(b, n), tau)
+    change = legendre.on_uniform_mesh(problem.beta, legendre.resized(a, n) - legendre.resized(b, n), 101)
     return float(np.max(np.abs(change))) / (0.25 * problem.unit**2)
 
 

@@ -276,7 +276,7 @@ class _Run:
             error = self.analysis.worst_error
             long_enough = self.cycles_per_bin >= 4 * (1 + 2 * self.autocorrelation_time())
             self.target_reached = bool(error <= target and long_enough)
-            log.info("segment: %d cycles, error of G(tau) %.1e, target %.1e", self.n_cycles, error, target)
+            log.debug("segment: %d cycles, error of G(tau) %.1e, target %.1e", self.n_cycles, error, target)
             errors.append(error)
             stuck = len(errors) > 3 and error > target and error > _STUCK * errors[-4]
             if self.target_reached or stuck or self._out_of_time():

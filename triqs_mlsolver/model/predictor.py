@@ -225,7 +225,7 @@ class Predictor(BaseEstimator):
             float(max(bound[0], floor) + moved),
             float(max(bound[1], floor) + sigma_moved),
             self._novelty(X, std),
-            self._nearest(X),
+            float(self.regression_.nearest(X).max()),
             moved,
         )
 
@@ -246,10 +246,6 @@ class Predictor(BaseEstimator):
         if np.max(std) > _REACH * self.reach_:
             return "the bath is unlike any stored one"
         return None
-
-    def _nearest(self, X) -> float:
-        stored, new = self.regression_._scaled(self.regression_.X_), self.regression_._scaled(X)
-        return float(max(np.sqrt(np.min(np.sum((stored - x) ** 2, axis=1))) for x in new))
 
     def _physical(self, description: d.Description, correction: np.ndarray) -> tuple[Solution, float, float]:
         """The physical solution nearest to baseline + correction, and how far G(τ) and Σ(iω₀) (relative) moved."""

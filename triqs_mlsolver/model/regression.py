@@ -39,6 +39,8 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     X_, y_ : (N, n_features), (N, n_outputs) arrays
+    scaled_ : (N, n_features) array
+        `X_` in units of the length scales.
     output_parity_ : (n_outputs,) array of ±1
     dual_coef_ : (N, n_outputs) array
     inverse_ : dict {+1, −1} of (N, N) arrays
@@ -68,12 +70,21 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
     def kernels(self, X: np.ndarray, Y: np.ndarray) -> dict[int, np.ndarray]:
         """K₊ and K₋ between rows of `X` (n, n_features) and `Y` (m, n_features)."""
-        x, y = self._scaled(X), self._scaled(Y)
+        return self._kernels(self._scaled(X), self._scaled(Y))
+
+    def _kernels(self, x: np.ndarray, y: np.ndarray) -> dict[int, np.ndarray]:
+        """The same from scaled rows."""
         square = np.sum(x**2, axis=1)[:, None] + np.sum(y**2, axis=1)[None, :]
         matern = _MATERN[self.nu]
         direct = matern(np.sqrt(np.maximum(square - 2 * x @ y.T, 0.0)))
-        mirrored = matern(np.sqrt(np.maximum(square - 2 * x @ (y * self.parity).T, 0.0)))
+        mirrored = matern(np.sqrt(np.maximum(square - 2 * (x * self.parity) @ y.T, 0.0)))
         return {1: 0.5 * (direct + mirrored), -1: 0.5 * (direct - mirrored)}
+
+    def nearest(self, X: np.ndarray) -> np.ndarray:
+        """Distance of each row of `X` (n, n_features) to the nearest stored row, in length scales; (n,)."""
+        x = self._scaled(np.atleast_2d(X))
+        square = np.sum(x**2, axis=1)[:, None] - 2 * x @ self.scaled_.T + np.sum(self.scaled_**2, axis=1)[None, :]
+        return np.sqrt(np.maximum(square.min(axis=1), 0.0))
 
     # -- fit -------------------------------------------------------------------------------------------------------
 
@@ -82,7 +93,8 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         self.X_, self.y_ = np.array(X, float), np.array(y, float)
         self.output_parity_ = np.asarray(output_parity)
         self.noise_ = np.zeros(len(self.X_)) if noise is None else np.array(noise, float)
-        K = self.kernels(self.X_, self.X_)
+        self.scaled_ = self._scaled(self.X_)
+        K = self._kernels(self.scaled_, self.scaled_)
         self.inverse_ = {s: _inverse(k + np.diag(self.alpha + self.noise_)) for s, k in K.items()}
         self._solve()
         return self
@@ -98,6 +110,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
             return self.fit(grown[0], grown[1], output_parity=self.output_parity_, noise=grown[2])
         self.inverse_ = {s: _bordered(a, cross[s][:, 0], unexplained[s]) for s, a in self.inverse_.items()}
         self.X_, self.y_, self.noise_ = grown
+        self.scaled_ = np.concatenate([self.scaled_, self._scaled(x)])
         self._solve()
         return self
 
@@ -111,7 +124,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
     def predict(self, X, return_std: bool = False):
         """Outputs (n, n_outputs) and, if asked, the standard deviation (n,) of the Gaussian process of unit variance."""
-        K = self.kernels(np.atleast_2d(X), self.X_)
+        K = self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_)
         out = np.empty((len(K[1]), len(self.output_parity_)))
         for s, k in K.items():
             columns = self.output_parity_ == s

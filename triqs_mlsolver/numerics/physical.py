@@ -14,9 +14,9 @@ import numpy as np
 from .bath import log_grid
 from .nonnegative import nonnegative_least_squares
 
-_N_POLES = 101
+_N_POLES = 81
 _SUM_RULE_WEIGHT = 1e3
-_ITERATIONS = 3
+_ITERATIONS = 2
 
 
 @dataclass(frozen=True)
