@@ -26,7 +26,7 @@ from .solution import Solution
 
 DEFAULT_TOLERANCE = 0.002
 DEFAULT_SIGMA_TOLERANCE = 0.02
-_TARGET_SHARE = 0.25  # error bar of an exact run, as a share of the tolerance
+_TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
 
 
 class Uncertified(RuntimeError):
@@ -362,7 +362,7 @@ class CriticalSlowing:
     Attributes
     ----------
     share : float
-        Factor for the tolerance, between 1/2 and 1: an exact run is asked for an error bar of a quarter of the tolerance.
+        Factor for the tolerance, between 1/2 and 1: an exact run has an error bar of its own.
     """
 
     _SMALLEST = 0.5
