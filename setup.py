@@ -4,6 +4,7 @@
 
 TRIQS and triqs_cthyb come from conda-forge or the cluster's modules, not from PyPI; they are used where they import.
 """
+
 from pathlib import Path
 
 from setuptools import find_packages, setup

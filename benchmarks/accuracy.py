@@ -7,6 +7,7 @@
 An error is the maximum over 66 nodes in τ of abs(G_model − G_exact). The baseline is IPT, the features Hubbard-I, IPT and
 ED with one bath site.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -49,9 +50,13 @@ def main() -> None:
         acausal.append(np.max(model.Sigma_iw(problem, 64)[0].imag) > 0)
         sum_rule.append(abs(G[0] + G[-1] + 1))
     error, bound, sigma, sigma_bound = map(np.array, (error, bound, sigma, sigma_bound))
-    print(f"set {options.set}, N = {n} (seed {options.seed}), {n_test} test problems; labels and fit {fit_seconds:.0f} s")
+    print(
+        f"set {options.set}, N = {n} (seed {options.seed}), {n_test} test problems; labels and fit {fit_seconds:.0f} s"
+    )
     print(f"error of G: mean {error.mean():.5f}, 95th percentile {np.quantile(error, 0.95):.5f}")
-    print(f"error of Sigma(iw0), relative: median {np.median(sigma):.4f}, 95th percentile {np.quantile(sigma, 0.95):.4f}")
+    print(
+        f"error of Sigma(iw0), relative: median {np.median(sigma):.4f}, 95th percentile {np.quantile(sigma, 0.95):.4f}"
+    )
     print(f"95 % bounds cover: G {np.mean(error <= bound):.3f}, Sigma {np.mean(sigma <= sigma_bound):.3f}")
     for tolerance in (0.01, 0.005, 0.002):
         accepted = bound <= tolerance

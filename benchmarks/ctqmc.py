@@ -6,6 +6,7 @@
 
 `ed` needs tests/reference_ed.py beside the repository's root; `cthyb` needs triqs_cthyb and says so where it is missing.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -16,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from triqs_mlsolver.exact.segment import SegmentSolver
-from triqs_mlsolver.exact.statistics import jackknife_error
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem import DiscreteBath, Problem
 
@@ -29,7 +29,11 @@ BETHE = [
     (3.0, -1.0, 50.0, "metal", 0.81335, 0.01673, 0.2680),
     (3.0, 0.0, 50.0, "insulator", 1.0, 0.01543, 0.00285),
 ]
-SPEED = [("U=2 half filled", 2.0, 0.0, "metal"), ("U=2.5 insulator", 2.5, 0.0, "insulator"), ("U=3 doped", 3.0, -1.0, "metal")]
+SPEED = [
+    ("U=2 half filled", 2.0, 0.0, "metal"),
+    ("U=2.5 insulator", 2.5, 0.0, "insulator"),
+    ("U=3 doped", 3.0, -1.0, "metal"),
+]
 
 
 def bethe_problem(beta: float, U: float, mu_shift: float, Delta_l: np.ndarray) -> Problem:
@@ -106,7 +110,13 @@ def run_ed(quick: bool, seed: int) -> None:
 
     n_single, n_double = (6, 2) if quick else (30, 10)
     print(f"\n{n_single} random single-orbital and {n_double} two-orbital problems against ED")
-    pooled, resolved, per_problem, tested, worst = [], [], [], 0, {"G_l": 0.0, "G(tau)": 0.0, "Sigma(iw_0..3)": 0.0, "<nn>": 0.0}
+    pooled, resolved, per_problem, tested, worst = (
+        [],
+        [],
+        [],
+        0,
+        {"G_l": 0.0, "G(tau)": 0.0, "Sigma(iw_0..3)": 0.0, "<nn>": 0.0},
+    )
     for i in range(n_single + n_double):
         rng = np.random.default_rng([seed, i])
         args = (ed.random_single_orbital if i < n_single else ed.random_two_orbitals)(rng)
@@ -133,8 +143,12 @@ def run_ed(quick: bool, seed: int) -> None:
             + " ".join(f"{h:.1f}" for h in here),
             flush=True,
         )
-    print(f"chi2/dof of the raw G_l, goal 0.7 to 1.3: all axes {np.mean(pooled):.3g} (median problem {np.median(per_problem):.2f})")
-    print(f"resolved axes alone {np.mean(resolved):.3f}: {len(resolved)} of {len(pooled)} axes, in {tested} of {len(per_problem)} problems")
+    print(
+        f"chi2/dof of the raw G_l, goal 0.7 to 1.3: all axes {np.mean(pooled):.3g} (median problem {np.median(per_problem):.2f})"
+    )
+    print(
+        f"resolved axes alone {np.mean(resolved):.3f}: {len(resolved)} of {len(pooled)} axes, in {tested} of {len(per_problem)} problems"
+    )
     print("problems above 1.3 on all axes:", [i for i, c in enumerate(per_problem) if c > 1.3])
     print("largest z, goal 5:", {k: round(w, 1) for k, w in worst.items()})
 
@@ -154,8 +168,12 @@ def timed(problem: Problem, **options) -> tuple[float, object]:
 
 def run_speed(quick: bool, seed: int) -> None:
     print("\nspeed, single-threaded, measurements, warm-up and analysis included")
-    print("(error bars include what the data leave to the prior; where Delta(beta/2) nearly vanishes they are conservative)")
-    print("problem                  beta order  updates/s   CPU to 1e-3 on G(beta/2)   on Im Sigma(iw0)   on max G(tau)")
+    print(
+        "(error bars include what the data leave to the prior; where Delta(beta/2) nearly vanishes they are conservative)"
+    )
+    print(
+        "problem                  beta order  updates/s   CPU to 1e-3 on G(beta/2)   on Im Sigma(iw0)   on max G(tau)"
+    )
     for name, U, mu, branch in SPEED:
         for beta in (20.0, 50.0) if quick else (20.0, 50.0, 100.0):
             Delta = 0.25 * converge(beta, U, mu, branch, 6, 1, seed, n_cycles=4000)[0][1].G_l[0][:, 0, 0]
@@ -176,7 +194,9 @@ def run_speed(quick: bool, seed: int) -> None:
         problem = Problem(20.0, [(f"f{i}", 1) for i in range(N)], [[[-(N - 1.0)]]] * N, [D] * N, U)
         t, s = timed(problem, n_cycles=20000, random_seed=seed)
         p = s.provenance
-        print(f"N={N}: {(p['n_cycles'] + p['n_warmup_cycles']) * p['length_cycle'] / t:9.3g} updates/s, order {p['average_order']:.1f}")
+        print(
+            f"N={N}: {(p['n_cycles'] + p['n_warmup_cycles']) * p['length_cycle'] / t:9.3g} updates/s, order {p['average_order']:.1f}"
+        )
 
 
 def run_cthyb(quick: bool, seed: int) -> None:

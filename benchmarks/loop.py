@@ -7,6 +7,7 @@
 Prints exact calls, the share saved, and the differences of Z and double occupancy; beside them the same for the nearest
 stored point in place of the model.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -60,11 +61,17 @@ def main() -> None:
     Z = np.array([abs(a.Z - b.Z) for a, b in zip(reference, model)])
     docc = np.array([abs(a.double_occupancy - b.double_occupancy) for a, b in zip(reference, model)])
     apart = lambda branch: max(abs(a.Z - b.Z) for a, b in zip(branch[: len(U)], branch[: len(U) - 1 : -1]))
-    print(f"beta D = {options.beta:g}, {len(path)} values of U/D, exact solver {options.exact}, tolerance {options.tolerance:g}")
-    print(f"all-exact loop: {exact.calls} solves, {seconds_exact:.0f} s; branches differ by {apart(reference):.4f} in Z")
+    print(
+        f"beta D = {options.beta:g}, {len(path)} values of U/D, exact solver {options.exact}, tolerance {options.tolerance:g}"
+    )
+    print(
+        f"all-exact loop: {exact.calls} solves, {seconds_exact:.0f} s; branches differ by {apart(reference):.4f} in Z"
+    )
     solves = sum(m.n_iterations for m in model)
     print(f"learned loop: {solves} solves, {seconds_model:.0f} s; branches differ by {apart(model):.4f} in Z")
-    print(f"exact calls: {learned.calls} ({int(np.nansum(audited))} audits)   saved: {1 - learned.calls / exact.calls:.1%}")
+    print(
+        f"exact calls: {learned.calls} ({int(np.nansum(audited))} audits)   saved: {1 - learned.calls / exact.calls:.1%}"
+    )
     print(f"|dZ|: largest {Z.max():.4f} at U/D = {path[Z.argmax()]:.2f}, 90th percentile {np.quantile(Z, 0.9):.4f}")
     print(f"|d docc|: largest {docc.max():.5f}, 90th percentile {np.quantile(docc, 0.9):.5f}")
     known = np.isfinite(log["true_error"]) & np.isfinite(log["error_bound"])
@@ -73,7 +80,9 @@ def main() -> None:
         if where.any():
             held = (log["true_error"] <= log["error_bound"])[where].mean()
             sigma = (log["true_sigma_error"] <= log["sigma_bound"])[where].mean()
-            print(f"bound held at exact calls, {name}: G {held:.2f}, Sigma {sigma:.2f} of {where.sum()} (label noise included)")
+            print(
+                f"bound held at exact calls, {name}: G {held:.2f}, Sigma {sigma:.2f} of {where.sum()} (label noise included)"
+            )
 
 
 if __name__ == "__main__":

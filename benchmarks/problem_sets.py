@@ -9,6 +9,7 @@
 
 The level is measured from particle-hole symmetry: μ = U/2 − level. Training seeds are 0, 1, 2; the test set has seed 20000.
 """
+
 from __future__ import annotations
 
 import numpy as np

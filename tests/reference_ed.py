@@ -6,6 +6,7 @@ Written independently of the package. Each flavour conserves its own particle nu
 Kronecker products of one-flavour matrices within sectors (n_1, …, n_N), and fermionic signs of other flavours drop out of
 G_ff.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

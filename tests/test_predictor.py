@@ -381,11 +381,7 @@ def test_a_field_was_never_seen(small, family):
         assert prediction.novel or prediction.error_bound >= error
 
 
-
-
-@pytest.mark.parametrize(
-    "eps", [0.4, 0.1, 0.6]
-)
+@pytest.mark.parametrize("eps", [0.4, 0.1, 0.6])
 def test_another_bath_was_never_seen(small, family, eps):
     """Off the path of the stored points: novel, or a bound that holds."""
     _, predictor = small

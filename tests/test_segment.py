@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The embedded segment CT-HYB against exact diagonalisation, and its statistics against known processes."""
+
 from __future__ import annotations
 
 import logging
@@ -14,9 +15,9 @@ from triqs_mlsolver.exact.segment import SegmentSolver, causal_hybridisation
 from triqs_mlsolver.exact.segment_estimators import EquationOfMotion
 from triqs_mlsolver.exact.segment_symmetry import Symmetries, automorphisms
 from triqs_mlsolver.exact.statistics import autocorrelation_time, jackknife_error, leave_one_out
+from triqs_mlsolver.mpi import on_threads
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.numerics.causality import project_delta
-from triqs_mlsolver.mpi import on_threads
 from triqs_mlsolver.problem import DiscreteBath, Problem
 
 

@@ -4,6 +4,7 @@
 
 Public names are loaded when first used, so that importing the package costs nothing.
 """
+
 from __future__ import annotations
 
 import importlib

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The `mlsolver` command."""
+
 from __future__ import annotations
 
 import math
@@ -22,8 +23,16 @@ def main() -> None:
 @click.option("--beta", default=20.0, show_default=True, help="Inverse temperature in units of 1/D.")
 @click.option("--points", default=31, show_default=True, help="Values of U/D from 0.5 to 3.5, each way.")
 @click.option("--tolerance", default=0.002, show_default=True, help="Largest accepted error bound on G(tau).")
-@click.option("--exact", default="auto", show_default=True, type=click.Choice(["auto", "segment", "ed"]), help="Exact solver.")
-@click.option("--output", default="mlsolver-demo", show_default=True, type=click.Path(path_type=Path), help="Directory to write to.")
+@click.option(
+    "--exact", default="auto", show_default=True, type=click.Choice(["auto", "segment", "ed"]), help="Exact solver."
+)
+@click.option(
+    "--output",
+    default="mlsolver-demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Directory to write to.",
+)
 def demo(beta: float, points: int, tolerance: float, exact: str, output: Path) -> None:
     """The Mott transition on the Bethe lattice, by DMFT from an empty database.
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The demo: U/D up and back on the half-filled Bethe lattice, one row per value, a plot and a database."""
+
 from __future__ import annotations
 
 import logging
@@ -36,10 +37,14 @@ class Demo:
         mpi.on_root(comm, self.output.mkdir, parents=True, exist_ok=True)
         database = self.output / f"bethe-beta{self.beta:g}.h5"
         logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)  # the table replaces the lines of the solver
-        solver = LearnedSolver(database, exact=self.exact, tolerance=self.tolerance, n_threads=min(2, os.cpu_count() or 1))
+        solver = LearnedSolver(
+            database, exact=self.exact, tolerance=self.tolerance, n_threads=min(2, os.cpu_count() or 1)
+        )
         stored = mpi.on_root(comm, lambda: len(solver.database))
         if comm.rank == 0:
-            print(f"DMFT for the half-filled Hubbard model on the Bethe lattice, beta = {self.beta:g}/D, tolerance {self.tolerance:g}")
+            print(
+                f"DMFT for the half-filled Hubbard model on the Bethe lattice, beta = {self.beta:g}/D, tolerance {self.tolerance:g}"
+            )
             print(f"database {database}: {stored} points at the start\n\n{_HEADER}")
         U = np.linspace(0.5, 3.5, self.points)
         branches, begin = [], None

@@ -4,6 +4,7 @@ r"""Self-consistency on the Bethe lattice, on plain problems: Δ(τ) = (D/2)² G
 
 Used by the demo, the examples and the tests; any object with `solve(problem) -> Solution` can be the impurity solver.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -145,7 +146,9 @@ def paramagnetic(solution: Solution, half_filled: bool = False) -> np.ndarray:
     return G
 
 
-def scan_bethe(solver, beta: float, U_values: Iterable[float], start: np.ndarray | None = None, **options) -> list[Converged]:
+def scan_bethe(
+    solver, beta: float, U_values: Iterable[float], start: np.ndarray | None = None, **options
+) -> list[Converged]:
     """One `solve_bethe` after the other, each started from the solution before it."""
     out = []
     for U in U_values:

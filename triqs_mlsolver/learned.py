@@ -4,6 +4,7 @@
 
 Rank 0 reads the database, predicts and decides; an exact solve runs on all ranks; rank 0 alone writes.
 """
+
 from __future__ import annotations
 
 import os
@@ -158,7 +159,9 @@ class LearnedSolver:
         self.exact = exact
         self.tolerance = _number("tolerance", tolerance, "0 means always exact; the default is 0.002")
         self.sigma_tolerance = _number(
-            "sigma_tolerance", DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance, "the default is 0.02"
+            "sigma_tolerance",
+            DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance,
+            "the default is 0.02",
         )
         self.audit_rate = _number("audit_rate", audit_rate, "a share between 0 and 1")
         if self.audit_rate > 1:
@@ -287,7 +290,11 @@ class LearnedSolver:
     def _exact_solver(self, problem: Problem, parameters: dict):
         if problem.is_isolated and problem.is_density_density and problem.is_diagonal:
             return AtomicLimit()
-        options = {"target_error": _TARGET_SHARE * self.tolerance or None, "comm": self.comm, "n_threads": self.n_threads}
+        options = {
+            "target_error": _TARGET_SHARE * self.tolerance or None,
+            "comm": self.comm,
+            "n_threads": self.n_threads,
+        }
         options |= parameters
         options.setdefault("random_seed", self.random_seed + 7919 * self._n_exact)
         return registry.choose(self.exact, problem, **options)
@@ -345,7 +352,9 @@ class LearnedSolver:
 
     def _record(self, decision: Decision) -> None:
         report(str(decision))
-        self.log.append(**{name: value for name, value in asdict(decision).items() if value is not None and _finite(value)})
+        self.log.append(
+            **{name: value for name, value in asdict(decision).items() if value is not None and _finite(value)}
+        )
 
 
 def _allowance(problem: Problem, solution: Solution) -> float:

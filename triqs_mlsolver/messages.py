@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Report lines, through Python's logging under the name `triqs_mlsolver`."""
+
 from __future__ import annotations
 
 import logging

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """What is asked: the impurity problem, as plain numpy arrays."""
+
 from __future__ import annotations
 
 import hashlib
@@ -34,7 +35,9 @@ class DiscreteBath:
         eps, V = np.atleast_1d(np.array(self.eps, float)), np.array(self.V, float)
         V = V[:, None] if V.ndim == 1 else V
         if V.ndim != 2 or len(V) != len(eps):
-            raise ValueError(f"bath couplings of shape {V.shape} do not fit {len(eps)} bath levels: give V as (n_bath, n)")
+            raise ValueError(
+                f"bath couplings of shape {V.shape} do not fit {len(eps)} bath levels: give V as (n_bath, n)"
+            )
         if not (np.all(np.isfinite(eps)) and np.all(np.isfinite(V))):
             raise ValueError("bath levels or couplings contain NaN or infinity")
         object.__setattr__(self, "eps", eps)
@@ -95,7 +98,12 @@ class Problem:
             raise ValueError(f"beta = {self.beta} is not a temperature: give a finite inverse temperature beta > 0")
         put("beta", beta)
         put("gf_struct", _structure(self.gf_struct))
-        put("h_loc0", tuple(_real_hermitian(h, name, size, "h_loc0") for h, (name, size) in self._blocks_of(self.h_loc0, "h_loc0")))
+        put(
+            "h_loc0",
+            tuple(
+                _real_hermitian(h, name, size, "h_loc0") for h, (name, size) in self._blocks_of(self.h_loc0, "h_loc0")
+            ),
+        )
         put("Delta_l", tuple(_delta(d, name, size) for d, (name, size) in self._blocks_of(self.Delta_l, "Delta_l")))
         put("U", _interaction(self.U, self.n_flavours))
         put("terms", _terms(self.terms, self.n_flavours))
@@ -103,7 +111,9 @@ class Problem:
             put("bath", tuple(b for b, _ in self._blocks_of(self.bath, "bath")))
             for b, (name, size) in zip(self.bath, self.gf_struct):
                 if b.V.shape[1] != size:
-                    raise ValueError(f"the bath of block {name!r} couples to {b.V.shape[1]} orbitals, gf_struct says {size}")
+                    raise ValueError(
+                        f"the bath of block {name!r} couples to {b.V.shape[1]} orbitals, gf_struct says {size}"
+                    )
         self._check_sign_of_Delta()
 
     def _check_sign_of_Delta(self):
@@ -117,7 +127,9 @@ class Problem:
     def _blocks_of(self, values, what):
         values = tuple(values)
         if len(values) != len(self.gf_struct):
-            raise ValueError(f"{what} has {len(values)} blocks, gf_struct has {len(self.gf_struct)}: give one array per block")
+            raise ValueError(
+                f"{what} has {len(values)} blocks, gf_struct has {len(self.gf_struct)}: give one array per block"
+            )
         return zip(values, self.gf_struct)
 
     # -- construction ---------------------------------------------------------------------------------------------
@@ -136,7 +148,9 @@ class Problem:
             Zeeman energy h: levels −μ − h for spin up, −μ + h for spin down.
         """
         bath = DiscreteBath(eps, V)
-        return cls.from_bath(beta, (("up", 1), ("down", 1)), ([[-mu - field]], [[-mu + field]]), (bath, bath), [[0, U], [U, 0]])
+        return cls.from_bath(
+            beta, (("up", 1), ("down", 1)), ([[-mu - field]], [[-mu + field]]), (bath, bath), [[0, U], [U, 0]]
+        )
 
     @classmethod
     def from_bath(cls, beta, gf_struct, h_loc0, bath, U, terms=()) -> Problem:
@@ -192,7 +206,9 @@ class Problem:
     def is_diagonal(self) -> bool:
         """True where Δ and h_loc0 have no off-diagonal elements."""
         off = lambda a: np.max(np.abs(a - a * np.eye(a.shape[-1])), initial=0.0)
-        return all(off(d) <= 1e-10 * max(self.scale, 1e-300) * len(d) for d in self.Delta_l) and all(off(h) <= 1e-12 for h in self.h_loc0)
+        return all(off(d) <= 1e-10 * max(self.scale, 1e-300) * len(d) for d in self.Delta_l) and all(
+            off(h) <= 1e-12 for h in self.h_loc0
+        )
 
     @property
     def is_density_density(self) -> bool:
@@ -319,7 +335,9 @@ def _structure(gf_struct) -> tuple[tuple[str, int], ...]:
     gf_struct = tuple((str(name), int(size)) for name, size in gf_struct)
     names = [name for name, _ in gf_struct]
     if not gf_struct or len(set(names)) < len(names) or min(size for _, size in gf_struct) < 1:
-        raise ValueError(f"gf_struct = {list(gf_struct)}: give at least one block, distinct names and sizes of 1 or more")
+        raise ValueError(
+            f"gf_struct = {list(gf_struct)}: give at least one block, distinct names and sizes of 1 or more"
+        )
     return gf_struct
 
 
@@ -330,9 +348,13 @@ def _interaction(U, N: int) -> np.ndarray:
     if not np.all(np.isfinite(U)):
         raise ValueError("U contains NaN or infinity")
     if not np.allclose(U, U.T, atol=1e-12):
-        raise ValueError(f"U is not symmetric (deviation {np.max(np.abs(U - U.T)):.2g}): U_ij and U_ji are the same energy")
+        raise ValueError(
+            f"U is not symmetric (deviation {np.max(np.abs(U - U.T)):.2g}): U_ij and U_ji are the same energy"
+        )
     if np.any(np.diag(U)):
-        raise ValueError(f"U has the diagonal {np.diag(U).tolist()}: a flavour does not interact with itself, put zeros there")
+        raise ValueError(
+            f"U has the diagonal {np.diag(U).tolist()}: a flavour does not interact with itself, put zeros there"
+        )
     return U
 
 
@@ -340,7 +362,9 @@ def _terms(terms, N: int) -> tuple:
     terms = tuple((float(c), tuple(int(i) for i in idx)) for c, idx in terms)
     for c, idx in terms:
         if len(idx) != 4 or not all(0 <= i < N for i in idx) or not np.isfinite(c):
-            raise ValueError(f"interaction term {(c, idx)}: give a finite coefficient and four flavours (i, j, k, l) in 0 … {N - 1}")
+            raise ValueError(
+                f"interaction term {(c, idx)}: give a finite coefficient and four flavours (i, j, k, l) in 0 … {N - 1}"
+            )
     return terms
 
 
@@ -351,7 +375,9 @@ def _real_hermitian(h, name: str, size: int, what: str) -> np.ndarray:
     if not np.all(np.isfinite(h)):
         raise ValueError(f"{what} of block {name!r} contains NaN or infinity")
     if np.max(np.abs(np.imag(h)), initial=0.0) > 1e-10:
-        raise ValueError(f"{what} of block {name!r} is complex (largest imaginary part {np.max(np.abs(np.imag(h))):.2g}): only real problems are supported")
+        raise ValueError(
+            f"{what} of block {name!r} is complex (largest imaginary part {np.max(np.abs(np.imag(h))):.2g}): only real problems are supported"
+        )
     h = np.real(h).astype(float)
     if np.max(np.abs(h - h.T), initial=0.0) > 1e-9 * max(1.0, np.max(np.abs(h), initial=0.0)):
         raise ValueError(f"{what} of block {name!r} is not Hermitian (deviation {np.max(np.abs(h - h.T)):.2g})")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Plots. Matplotlib is loaded with this module only; figures are drawn without a display."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -50,7 +51,9 @@ def plot_mott(branches: Sequence[Sequence[Converged]], beta: float, path: str | 
     panels[0].legend(frameon=False)
     solves = sum(c.n_iterations for b in branches for c in b)
     calls = sum(int(sum(c.exact)) for b in branches for c in b)
-    figure.suptitle(f"Mott transition, Bethe lattice, βD = {beta:g}: {calls} exact calls in {solves} solves", fontsize=11)
+    figure.suptitle(
+        f"Mott transition, Bethe lattice, βD = {beta:g}: {calls} exact calls in {solves} solves", fontsize=11
+    )
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Critical slowing: how much of the tolerance a self-consistency loop can afford."""
+
 from __future__ import annotations
 
 import numpy as np

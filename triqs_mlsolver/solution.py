@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """What is answered: the solution of an impurity problem, as plain numpy arrays."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
@@ -64,7 +65,9 @@ class Solution:
     def double_occupancy(self) -> float:
         """⟨n↑ n↓⟩; single-orbital solutions only."""
         if len(self.nn) != 2:
-            raise ValueError(f"double_occupancy is defined for one orbital, this solution has {len(self.nn)} flavours: read nn")
+            raise ValueError(
+                f"double_occupancy is defined for one orbital, this solution has {len(self.nn)} flavours: read nn"
+            )
         return float(self.nn[0, 1])
 
     def G_tau(self, tau: np.ndarray) -> tuple[np.ndarray, ...]:

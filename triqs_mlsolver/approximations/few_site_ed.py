@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Self-energy of a cluster with one to three fitted bath sites: non-perturbative, blind to the finer bath."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

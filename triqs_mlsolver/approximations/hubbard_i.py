@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Hubbard-I: the self-energy of the isolated atom in the problem's bath (Hubbard, Proc. R. Soc. A 276, 238 (1963))."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -12,6 +12,7 @@ for its density (Kajueter, Kotliar, PRL 77, 131 (1996)):
 e0 follows from n[g] = n[G], so that A = 1; B = (e + U(1 − n) − e0) / (U² n (1 − n)). At half filling of a symmetric bath
 e0 = 0, B = 0, and this is plain IPT.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -90,7 +91,9 @@ class IPT:
             bare = np.broadcast_to(x, (2,)) * problem.unit
             G, _, _ = self._interpolation(local, bare)
             # an almost linear function of e0 even where n hardly depends on it, as in an atom at low temperature
-            return (_log_odds(local.density(G)) - _log_odds(local.density(1 / (local.iw - bare - local.Delta))))[: len(x)]
+            return (_log_odds(local.density(G)) - _log_odds(local.density(1 / (local.iw - bare - local.Delta))))[
+                : len(x)
+            ]
 
         found = root(mismatch, start[:1] if equal else start, method="hybr", options={"xtol": 1e-11, "maxfev": 60})
         solved = found.success or np.max(np.abs(found.fun)) < 1e-6

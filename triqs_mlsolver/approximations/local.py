@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """What approximations with a diagonal self-energy share: Δ on a compact grid, and a Solution from Σ or G on that grid."""
+
 from __future__ import annotations
 
 from functools import cached_property
 
 import numpy as np
 
-from ..numerics import dlr, legendre
+from ..numerics import dlr
 from ..problem import Problem
 from ..solution import Solution, static_moments
 from ..version import version

@@ -8,6 +8,7 @@ is diagonalised on its own. G follows from the Lehmann sum at the quadrature nod
 .. math::
     G_\sigma(\tau) = -\frac{1}{\mathcal Z} \sum_{mn} e^{-(\beta-\tau) E_m} e^{-\tau E_n} |\langle n|d^\dagger_\sigma|m\rangle|^2 .
 """
+
 from __future__ import annotations
 
 import logging
@@ -58,7 +59,9 @@ class ED:
 
     def __post_init__(self):
         if not 1 <= self.n_bath <= _LARGEST_BATH:
-            raise ValueError(f"n_bath = {self.n_bath}: this exact diagonalisation takes 1 to {_LARGEST_BATH} bath sites")
+            raise ValueError(
+                f"n_bath = {self.n_bath}: this exact diagonalisation takes 1 to {_LARGEST_BATH} bath sites"
+            )
 
     @staticmethod
     def supports(problem: Problem) -> str | None:
@@ -96,10 +99,14 @@ class ED:
         }
         if residual > _POOR:
             log.warning(
-                "ed: %d bath sites fit the hybridisation to %.2g only, the answer is about as uncertain", self.n_bath, residual
+                "ed: %d bath sites fit the hybridisation to %.2g only, the answer is about as uncertain",
+                self.n_bath,
+                residual,
             )
         h_int = float(problem.U[0, 1] * nn[0, 1])
-        return Solution(problem.beta, problem.gf_struct, G_l, nn, Sigma_infty, Sigma_1, h_int=h_int, provenance=provenance)
+        return Solution(
+            problem.beta, problem.gf_struct, G_l, nn, Sigma_infty, Sigma_1, h_int=h_int, provenance=provenance
+        )
 
     def bath_of(self, problem: Problem) -> tuple[tuple[DiscreteBath, ...], float]:
         """The problem's own discrete bath, or the fitted one, and the residual of the fit."""
@@ -109,7 +116,9 @@ class ED:
         for d in problem.Delta_l:
             known = next((f for e, f in found if e is d or np.array_equal(e, d)), None)
             symmetric = bool(np.max(np.abs(d[1::2]), initial=0.0) <= 1e-9 * np.max(np.abs(d), initial=0.0))
-            fitted = known or fit_bath(problem.beta, d[:, 0, 0], self.n_bath, reach=problem.largest_energy, symmetric=symmetric)
+            fitted = known or fit_bath(
+                problem.beta, d[:, 0, 0], self.n_bath, reach=problem.largest_energy, symmetric=symmetric
+            )
             found.append((d, fitted))
         return tuple(DiscreteBath(eps, V) for _, (eps, V, _) in found), max(r for _, (_, _, r) in found)
 
@@ -179,7 +188,9 @@ def _solve_siam(problem: Problem, bath: tuple[DiscreteBath, ...]) -> tuple[list[
             if equal and b < a:
                 states[a, b] = _exchanged(states[b, a], len(species[0][b]), len(species[1][a]))
             else:
-                states[a, b] = _diagonalise(species[0][a], species[1][b], _occupied(n_sites[0], a), _occupied(n_sites[1], b), U)
+                states[a, b] = _diagonalise(
+                    species[0][a], species[1][b], _occupied(n_sites[0], a), _occupied(n_sites[1], b), U
+                )
     ground = min(E[0] for E, _ in states.values())
     states = {key: (E - ground, v) for key, (E, v) in states.items()}
     weight = {key: np.exp(-problem.beta * E) for key, (E, _) in states.items()}
@@ -187,7 +198,9 @@ def _solve_siam(problem: Problem, bath: tuple[DiscreteBath, ...]) -> tuple[list[
 
     nn = np.zeros((2, 2))
     for (a, b), (_, v) in states.items():
-        occupied = np.stack([np.repeat(_occupied(n_sites[0], a), v.shape[1]), np.tile(_occupied(n_sites[1], b), v.shape[0])])
+        occupied = np.stack(
+            [np.repeat(_occupied(n_sites[0], a), v.shape[1]), np.tile(_occupied(n_sites[1], b), v.shape[0])]
+        )
         population = (v.reshape(-1, v.shape[2]) ** 2) @ weight[a, b] / Z
         nn += (occupied * population) @ occupied.T
     values = [_lehmann(problem, states, Z, n_sites, spin) for spin in range(1 if equal else 2)]

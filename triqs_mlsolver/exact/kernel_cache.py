@@ -5,6 +5,7 @@
 Numba recompiles a function when its own file changes, not when a function it calls does. A stamp beside the cached code holds
 the digest of all sources; where it differs, the cached code is thrown away.
 """
+
 from __future__ import annotations
 
 import hashlib

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The gate before a point is stored: what is wrong with an exact answer, if anything."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Which exact solver takes which problem."""
+
 from __future__ import annotations
 
 import difflib
@@ -40,7 +41,9 @@ def check(exact: str | ExactSolver) -> None:
         if exact not in NAMES:
             close = difflib.get_close_matches(exact, NAMES, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"exact = {exact!r} is not an exact solver: choose one of {', '.join(map(repr, NAMES))}{hint}")
+            raise ValueError(
+                f"exact = {exact!r} is not an exact solver: choose one of {', '.join(map(repr, NAMES))}{hint}"
+            )
     elif inspect.isclass(exact):
         raise TypeError(
             f"exact = {exact.__name__} is a class, not a solver: pass an instance with a method solve(problem), "

@@ -5,6 +5,7 @@
 For density-density interactions and diagonal hybridisation, any number of flavours. The compiled kernel is loaded when the
 first problem is solved.
 """
+
 from __future__ import annotations
 
 import logging
@@ -104,7 +105,9 @@ class SegmentSolver:
     def supports(problem: Problem) -> str | None:
         """None if the segment picture covers `problem`, else the reason why not."""
         if not problem.is_density_density:
-            return f"the interaction has {len(problem.terms)} terms beyond density-density; the segment picture has none"
+            return (
+                f"the interaction has {len(problem.terms)} terms beyond density-density; the segment picture has none"
+            )
         if not problem.is_diagonal:
             return "Delta or h_loc0 has off-diagonal elements, which the segment picture cannot sample"
         for f in range(problem.n_flavours):

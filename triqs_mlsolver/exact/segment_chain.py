@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """A Markov chain of the segment solver from the Python side: tables of Δ, memory, and bins of raw data."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, fields

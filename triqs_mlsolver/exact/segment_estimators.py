@@ -18,6 +18,7 @@ on the poles, is what decides where data are pure noise, in place of a truncatio
 leave no trace in G(τ) stay zero. The answer is linear in the estimates, so it carries no bias beyond the prior's, and
 that part of the posterior error is known and handed out beside the statistical one.
 """
+
 from __future__ import annotations
 
 import numpy as np

@@ -5,6 +5,7 @@
 Permuting the flavours lets a polarised or orbitally ordered configuration turn around; exchanging occupied and empty
 stretches joins the empty and the doubly occupied states that an attractive interaction keeps apart.
 """
+
 from __future__ import annotations
 
 import numpy as np

@@ -14,6 +14,7 @@ where taking n_g at both operators, equal on average, lowers the noise. The elem
 the cells of a mesh that is uniform in y = sqrt(τ/β) on [0, β/2] and mirrored beyond. There P_l oscillates evenly, so that a
 polynomial of degree 7 per cell carries every Legendre polynomial of interest to 1e-9 and no recursion runs inside the loop.
 """
+
 from __future__ import annotations
 
 from collections import namedtuple

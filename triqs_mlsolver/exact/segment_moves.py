@@ -16,6 +16,7 @@ short branchless sweep. M[j, i] is the inverse matrix, j counting S and i counti
 Times live in [0, β) and are never paired. For a pair (s, e) that is added or taken away, segment or antisegment, wrapped
 or not, the sign of the weight changes by sign(p) sign(e − s), p being the ratio of determinants.
 """
+
 from __future__ import annotations
 
 from collections import namedtuple

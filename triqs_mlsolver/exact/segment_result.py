@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """What the bins of a segment run say: consistent G and F with error bars, static correlators, diagnostics."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

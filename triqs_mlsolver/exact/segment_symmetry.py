@@ -4,6 +4,7 @@
 
 The segment solver offers the permutations as global moves and averages what it measured over all symmetries.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -12,6 +12,7 @@ point by point down to a share of the residual; where labels are mostly noise th
 mean square of all residuals less that of the noise, with its own statistical error on top, is the sharper estimate. A
 forest would only learn the noise there: the Gaussian process, which knows it, gives the scale alone.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,7 +21,9 @@ from sklearn.base import BaseEstimator
 _SMALLEST_ERROR = 1e-7  # errors below this count as this
 _FOREST_FROM = 25  # points from which the forest is worth asking
 _LEAST_SHARE = 0.3  # share of a residual that is never put down to the label's noise
-_TAIL = 2.5  # 95 % quantile of an error in units of its root mean square: 2 for a Gaussian, 2.98 for the worst unimodal law
+_TAIL = (
+    2.5  # 95 % quantile of an error in units of its root mean square: 2 for a Gaussian, 2.98 for the worst unimodal law
+)
 _MOMENTS_FROM = 10  # points from which a mean square is worth something
 _GROWTH = 1.1  # the forest is fitted anew when the data have grown by this factor
 

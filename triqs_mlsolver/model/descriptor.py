@@ -7,6 +7,7 @@ spin-symmetric problem has one row, the exchange of spins is built in, and no an
 
 Every feature is even or odd under the particle-hole map P (x → −x, f(τ) → f(β − τ)): `Row.parity` holds the signs.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Predictor: fit over solved problems, predict new ones with a bound on the error."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -141,7 +142,9 @@ class Predictor(BaseEstimator):
         pair = _connected(exact.nn) - _connected(description.baseline.nn)
         for row in description.rows:
             i = row.flavours[0]
-            G, base = (legendre.resized(s.G_l[i][:, 0, 0], d.N_OUT) / canonical.beta for s in (exact, description.baseline))
+            G, base = (
+                legendre.resized(s.G_l[i][:, 0, 0], d.N_OUT) / canonical.beta for s in (exact, description.baseline)
+            )
             self.X_.append(row.features)
             self.y_.append(np.append(G - base, pair))
             self.amplitude_.append(row.amplitude)
@@ -165,7 +168,14 @@ class Predictor(BaseEstimator):
         if self.n_rows_ >= _TUNE_FROM:
             error = lambda residual, rows: _max_norm(residual * amplitude[rows, None])
             model = tune(
-                model, X, scaled, output_parity=self.output_parity_, noise=noise, labels=labels, error=error, seed=self.random_state
+                model,
+                X,
+                scaled,
+                output_parity=self.output_parity_,
+                noise=noise,
+                labels=labels,
+                error=error,
+                seed=self.random_state,
             )
         self.n_tuned_ = self.n_rows_
         self.regression_ = model.fit(X, scaled, output_parity=self.output_parity_, noise=noise)
@@ -286,7 +296,9 @@ class Predictor(BaseEstimator):
             for j in row.flavours:
                 G_iw[j] = 1 / (inverse - Sigma)
                 F_iw[j] = Sigma * G_iw[j]
-        G_tau, F_tau = (grid.to_tau(problem.beta, np.concatenate([f[:, ::-1].conj(), f], axis=1).T) for f in (G_iw, F_iw))
+        G_tau, F_tau = (
+            grid.to_tau(problem.beta, np.concatenate([f[:, ::-1].conj(), f], axis=1).T) for f in (G_iw, F_iw)
+        )
         for i in range(2):
             before = grid.tau_of_legendre(problem.beta, raw[i])
             moved = max(moved, float(np.max(np.abs(G_tau[:, i] - before))))
@@ -295,7 +307,15 @@ class Predictor(BaseEstimator):
         provenance = {"solver": "model", "version": version, "points": self.n_points_}
         h_int = float(problem.U[0, 1] * nn[0, 1])
         solution = Solution(
-            problem.beta, problem.gf_struct, blocks(G_l), nn, Sigma_infty, Sigma_1, F_l=blocks(F_l), h_int=h_int, provenance=provenance
+            problem.beta,
+            problem.gf_struct,
+            blocks(G_l),
+            nn,
+            Sigma_infty,
+            Sigma_1,
+            F_l=blocks(F_l),
+            h_int=h_int,
+            provenance=provenance,
         )
         return solution, moved, sigma_moved
 

@@ -7,6 +7,7 @@ K₊ = (k(x, x') + k(x, Px'))/2 and odd ones with K₋ = (k(x, x') − k(x, Px')
 inverse of K + noise is kept, so that leaving points out and adding one cost no new factorisation:
 leave-out residuals e_I = ((A⁻¹)_II)⁻¹ α_I, growth by the bordering formula.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -105,7 +106,11 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         cross, own = self.kernels(self.X_, x), self.kernels(x, x)
         ridge = self.alpha + noise
         unexplained = {s: own[s][0, 0] + ridge - cross[s][:, 0] @ a @ cross[s][:, 0] for s, a in self.inverse_.items()}
-        grown = (np.concatenate([self.X_, x]), np.concatenate([self.y_, np.asarray(y, float)[None]]), np.append(self.noise_, noise))
+        grown = (
+            np.concatenate([self.X_, x]),
+            np.concatenate([self.y_, np.asarray(y, float)[None]]),
+            np.append(self.noise_, noise),
+        )
         if min(unexplained.values()) < 0.5 * ridge:  # below the ridge only by rounding: the inverse has worn out
             return self.fit(grown[0], grown[1], output_parity=self.output_parity_, noise=grown[2])
         self.inverse_ = {s: _bordered(a, cross[s][:, 0], unexplained[s]) for s, a in self.inverse_.items()}
@@ -131,7 +136,9 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
             out[:, columns] = k @ self.dual_coef_[:, columns]
         if not return_std:
             return out
-        explained = np.sum((K[1] @ self.inverse_[1]) * K[1], axis=1) + np.sum((K[-1] @ self.inverse_[-1]) * K[-1], axis=1)
+        explained = np.sum((K[1] @ self.inverse_[1]) * K[1], axis=1) + np.sum(
+            (K[-1] @ self.inverse_[-1]) * K[-1], axis=1
+        )
         return out, np.sqrt(np.maximum(1 - explained, 0.0))
 
     def leave_out(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Length scales and ridge of the kernel, found by the leave-out error of a subset of the data."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -5,6 +5,7 @@ r"""Discrete baths for a given hybridisation: Δ(iω) ≈ Σ_k V_k² / (iω − 
 The fit depends on the problem alone, never on an earlier fit: all its starting points follow from Δ. Only the levels are
 searched for; the V_k² for given levels follow from non-negative least squares (separable fit).
 """
+
 from __future__ import annotations
 
 from itertools import combinations
@@ -144,5 +145,7 @@ class _SeparableFit:
         residual = lambda levels: self.weights(self.levels(levels))[1] / norm
         if len(free) == 0 or self.n_bath == 1:
             return float(np.sum(residual(free) ** 2)), free
-        found = least_squares(residual, free, x_scale=0.25 * self.reach, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=80)
+        found = least_squares(
+            residual, free, x_scale=0.25 * self.reach, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=80
+        )
         return 2 * float(found.cost), found.x

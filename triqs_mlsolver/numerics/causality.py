@@ -7,6 +7,7 @@ self-consistency loop can lift Δ(τ) above zero where it should be small and ne
 then meets heavy tails and signs. The projection is the closest causal function on a fixed grid of poles, in the least-squares
 sense over τ.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ A function of imaginary time whose energies lie within ±Λ/β is known from its
 Matsubara frequencies (Kaye, Chen, Parcollet, PRB 105, 235115). `grid(Λ)` gives the nodes and the matrices between τ, iω
 and l, all in units of β, so that one grid serves every temperature.
 """
+
 from __future__ import annotations
 
 from functools import cached_property, lru_cache

@@ -13,6 +13,7 @@ Convention of Boehnke et al., PRB 84, 075145 (2011):
 
 All arrays have the Legendre (or τ, or iω) index first; any trailing axes are carried along.
 """
+
 from __future__ import annotations
 
 from functools import lru_cache

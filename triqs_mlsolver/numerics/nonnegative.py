@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Non-negative least squares that does not give up on nearly dependent columns."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -36,4 +37,6 @@ def nonnegative_least_squares(A: np.ndarray, b: np.ndarray) -> np.ndarray:
             return nnls(np.concatenate([A, ridge * size * np.eye(A.shape[1])]), padded, maxiter=limit)[0]
         except RuntimeError:
             continue
-    raise np.linalg.LinAlgError(f"no non-negative solution found for a {A.shape} system (largest element {np.abs(A).max():.2g})")
+    raise np.linalg.LinAlgError(
+        f"no non-negative solution found for a {A.shape} system (largest element {np.abs(A).max():.2g})"
+    )

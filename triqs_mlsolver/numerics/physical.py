@@ -5,6 +5,7 @@ r"""The physical answer nearest to a predicted G: a self-energy with non-negativ
 A causal G alone does not make Σ causal. Here Σ(iω) = Σ∞ + Σ_k a_k / (iω − ε_k) with a_k ≥ 0 on a fixed grid and
 Σ_k a_k = Σ₁ exact, so that G(0⁺) + G(β⁻) = −1 and Im Σ ≤ 0 hold at every Matsubara frequency.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -33,7 +34,14 @@ class PoleSelfEnergy:
 
 
 def nearest_self_energy(
-    iw: np.ndarray, G: np.ndarray, G0_inverse: np.ndarray, static: float, first: float, *, beta: float, reach: float,
+    iw: np.ndarray,
+    G: np.ndarray,
+    G0_inverse: np.ndarray,
+    static: float,
+    first: float,
+    *,
+    beta: float,
+    reach: float,
     symmetric: bool = False,
 ) -> PoleSelfEnergy:
     """The pole self-energy whose G is nearest to a predicted one, in the mean square over τ.
@@ -63,7 +71,9 @@ def nearest_self_energy(
     index = 0.5 * (iw.imag * beta / np.pi - 1)
     row_weight = np.sqrt(np.gradient(index) / beta)
     current, smallest = G, np.inf
-    best = (np.arange(len(energy)) == len(energy) // 2).astype(float)  # one pole at zero, until something better is found
+    best = (np.arange(len(energy)) == len(energy) // 2).astype(
+        float
+    )  # one pole at zero, until something better is found
     for _ in range(_ITERATIONS):
         # G[Σ] ≈ current + current² (Σ − Σ[current]) is linear in the weights
         slope = row_weight * current**2
