@@ -127,7 +127,6 @@ class Predictor(BaseEstimator):
         self.group_, self.parity_ = d.layout()
         even = (-1.0) ** np.arange(d.N_OUT)
         self.output_parity_ = np.append(even, 1.0)  # G_l corrections, then the pair correlator's
-        self.length_scale_, self.alpha_ = np.array(_LENGTH_SCALE), _ALPHA
         for name in ("X_", "y_", "amplitude_", "summary_", "noise_", "label_", "label_error_", "G0_", "sigma_unit_"):
             setattr(self, name, [])
         self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from . import legendre
+from .nonnegative import nonnegative_least_squares
 
 _N_POLES = 321
 
@@ -75,8 +75,8 @@ def project_delta(beta: float, Delta_l: np.ndarray, cutoff: float) -> CausalProj
     eps = pole_grid(beta, cutoff)
     root = np.sqrt(w / beta)
     unit = max(np.max(np.abs(given)), 1e-300)
-    weights, _ = nnls(legendre.fermi_kernel(beta, tau, eps) * root[:, None], given / unit * root, maxiter=50 * len(eps))
-    weights = weights * unit
+    kernel = legendre.fermi_kernel(beta, tau, eps) * root[:, None]
+    weights = unit * nonnegative_least_squares(kernel, given / unit * root)
     kept = weights > 0
     eps, weights = eps[kept], weights[kept]
     if len(eps) == 0:
