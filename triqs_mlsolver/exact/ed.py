@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-r"""Full exact diagonalisation of a single orbital with a discrete bath, at finite temperature.
-
-H = Σ_σ [levels_σ n_σ + Σ_k ε_kσ c†_kσ c_kσ + V_kσ (d†_σ c_kσ + h.c.)] + U n↑n↓ conserves N↑ and N↓, so that each sector
-is diagonalised on its own. G follows from the Lehmann sum at the quadrature nodes in τ,
-
-.. math::
-    G_\sigma(\tau) = -\frac{1}{\mathcal Z} \sum_{mn} e^{-(\beta-\tau) E_m} e^{-\tau E_n} |\langle n|d^\dagger_\sigma|m\rangle|^2 .
-"""
+"""Exact diagonalisation of an impurity with a discrete bath, at finite temperature: any blocks, any real interaction."""
 
 from __future__ import annotations
 
 import logging
 import time
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
@@ -25,9 +16,14 @@ from ..numerics.bath import fit_bath
 from ..problem import DiscreteBath, Problem
 from ..solution import Solution, static_moments
 from ..version import version
+from .ed_symmetry import pair_orbits
+from .impurity_operators import ImpurityOperators, pair_correlators, why_not_hermitian
+from .spectrum import Spectrum, why_too_large
 
 _LARGEST_BATH = 6
+_USUAL_BATH, _USUAL_MODES = 5, 12  # bath sites per flavour, and spin-orbitals in all, that are not exceeded unasked
 _EXACT, _POOR = 1e-6, 0.02  # residuals of a bath fit below which it counts as exact, above which it is worth a warning
+_ALIKE = 1e-12  # relative difference of hybridisations that share one fitted bath
 
 log = logging.getLogger("triqs_mlsolver")
 
@@ -38,14 +34,19 @@ class ED:
 
     Parameters
     ----------
-    n_bath : int, default 5
-        Bath sites per spin used where the bath has to be fitted (1–6).
+    n_bath : int, optional
+        Bath sites per flavour used where the bath has to be fitted (1–6). By default 5, or as many as keep the problem
+        within 12 spin-orbitals: 2 for two orbitals, 1 for three.
+    improved_estimator : bool
+        Deliver F = Σ G too. Where the bath is fitted, F/G is the self-energy of the discrete problem, and Dyson's equation
+        with the full Δ is not.
 
     Notes
     -----
     `provenance["bath_residual"]` is the largest error of the fitted Δ(τ) relative to −Δ(0⁺) − Δ(β⁻) (zero for a bath known
     to be discrete), and `provenance["fidelity"]` is "exact" below 1e-6, else "bath-fit": such an answer carries
-    the error of the fit.
+    the error of the fit. `statistics["density_matrix"]` is the impurity's, over Fock states whose bit i is flavour i and
+    whose creators stand in ascending order.
 
     Examples
     --------
@@ -54,11 +55,12 @@ class ED:
     0.5
     """
 
-    n_bath: int = 5
+    n_bath: int | None = None
+    improved_estimator: bool = False
     name: ClassVar[str] = "ed"
 
     def __post_init__(self):
-        if not 1 <= self.n_bath <= _LARGEST_BATH:
+        if self.n_bath is not None and not 1 <= self.n_bath <= _LARGEST_BATH:
             raise ValueError(
                 f"n_bath = {self.n_bath}: this exact diagonalisation takes 1 to {_LARGEST_BATH} bath sites"
             )
@@ -66,10 +68,15 @@ class ED:
     @staticmethod
     def supports(problem: Problem) -> str | None:
         """None where `problem` can be solved, else the reason why not."""
-        if [size for _, size in problem.gf_struct] != [1, 1]:
-            return f"ED solves one orbital in two spin blocks of size 1, not gf_struct = {list(problem.gf_struct)}"
-        if problem.terms:
-            return "ED solves density-density interactions only"
+        if problem.terms and (reason := why_not_hermitian(problem)):
+            return reason
+        if problem.bath is None or (reason := why_too_large(problem, problem.bath)):
+            # what is left is a fit, with one site per flavour at least
+            if 2 * problem.n_flavours > _USUAL_MODES and not problem.is_isolated:
+                return reason if problem.bath is not None else (
+                    f"{problem.n_flavours} flavours with a bath are too many to diagonalise: at most {_USUAL_MODES // 2}, "
+                    "unless the bath is known to be small (Problem.from_bath)"
+                )
         return None
 
     def solve(self, problem: Problem) -> Solution:
@@ -78,174 +85,137 @@ class ED:
         Raises
         ------
         ValueError
-            If the problem is not a single orbital (see `supports`).
+            If the problem is too large or not Hermitian (see `supports`).
         """
         reason = self.supports(problem)
         if reason:
             raise ValueError(reason)
         start = time.perf_counter()
         bath, residual = self.bath_of(problem)
-        values, nn = _solve_siam(problem, bath)
-        G_l = tuple(legendre.project(problem.beta, g, problem.n_l)[:, None, None] for g in values)
-        Sigma_infty, Sigma_1 = static_moments(problem, nn)
+        spectrum = Spectrum(problem, bath)
+        G_l, F_l = self._functions(spectrum)
+        local = _local_quantities(spectrum)
+        if residual > _POOR:
+            log.warning(
+                "ed: %d bath sites fit the hybridisation to %.2g only, the answer is about as uncertain",
+                self._sites(problem),
+                residual,
+            )
         provenance = {
             "solver": self.name,
             "version": version,
             "seed": 0,
-            "settings": f"n_bath={len(bath[0].eps)}",
+            "settings": f"n_bath={max(len(b.eps) for b in bath)}",
             "bath_residual": residual,
             "fidelity": "exact" if residual < _EXACT else "bath-fit",
             "seconds": time.perf_counter() - start,
         }
-        if residual > _POOR:
-            log.warning(
-                "ed: %d bath sites fit the hybridisation to %.2g only, the answer is about as uncertain",
-                self.n_bath,
-                residual,
-            )
-        h_int = float(problem.U[0, 1] * nn[0, 1])
-        return Solution(
-            problem.beta, problem.gf_struct, G_l, nn, Sigma_infty, Sigma_1, h_int=h_int, provenance=provenance
-        )
+        return Solution(problem.beta, problem.gf_struct, G_l, F_l=F_l, provenance=provenance, **local)
+
+    # -- bath ------------------------------------------------------------------------------------------------------
 
     def bath_of(self, problem: Problem) -> tuple[tuple[DiscreteBath, ...], float]:
         """The problem's own discrete bath, or the fitted one, and the residual of the fit."""
-        if problem.bath is not None and all(len(b.eps) <= _LARGEST_BATH for b in problem.bath):
+        if problem.bath is not None and why_too_large(problem, problem.bath) is None:
             return problem.bath, 0.0
-        found = []
-        for d in problem.Delta_l:
-            known = next((f for e, f in found if e is d or np.array_equal(e, d)), None)
-            symmetric = bool(np.max(np.abs(d[1::2]), initial=0.0) <= 1e-9 * np.max(np.abs(d), initial=0.0))
-            fitted = known or fit_bath(
-                problem.beta, d[:, 0, 0], self.n_bath, reach=problem.largest_energy, symmetric=symmetric
-            )
-            found.append((d, fitted))
-        return tuple(DiscreteBath(eps, V) for _, (eps, V, _) in found), max(r for _, (_, _, r) in found)
+        if problem.is_isolated:
+            return tuple(DiscreteBath(np.zeros(0), np.zeros((0, size))) for _, size in problem.gf_struct), 0.0
+        fits: list[tuple[np.ndarray, tuple]] = []
+        baths = [self._block_bath(problem, d, fits) for d in problem.Delta_l]
+        return tuple(b for b, _ in baths), max(r for _, r in baths)
 
+    def _sites(self, problem: Problem) -> int:
+        """Bath sites per flavour of a fit."""
+        if self.n_bath is not None:
+            return self.n_bath
+        return min(_USUAL_BATH, (_USUAL_MODES - problem.n_flavours) // problem.n_flavours)
 
-# -- one spin species ------------------------------------------------------------------------------------------------
+    def _block_bath(self, problem: Problem, Delta_l: np.ndarray, fits: list) -> tuple[DiscreteBath, float]:
+        """Bath of one block, fitted in the basis that diagonalises Δ(iω₀), and the residual."""
+        size = Delta_l.shape[1]
+        off_diagonal = Delta_l * (1 - np.eye(size))
+        basis = np.eye(size)
+        if np.max(np.abs(off_diagonal), initial=0.0) > 1e-10 * np.max(np.abs(Delta_l), initial=0.0):
+            lowest = legendre.to_matsubara(Delta_l, 1)[0]
+            basis = np.linalg.eigh(lowest.real + lowest.imag)[1]
+        rotated = np.einsum("ak,lab,bk->kl", basis, Delta_l, basis)
+        found = [self._orbital_fit(problem, d, fits) for d in rotated]
+        eps = np.concatenate([e for e, _, _ in found])
+        V = np.concatenate([np.outer(v, basis[:, k]) for k, (_, v, _) in enumerate(found)])
+        residual = max(r for _, _, r in found)
+        if basis is not None and np.any(basis != np.eye(size)):
+            tau = legendre.quadrature(problem.beta, 64)[0]
+            kernel = legendre.fermi_kernel(problem.beta, tau, eps)
+            missed = np.einsum("tk,ka,kb->tab", kernel, V, V) - legendre.evaluate(problem.beta, Delta_l, tau)
+            strength = max(float(np.max(-sum(legendre.at_ends(problem.beta, d)))) for d in rotated)
+            residual = max(residual, float(np.max(np.abs(missed)) / strength))
+        return DiscreteBath(eps, V), residual
 
-
-@lru_cache(maxsize=8)
-def _basis(n_sites: int) -> tuple[tuple[np.ndarray, ...], ...]:
-    """Occupation rows (dim, n_sites) of each particle-number sector, site 0 being the impurity."""
-    sectors = []
-    for n in range(n_sites + 1):
-        rows = np.zeros((len(list(combinations(range(n_sites), n))), n_sites), dtype=np.int8)
-        for row, sites in zip(rows, combinations(range(n_sites), n)):
-            row[list(sites)] = 1
-        sectors.append(rows)
-    return tuple(sectors)
-
-
-@lru_cache(maxsize=8)
-def _hops(n_sites: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Per sector, the operators d†c_k (n_bath, dim, dim) and d† into the next sector (dim_next, dim)."""
-    sectors = _basis(n_sites)
-    index = [{tuple(row): i for i, row in enumerate(rows)} for rows in sectors]
-    out = []
-    for n, rows in enumerate(sectors):
-        hop = np.zeros((n_sites - 1, len(rows), len(rows)))
-        up = np.zeros((len(sectors[n + 1]), len(rows))) if n < n_sites else np.zeros((0, len(rows)))
-        for i, row in enumerate(rows):
-            if row[0]:
-                continue
-            filled = row.copy()
-            filled[0] = 1
-            if n < n_sites:
-                up[index[n + 1][tuple(filled)], i] = 1.0  # the impurity is the first site: no sign
-            for k in np.flatnonzero(row[1:]):
-                target = filled.copy()
-                target[1 + k] = 0
-                hop[k, index[n][tuple(target)], i] = (-1.0) ** np.sum(row[1 : 1 + k])
-        out.append((hop, up))
-    return tuple(out)
-
-
-def _one_spin(level: float, bath: DiscreteBath) -> list[np.ndarray]:
-    """The non-interacting Hamiltonian of one spin, sector by sector."""
-    n_sites = len(bath.eps) + 1
-    energies = np.concatenate([[level], bath.eps])
-    out = []
-    for rows, (hop, _) in zip(_basis(n_sites), _hops(n_sites)):
-        coupling = np.tensordot(bath.V[:, 0], hop, axes=(0, 0)) if len(bath.eps) else 0.0
-        out.append(np.diag(rows @ energies) + coupling + np.transpose(coupling))
-    return out
-
-
-# -- both spins ------------------------------------------------------------------------------------------------------
-
-
-def _solve_siam(problem: Problem, bath: tuple[DiscreteBath, ...]) -> tuple[list[np.ndarray], np.ndarray]:
-    """G(τ) of both spins at the quadrature nodes that `legendre.project` expects, and ⟨n_i n_j⟩."""
-    levels, U = problem.levels, problem.U[0, 1]
-    species = [_one_spin(level, b) for level, b in zip(levels, bath)]
-    n_sites = [len(b.eps) + 1 for b in bath]
-    equal = levels[0] == levels[1] and np.array_equal(bath[0].eps, bath[1].eps) and np.array_equal(bath[0].V, bath[1].V)
-    states = {}
-    for a in range(n_sites[0] + 1):
-        for b in range(n_sites[1] + 1):
-            if equal and b < a:
-                states[a, b] = _exchanged(states[b, a], len(species[0][b]), len(species[1][a]))
-            else:
-                states[a, b] = _diagonalise(
-                    species[0][a], species[1][b], _occupied(n_sites[0], a), _occupied(n_sites[1], b), U
-                )
-    ground = min(E[0] for E, _ in states.values())
-    states = {key: (E - ground, v) for key, (E, v) in states.items()}
-    weight = {key: np.exp(-problem.beta * E) for key, (E, _) in states.items()}
-    Z = sum(w.sum() for w in weight.values())
-
-    nn = np.zeros((2, 2))
-    for (a, b), (_, v) in states.items():
-        occupied = np.stack(
-            [np.repeat(_occupied(n_sites[0], a), v.shape[1]), np.tile(_occupied(n_sites[1], b), v.shape[0])]
+    def _orbital_fit(self, problem: Problem, Delta_l: np.ndarray, fits: list) -> tuple:
+        """Levels, couplings and residual for one orbital; hybridisations that are alike share one fit."""
+        size = np.max(np.abs(Delta_l), initial=0.0)
+        for other, known in fits:
+            if other.shape == Delta_l.shape and np.max(np.abs(other - Delta_l)) <= _ALIKE * size:
+                return known
+        symmetric = bool(np.max(np.abs(Delta_l[1::2]), initial=0.0) <= 1e-9 * size)
+        found = fit_bath(
+            problem.beta, Delta_l, self._sites(problem), reach=problem.largest_energy, symmetric=symmetric
         )
-        population = (v.reshape(-1, v.shape[2]) ** 2) @ weight[a, b] / Z
-        nn += (occupied * population) @ occupied.T
-    values = [_lehmann(problem, states, Z, n_sites, spin) for spin in range(1 if equal else 2)]
-    return [values[0], values[-1]], nn
+        fits.append((Delta_l, found))
+        return found
+
+    # -- Green functions -------------------------------------------------------------------------------------------
+
+    def _functions(self, spectrum: Spectrum) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...] | None]:
+        """Legendre coefficients of G, and of F if asked for, per block; elements alike by symmetry are computed once."""
+        problem, space = spectrum.problem, spectrum.space
+        N = problem.n_flavours
+        labels = {"G": pair_orbits(spectrum.permutations, N)}
+        if self.improved_estimator:  # Σ G is no symmetric matrix
+            labels["F"] = pair_orbits(spectrum.permutations, N, ordered=True)
+            commutators = ImpurityOperators(problem).commutators
+        blocks = [range(o, o + size) for o, (_, size) in zip(problem.offsets, problem.gf_struct)]
+        operators, pairs = {}, {}
+        for kind, label in labels.items():
+            for k in {int(label[a, b]) for block in blocks for a in block for b in block}:
+                a, b = divmod(k, N)
+                for flavour in (a, b):
+                    operators["c", flavour] = space.creation(flavour)
+                if kind == "F" and ("q", a) not in operators:
+                    operators["q", a] = space.impurity_operator(commutators[a].T, N)
+                pairs[kind, k] = (("c" if kind == "G" else "q", a), ("c", b))
+        tau, _ = legendre.quadrature(problem.beta, problem.n_l + 24)
+        values = spectrum.correlators(tau, operators, pairs.values())
+        coefficients = {key: legendre.project(problem.beta, values[pair], problem.n_l) for key, pair in pairs.items()}
+        matrix = lambda kind, block: [[coefficients[kind, int(labels[kind][a, b])] for b in block] for a in block]
+        found = {kind: tuple(np.array(matrix(kind, block)).transpose(2, 0, 1) for block in blocks) for kind in labels}
+        return found["G"], found.get("F")
 
 
-def _occupied(n_sites: int, n: int) -> np.ndarray:
-    """Impurity occupation (0.0 or 1.0) of each basis state of a sector."""
-    return _basis(n_sites)[n][:, 0].astype(float)
+def _local_quantities(spectrum: Spectrum) -> dict:
+    """nn, Σ∞, Σ₁, ⟨H_int⟩ and the density matrix of the impurity, as arguments of `Solution`."""
+    problem = spectrum.problem
+    if problem.is_density_density and problem.is_diagonal:  # nothing mixes the impurity's Fock states
+        populations = spectrum.populations()
+        nn = _alike(pair_correlators(problem, populations), spectrum)
+        Sigma_infty, Sigma_1 = static_moments(problem, nn)
+        h_int, rho = 0.5 * float(np.sum(problem.U * nn)), np.diag(populations)
+    else:
+        rho = spectrum.density_matrix()
+        operators = ImpurityOperators(problem)
+        nn = _alike(pair_correlators(problem, np.diag(rho)), spectrum)
+        Sigma_infty, Sigma_1 = operators.moments(rho)
+        h_int = operators.expectation(operators.h_int, rho)
+    return {
+        "nn": nn,
+        "Sigma_infty": Sigma_infty,
+        "Sigma_1": Sigma_1,
+        "h_int": h_int,
+        "statistics": {"density_matrix": rho},
+    }
 
 
-def _diagonalise(up, down, occupied_up, occupied_down, U):
-    """Energies (dim,) and eigenvectors (dim_up, dim_down, dim) of one (N↑, N↓) sector."""
-    n_up, n_down = len(up), len(down)
-    H = np.zeros((n_up, n_down, n_up, n_down))
-    every_up, every_down = np.arange(n_up), np.arange(n_down)
-    H[:, every_down, :, every_down] = up
-    H[every_up, :, every_up, :] += down
-    H = H.reshape(n_up * n_down, -1)
-    H[np.diag_indices_from(H)] += U * np.outer(occupied_up, occupied_down).ravel()
-    E, v = np.linalg.eigh(H)
-    return E, v.reshape(n_up, n_down, -1)
-
-
-def _exchanged(sector, n_up, n_down):
-    """The sector with both spins exchanged, for spin-symmetric problems."""
-    E, v = sector
-    return E, v.transpose(1, 0, 2)
-
-
-def _lehmann(problem, states, Z, n_sites, spin):
-    """G(τ) of one spin at the quadrature nodes."""
-    tau, _ = legendre.quadrature(problem.beta, problem.n_l + 24)
-    G = np.zeros(len(tau))
-    for (a, b), (E, v) in states.items():
-        key = (a + 1, b) if spin == 0 else (a, b + 1)
-        if key not in states:
-            continue
-        E_plus, v_plus = states[key]
-        create = _hops(n_sites[spin])[(a, b)[spin]][1]
-        # the sign of passing the other spin's electrons drops out of |⟨n|d†|m⟩|²
-        image = np.tensordot(create, v, axes=(1, spin))
-        image = image if spin == 0 else image.transpose(1, 0, 2)
-        overlap = v_plus.reshape(-1, len(E_plus)).T @ image.reshape(-1, len(E))
-        decay_plus = np.exp(-tau[:, None] * E_plus[None, :])
-        decay = np.exp(-(problem.beta - tau)[:, None] * E[None, :])
-        G -= np.sum((decay_plus @ overlap**2) * decay, axis=1)
-    return G / Z
+def _alike(pairs: np.ndarray, spectrum: Spectrum) -> np.ndarray:
+    """Pair correlators that symmetries connect, made equal beyond rounding."""
+    label = pair_orbits(spectrum.permutations, len(pairs))
+    return pairs.ravel()[label]

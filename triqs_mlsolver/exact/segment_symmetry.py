@@ -90,7 +90,7 @@ class Symmetries:
 
     def orbits(self) -> np.ndarray:
         """Label of each flavour, (N,): the first flavour it can be mapped to."""
-        return _orbit_labels(self.permutations, np.arange(len(self.delta_class)))
+        return orbit_labels(self.permutations, np.arange(len(self.delta_class)))
 
     # -- averages; arrays carry a leading sample axis ----------------------------------------------------------------
 
@@ -118,7 +118,7 @@ class Symmetries:
     def average_nn(self, nn: np.ndarray) -> np.ndarray:
         """⟨n_i n_j⟩ (s, N, N) averaged over all symmetries."""
         N = nn.shape[1]
-        pairs = _orbit_labels(self.permutations, np.arange(N * N).reshape(N, N))
+        pairs = orbit_labels(self.permutations, np.arange(N * N).reshape(N, N))
         nn = _label_mean(nn.reshape(len(nn), N * N), pairs.ravel()).reshape(nn.shape)
         if self.particle_hole is None:
             return nn
@@ -152,7 +152,7 @@ def automorphisms(colour: list, U: np.ndarray, limit: int, image_colour: list | 
     return found
 
 
-def _orbit_labels(permutations, labels: np.ndarray) -> np.ndarray:
+def orbit_labels(permutations, labels: np.ndarray) -> np.ndarray:
     """Smallest label that the permutations, applied to every axis of `labels`, connect to each entry."""
     while True:
         before = labels.copy()

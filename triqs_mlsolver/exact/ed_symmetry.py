@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Permutations of flavours, and with them of bath sites, that leave the Hamiltonian of a discrete problem unchanged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..problem import Problem
+from .segment_symmetry import automorphisms, orbit_labels
+
+_LIMIT = 200  # permutations searched; those found generate all where there are more
+_TOLERANCE = 1e-13  # relative to the largest energy: what differs by rounding is the same
+
+
+@dataclass(frozen=True, eq=False)
+class ModePermutation:
+    """c†_i → sign_i c†_{modes[i]} for all modes, flavours first.
+
+    Parameters
+    ----------
+    flavours : tuple of int
+        Where each flavour goes.
+    modes : (n_modes,) int array
+    sign : (n_modes,) array
+        ±1 for bath sites, +1 for flavours.
+    """
+
+    flavours: tuple[int, ...]
+    modes: np.ndarray
+    sign: np.ndarray
+
+    def act(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images of Fock states, and the signs they take."""
+        n = states[:, None] >> np.arange(len(self.modes)) & 1
+        crossed = np.triu(self.modes[:, None] > self.modes[None, :], 1).astype(int)
+        odd = np.einsum("si,si->s", n @ crossed, n) + n @ (self.sign < 0).astype(int)
+        return n @ (1 << self.modes), 1.0 - 2.0 * (odd % 2)
+
+
+def permutations_of(problem: Problem, sites: tuple[np.ndarray, np.ndarray]) -> tuple[ModePermutation, ...]:
+    """Symmetries of `problem` with bath levels (n,) and couplings (n, N); the identity is among them."""
+    eps, V = sites
+    N = problem.n_flavours
+    h = np.zeros((N, N))
+    for o, block in zip(problem.offsets, problem.h_loc0):
+        h[o : o + len(block), o : o + len(block)] = block
+    tolerance = _TOLERANCE * max(problem.largest_energy, 1e-300)
+    colour = [int(np.argmax(np.abs(problem.levels - level) <= tolerance)) for level in problem.levels]
+    found = []
+    for flavours in automorphisms(colour, problem.U, _LIMIT):
+        image = np.asarray(flavours)
+        if np.max(np.abs(h[np.ix_(image, image)] - h)) > tolerance or not _keeps_terms(problem, flavours):
+            continue
+        matched = _matched_sites(eps, V, image, tolerance)
+        if matched is not None:
+            where, sign = matched
+            found.append(
+                ModePermutation(flavours, np.concatenate([image, N + where]), np.concatenate([np.ones(N), sign]))
+            )
+    return tuple(found)
+
+
+def _keeps_terms(problem: Problem, flavours: tuple[int, ...]) -> bool:
+    if not problem.terms:
+        return True
+    terms, moved = interaction_table(problem.terms), interaction_table(
+        [(value, tuple(flavours[i] for i in indices)) for value, indices in problem.terms]
+    )
+    scale = max(abs(value) for value in terms.values())
+    return all(abs(terms.get(k, 0.0) - moved.get(k, 0.0)) <= _TOLERANCE * scale for k in terms.keys() | moved.keys())
+
+
+def interaction_table(terms) -> dict[tuple[int, int, int, int], float]:
+    """Coefficients of c†_i c†_j c_k c_l with i < j and k > l, equal ones added."""
+    table: dict[tuple[int, int, int, int], float] = {}
+    for value, (i, j, k, l) in terms:
+        if i == j or k == l:
+            continue
+        if i > j:
+            i, j, value = j, i, -value
+        if k < l:
+            k, l, value = l, k, -value
+        table[i, j, k, l] = table.get((i, j, k, l), 0.0) + value
+    return table
+
+
+def _matched_sites(eps, V, image, tolerance):
+    """Where each bath site goes and its sign when flavour i goes to image[i]; None where the bath does not allow it."""
+    moved = np.empty_like(V)
+    moved[:, image] = V
+    where, sign, taken = np.empty(len(eps), int), np.ones(len(eps)), np.zeros(len(eps), bool)
+    for k in range(len(eps)):
+        for s in (1.0, -1.0):
+            off = np.maximum(np.abs(eps - eps[k]), np.max(np.abs(V - s * moved[k]), axis=1))
+            fits = np.flatnonzero((off <= tolerance) & ~taken)
+            if len(fits):
+                where[k], sign[k], taken[fits[0]] = fits[0], s, True
+                break
+        else:
+            return None
+    return where, sign
+
+
+def pair_orbits(permutations: tuple[ModePermutation, ...], N: int, *, ordered: bool = False) -> np.ndarray:
+    """Label of each pair of flavours, (N, N): the first pair that symmetries connect to it, and exchange unless `ordered`."""
+    labels = np.arange(N * N).reshape(N, N)
+    return orbit_labels([p.flavours for p in permutations], labels if ordered else np.minimum(labels, labels.T))
