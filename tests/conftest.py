@@ -103,6 +103,7 @@ def solve_in_fock_space(problem: Problem) -> FockSpace:
     n = [a.T @ a for a in c]
     H = sum(t[i, j] * c[i].T @ c[j] for i in range(M) for j in range(M) if t[i, j] != 0)
     H = H + sum(0.5 * problem.U[i, j] * n[i] @ n[j] for i in range(N) for j in range(N))
+    H = H + sum(value * c[i].T @ c[j].T @ c[k] @ c[l] for value, (i, j, k, l) in problem.terms)
     E, v = np.linalg.eigh(H)
     p = np.exp(-problem.beta * (E - E.min()))
     p /= p.sum()

@@ -239,8 +239,10 @@ def two_orbitals():
 
 
 def test_uncertified_is_raised_where_nobody_can_answer():
-    with pytest.raises(Uncertified, match="single orbital.*'ed' cannot solve this problem.*two spin blocks"):
-        LearnedSolver(None, exact="ed").solve(two_orbitals())
+    p = two_orbitals()
+    exchange = replace(p, terms=((0.3, (0, 3, 1, 2)), (0.3, (2, 1, 3, 0))))
+    with pytest.raises(Uncertified, match="single orbital.*'segment' cannot solve this problem"):
+        LearnedSolver(None, exact="segment").solve(exchange)
 
 
 def test_uncertified_on_demand(stocked, family, monkeypatch, report_lines):

@@ -41,11 +41,19 @@ def test_auto_without_triqs_cthyb_names_the_ways_out(problem):
         choose("auto", problem)
 
 
-@pytest.mark.parametrize("name", ["ed", "segment"])
 @pytest.mark.parametrize("problem", [EXCHANGE, coupled_orbitals()], ids=["exchange", "off-diagonal"])
-def test_by_name_says_why_not(name, problem):
-    with pytest.raises(NoExactSolver, match=f"exact = '{name}' cannot solve this problem: "):
-        choose(name, problem)
+def test_by_name_says_why_not(problem):
+    with pytest.raises(NoExactSolver, match="exact = 'segment' cannot solve this problem: "):
+        choose("segment", problem)
+    assert choose("ed", problem).name == "ed"
+
+
+def test_ed_says_what_is_too_large():
+    names = tuple((f"f{k}", 1) for k in range(10))
+    bath = [DiscreteBath(np.linspace(-1, 1, 3), [0.3, 0.3, 0.3])] * 10
+    large = Problem.from_bath(5.0, names, [[[0.0]]] * 10, bath, np.zeros((10, 10)))
+    with pytest.raises(NoExactSolver, match="'ed' cannot solve this problem: 40 spin-orbitals.*at most 16"):
+        choose("ed", large)
 
 
 def test_options_that_a_solver_knows_reach_it():

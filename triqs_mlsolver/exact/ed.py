@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Exact diagonalisation of an impurity with a discrete bath, at finite temperature: any blocks, any real interaction."""
+"""Exact diagonalisation of an impurity with a discrete bath at finite temperature: any blocks, any real interaction."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class ED:
         Bath sites per flavour used where the bath has to be fitted (1–6). By default 5, or as many as keep the problem
         within 12 spin-orbitals: 2 for two orbitals, 1 for three.
     improved_estimator : bool
-        Deliver F = Σ G too. Where the bath is fitted, F/G is the self-energy of the discrete problem, and Dyson's equation
-        with the full Δ is not.
+        Deliver F = Σ G too. Where the bath is fitted, F/G is the self-energy of the discrete problem; Dyson's
+        equation with the full Δ gives another.
 
     Notes
     -----
-    `provenance["bath_residual"]` is the largest error of the fitted Δ(τ) relative to −Δ(0⁺) − Δ(β⁻) (zero for a bath known
-    to be discrete), and `provenance["fidelity"]` is "exact" below 1e-6, else "bath-fit": such an answer carries
-    the error of the fit. `statistics["density_matrix"]` is the impurity's, over Fock states whose bit i is flavour i and
-    whose creators stand in ascending order.
+    `provenance["bath_residual"]` is the largest error of the fitted Δ(τ) relative to −Δ(0⁺) − Δ(β⁻) (zero for a bath
+    known to be discrete), and `provenance["fidelity"]` is "exact" below 1e-6, else "bath-fit": such an answer carries
+    the error of the fit. `statistics["density_matrix"]` is the impurity's, over Fock states whose bit i is flavour i
+    and whose creators stand in ascending order.
 
     Examples
     --------
@@ -70,14 +70,14 @@ class ED:
         """None where `problem` can be solved, else the reason why not."""
         if problem.terms and (reason := why_not_hermitian(problem)):
             return reason
-        if problem.bath is None or (reason := why_too_large(problem, problem.bath)):
-            # what is left is a fit, with one site per flavour at least
-            if 2 * problem.n_flavours > _USUAL_MODES and not problem.is_isolated:
-                return reason if problem.bath is not None else (
-                    f"{problem.n_flavours} flavours with a bath are too many to diagonalise: at most {_USUAL_MODES // 2}, "
-                    "unless the bath is known to be small (Problem.from_bath)"
-                )
-        return None
+        if problem.is_isolated or 2 * problem.n_flavours <= _USUAL_MODES:
+            return None  # where the bath is too large, a fit will do
+        if problem.bath is not None:
+            return why_too_large(problem, problem.bath)
+        return (
+            f"{problem.n_flavours} flavours with a bath are too many to diagonalise (at most {_USUAL_MODES // 2}), "
+            "unless the bath is known to be small (Problem.from_bath)"
+        )
 
     def solve(self, problem: Problem) -> Solution:
         """G, correlators and self-energy moments of `problem`.
@@ -143,7 +143,7 @@ class ED:
         eps = np.concatenate([e for e, _, _ in found])
         V = np.concatenate([np.outer(v, basis[:, k]) for k, (_, v, _) in enumerate(found)])
         residual = max(r for _, _, r in found)
-        if basis is not None and np.any(basis != np.eye(size)):
+        if np.any(basis != np.eye(size)):
             tau = legendre.quadrature(problem.beta, 64)[0]
             kernel = legendre.fermi_kernel(problem.beta, tau, eps)
             missed = np.einsum("tk,ka,kb->tab", kernel, V, V) - legendre.evaluate(problem.beta, Delta_l, tau)
@@ -158,16 +158,14 @@ class ED:
             if other.shape == Delta_l.shape and np.max(np.abs(other - Delta_l)) <= _ALIKE * size:
                 return known
         symmetric = bool(np.max(np.abs(Delta_l[1::2]), initial=0.0) <= 1e-9 * size)
-        found = fit_bath(
-            problem.beta, Delta_l, self._sites(problem), reach=problem.largest_energy, symmetric=symmetric
-        )
+        found = fit_bath(problem.beta, Delta_l, self._sites(problem), reach=problem.largest_energy, symmetric=symmetric)
         fits.append((Delta_l, found))
         return found
 
     # -- Green functions -------------------------------------------------------------------------------------------
 
     def _functions(self, spectrum: Spectrum) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...] | None]:
-        """Legendre coefficients of G, and of F if asked for, per block; elements alike by symmetry are computed once."""
+        """Legendre coefficients of G, and of F if asked for, per block; what is alike by symmetry is computed once."""
         problem, space = spectrum.problem, spectrum.space
         N = problem.n_flavours
         labels = {"G": pair_orbits(spectrum.permutations, N)}

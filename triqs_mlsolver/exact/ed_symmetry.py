@@ -66,8 +66,9 @@ def permutations_of(problem: Problem, sites: tuple[np.ndarray, np.ndarray]) -> t
 def _keeps_terms(problem: Problem, flavours: tuple[int, ...]) -> bool:
     if not problem.terms:
         return True
-    terms, moved = interaction_table(problem.terms), interaction_table(
-        [(value, tuple(flavours[i] for i in indices)) for value, indices in problem.terms]
+    terms, moved = (
+        interaction_table(problem.terms),
+        interaction_table([(value, tuple(flavours[i] for i in indices)) for value, indices in problem.terms]),
     )
     scale = max(abs(value) for value in terms.values())
     return all(abs(terms.get(k, 0.0) - moved.get(k, 0.0)) <= _TOLERANCE * scale for k in terms.keys() | moved.keys())
@@ -105,6 +106,6 @@ def _matched_sites(eps, V, image, tolerance):
 
 
 def pair_orbits(permutations: tuple[ModePermutation, ...], N: int, *, ordered: bool = False) -> np.ndarray:
-    """Label of each pair of flavours, (N, N): the first pair that symmetries connect to it, and exchange unless `ordered`."""
+    """Label of each pair of flavours, (N, N): the first one alike by symmetry, or by exchange unless `ordered`."""
     labels = np.arange(N * N).reshape(N, N)
     return orbit_labels([p.flavours for p in permutations], labels if ordered else np.minimum(labels, labels.T))

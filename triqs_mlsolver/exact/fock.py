@@ -2,8 +2,9 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Fock states of an impurity with its bath, split into sectors that the Hamiltonian does not mix.
 
-A state is an integer whose bit i is the occupation of mode i, and stands for the creators of its modes in ascending order
-on the vacuum. The impurity's flavours are the first modes, so that its operators never meet the sign of a bath electron.
+A state is an integer whose bit i is the occupation of mode i, and stands for the creators of its modes in ascending
+order on the vacuum. The impurity's flavours are the first modes, so that its operators never meet the sign of a bath
+electron.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ String = tuple[tuple[bool, int], ...]  # ladder operators as written, the last a
 
 
 class Moves(NamedTuple):
-    """Matrix elements of an operator from one sector to another: ⟨target|operator|source⟩ = value, by place in the sector."""
+    """Matrix elements ⟨target|operator|source⟩ = value, states given by number or by place in their sectors."""
 
     source: np.ndarray
     target: np.ndarray
@@ -110,7 +111,7 @@ class FockSpace:
         return self._creation[mode]
 
     def impurity_operator(self, matrix, n_impurity: int) -> dict[tuple[int, int], Moves]:
-        """An operator on the impurity's Fock space, sparse (2^n_impurity, 2^n_impurity), as moves from sector to sector."""
+        """A sparse matrix over the impurity's Fock space, (2^n_impurity, 2^n_impurity), as moves between sectors."""
         element = matrix.tocoo()
         bath = np.arange(2 ** (self.n_modes - n_impurity))[:, None] << n_impurity
         value = np.broadcast_to(element.data, (len(bath), len(element.data)))

@@ -94,8 +94,8 @@ def why_not_hermitian(problem: Problem) -> str | None:
         partner = table.get((l, k, j, i), 0.0)
         if abs(value - partner) > 1e-10 * scale:
             return (
-                f"the interaction terms are not Hermitian: c†_{i} c†_{j} c_{k} c_{l} has the coefficient {value:g}, its "
-                f"conjugate {partner:g}; give both"
+                f"the interaction terms are not Hermitian: c†_{i} c†_{j} c_{k} c_{l} has the coefficient {value:g}, "
+                f"its conjugate {partner:g}; give both"
             )
     return None
 

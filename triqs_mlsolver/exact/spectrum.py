@@ -3,27 +3,30 @@
 r"""All eigenstates of an impurity with a discrete bath, and what follows from them at finite temperature.
 
 .. math::
-    H = \sum_{ij} t_{ij} c^\dagger_i c_j + \tfrac12 \sum_{ij} U_{ij} n_i n_j + \sum c\, c^\dagger_i c^\dagger_j c_k c_l, \qquad
+    H = \sum_{ij} t_{ij} c^\dagger_i c_j + \tfrac12 \sum_{ij} U_{ij} n_i n_j
+        + \sum_{ijkl} W_{ijkl} c^\dagger_i c^\dagger_j c_k c_l,
+
     G_{ab}(\tau) = -\frac{1}{\mathcal Z} \sum_{mn} e^{-(\beta-\tau) E_m - \tau E_n}
                    \langle m|c_a|n\rangle \langle n|c^\dagger_b|m\rangle .
 
-Each sector that H does not mix with others is diagonalised on its own, and only one of those that a symmetry maps onto each
-other.
+Each sector that H does not mix with others is diagonalised on its own, and only one of those that a symmetry maps onto
+each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
 from ..problem import DiscreteBath, Problem
-from .ed_symmetry import ModePermutation, permutations_of
+from .ed_symmetry import ModePermutation, interaction_table, permutations_of
 from .fock import FockSpace, Moves, fock_space, occupations
 from .impurity_operators import interaction_energy
 
 _LARGEST_SECTOR = 2500  # states; its diagonalisation takes about half a minute
 _MOST_MODES = 16
+_SURELY_FEW = 13  # spin-orbitals whose sectors of fixed electron number all stay below that, C(13, 6) = 1716
 _NEGLIGIBLE = 42.0  # −log of Boltzmann weights that are dropped
 
 Operator = dict[tuple[int, int], Moves]
@@ -55,7 +58,7 @@ class Spectrum:
         If the largest sector is too large for a full diagonalisation.
     """
 
-    def __init__(self, problem: Problem, bath: Iterable[DiscreteBath] | None = None):
+    def __init__(self, problem: Problem, bath: Sequence[DiscreteBath] | None = None):
         reason = why_too_large(problem, bath)
         if reason:
             raise ValueError(reason)
@@ -64,10 +67,10 @@ class Spectrum:
         t = one_body(problem, sites)
         n_modes, N = len(t), problem.n_flavours
         self.space = _space(problem, t)
-        coefficients = np.array([t[hop] for hop in _hops(t)] + [value for value, _ in problem.terms])
+        coefficients = np.array([t[hop] for hop in _hops(t)] + list(_terms(problem).values()))
         states = np.arange(2**n_modes)
         diagonal = occupations(states, n_modes) @ np.diag(t) + interaction_energy(problem)[states & (2**N - 1)]
-        self.permutations = permutations_of(problem, sites)
+        self.permutations: tuple[ModePermutation, ...] = permutations_of(problem, sites)
         self._diagonalise(coefficients, diagonal)
 
     def _diagonalise(self, coefficients: np.ndarray, diagonal: np.ndarray) -> None:
@@ -91,7 +94,8 @@ class Spectrum:
         first = occupations(states[:1], self.space.n_modes)[0]
         for permutation in self.permutations:
             image = self.space.sector_of[int(first @ (1 << permutation.modes))]
-            if self.energies[image] is None:
+            # a term of the size of rounding may join sectors on one side only
+            if self.energies[image] is None and len(self.space.sectors[image]) == len(states):
                 target, sign = permutation.act(states)
                 vectors = np.empty_like(self.vectors[sector])
                 vectors[self.space.place_of[target]] = sign[:, None] * self.vectors[sector]
@@ -100,7 +104,7 @@ class Spectrum:
     def correlators(
         self, tau: np.ndarray, operators: dict[Hashable, Operator], pairs: Iterable[tuple[Hashable, Hashable]]
     ) -> dict[tuple[Hashable, Hashable], np.ndarray]:
-        """−⟨A†(τ) B(0)⟩ for pairs (A, B) of `operators` that create, (n_tau,) each; for A = c†_a, B = c†_b this is G_ab."""
+        """−⟨A†(τ) B(0)⟩ for pairs (A, B) of creating `operators`, (n_tau,) each; G_ab for A = c†_a, B = c†_b."""
         beta, pairs = self.problem.beta, list(pairs)
         out = {pair: np.zeros(len(tau)) for pair in pairs}
         rise = [None] * len(self.energies)
@@ -144,7 +148,7 @@ class Spectrum:
         return parts
 
     def _elements(self, operators, keys, s, t, rows, columns) -> dict[Hashable, np.ndarray | float]:
-        """⟨n|operator|m⟩ for n in `rows` of sector t and m in `columns` of sector s; 0.0 where it does not lead there."""
+        """⟨n|operator|m⟩ for n in `rows` of sector t and m in `columns` of s; 0.0 where it does not lead there."""
         out: dict[Hashable, np.ndarray | float] = {}
         for key in keys:
             moves = operators[key].get((s, t))
@@ -184,7 +188,7 @@ class Spectrum:
                 yield states, v[:, :low], w[:low]
 
 
-def bath_sites(problem: Problem, bath: Iterable[DiscreteBath] | None) -> tuple[np.ndarray, np.ndarray]:
+def bath_sites(problem: Problem, bath: Sequence[DiscreteBath] | None) -> tuple[np.ndarray, np.ndarray]:
     """Levels (n,) and couplings to all flavours (n, N) of the sites of all blocks that couple."""
     N, eps, V = problem.n_flavours, [np.zeros(0)], [np.zeros((0, problem.n_flavours))]
     for offset, b in zip(problem.offsets, bath or ()):
@@ -207,16 +211,18 @@ def one_body(problem: Problem, sites: tuple[np.ndarray, np.ndarray]) -> np.ndarr
     return t
 
 
-def why_too_large(problem: Problem, bath: Iterable[DiscreteBath] | None) -> str | None:
+def why_too_large(problem: Problem, bath: Sequence[DiscreteBath] | None) -> str | None:
     """None where the problem with this bath can be diagonalised, else the reason why not."""
+    if problem.n_flavours + sum(len(b.eps) for b in bath or ()) <= _SURELY_FEW:
+        return None
     t = one_body(problem, bath_sites(problem, bath))
     if len(t) > _MOST_MODES:
         return f"{len(t)} spin-orbitals, bath included, are too many to diagonalise (at most {_MOST_MODES})"
     largest = max(map(len, _space(problem, t).sectors))
     if largest > _LARGEST_SECTOR:
         return (
-            f"{len(t)} spin-orbitals, bath included, make a sector of {largest} states, too many to diagonalise (at most "
-            f"{_LARGEST_SECTOR})"
+            f"{len(t)} spin-orbitals, bath included, make a sector of {largest} states, too many to diagonalise "
+            f"(at most {_LARGEST_SECTOR})"
         )
     return None
 
@@ -225,8 +231,12 @@ def _hops(t: np.ndarray) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for i, j in zip(*np.nonzero(np.triu(t, 1)))]
 
 
+def _terms(problem: Problem) -> dict[tuple[int, int, int, int], float]:
+    return {indices: value for indices, value in interaction_table(problem.terms).items() if value != 0}
+
+
 def _space(problem: Problem, t: np.ndarray) -> FockSpace:
     """The Fock space of the one-body Hamiltonian `t` and the interaction terms."""
     hops = tuple((((True, i), (False, j)), ((True, j), (False, i))) for i, j in _hops(t))
-    terms = tuple((((True, i), (True, j), (False, k), (False, l)),) for _, (i, j, k, l) in problem.terms)
+    terms = tuple((((True, i), (True, j), (False, k), (False, l)),) for i, j, k, l in _terms(problem))
     return fock_space(len(t), hops + terms)
