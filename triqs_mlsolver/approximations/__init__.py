@@ -3,7 +3,8 @@
 """Cheap solvers whose error is learned. Each has the shape of an exact solver: `solve(problem) -> Solution`."""
 
 from .few_site_ed import FewSiteED
+from .hartree_fock import HartreeFock
 from .hubbard_i import HubbardI
 from .ipt import IPT
 
-__all__ = ["FewSiteED", "HubbardI", "IPT"]
+__all__ = ["FewSiteED", "HartreeFock", "HubbardI", "IPT"]

@@ -37,10 +37,12 @@ class FewSiteED:
         return f"ed{self.n_bath}"
 
     def solve(self, problem: Problem) -> Solution:
-        """The answer with the cluster's self-energy; ValueError where `exact.ed.ED` does not support the problem."""
-        reason = ED.supports(problem)
-        if reason:
-            raise ValueError(reason)
+        """The answer with the cluster's self-energy; ValueError where that is no single orbital."""
+        if [size for _, size in problem.gf_struct] != [1, 1] or problem.terms:
+            raise ValueError(
+                f"the few-site approximation solves one orbital with interaction U in two spin blocks of size 1, not "
+                f"gf_struct = {list(problem.gf_struct)} with {len(problem.terms)} further interaction terms"
+            )
         bath, _ = ED(n_bath=self.n_bath).bath_of(replace(problem, bath=None))
         cluster = Problem.from_bath(problem.beta, problem.gf_struct, problem.h_loc0, bath, problem.U)
         small = ED().solve(cluster)

@@ -9,14 +9,17 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..exact.impurity_operators import ImpurityOperators, pair_correlators
+from ..exact.spectrum import Spectrum
 from ..problem import Problem
 from ..solution import Solution
+from .block_grid import BlockGrid, bounded, wick_pairs
 from .local import LocalGrid
 
 
 @dataclass(frozen=True)
 class HubbardI:
-    """G = 1/(G_atom⁻¹ − Δ) for any number of flavours with density-density interaction.
+    """G = 1/(G_atom⁻¹ − Δ) for any blocks and interaction.
 
     Exact for Δ = 0 and for U = 0. The densities are those of G, the connected correlators those of the atom.
 
@@ -30,13 +33,47 @@ class HubbardI:
     name: ClassVar[str] = "hubbard_i"
 
     def solve(self, problem: Problem) -> Solution:
+        if not (problem.is_diagonal and problem.is_density_density):
+            return self._solve_matrix(problem)
         local = LocalGrid(problem)
         G, atomic = dressed_atom(local)
-        n = local.density(G)
-        nn = np.outer(n, n) + atomic - np.outer(np.diag(atomic), np.diag(atomic))
-        nn = np.clip(nn, np.maximum(0.0, np.add.outer(n, n) - 1), np.minimum.outer(n, n))
-        nn[np.diag_indices_from(nn)] = n
+        n, own = local.density(G), np.diag(atomic)
+        nn = bounded(np.outer(n, n) + atomic - np.outer(own, own), n)
         return local.solution(G, nn, self.name)
+
+    def _solve_matrix(self, problem: Problem) -> Solution:
+        """The same where flavours mix: by diagonalisation of the atom."""
+        local = BlockGrid(problem)
+        spectrum = Spectrum(problem)
+        operators = ImpurityOperators(problem)
+        G_atom = atomic_G(local, spectrum)
+        G = dressed(local, G_atom)
+        rho = spectrum.density_matrix()
+        connected = pair_correlators(problem, np.diag(rho)) - wick_pairs(local.occupation(G_atom))
+        occupation = local.occupation(G)
+        nn = bounded(wick_pairs(occupation) + connected, np.diag(occupation))
+        h_int = 0.5 * float(np.sum(problem.U * nn)) + operators.expectation(operators.terms, rho)
+        Sigma_1 = np.zeros_like(local.h)
+        for o, first in zip(problem.offsets, operators.moments(rho)[1]):
+            Sigma_1[o : o + len(first), o : o + len(first)] = first
+        return local.solution(G, local.averaged_pairs(nn), Sigma_1, h_int, self.name)
+
+
+def dressed(local: BlockGrid, G_atom: np.ndarray) -> np.ndarray:
+    """(G_atom⁻¹ − Δ)⁻¹ on the grid, (2 r', N, N)."""
+    return np.linalg.inv(np.linalg.inv(G_atom) - local.Delta)
+
+
+def atomic_G(local: BlockGrid, spectrum: Spectrum) -> np.ndarray:
+    """G(iω) of the isolated impurity on the grid, (2 r', N, N)."""
+    N = spectrum.problem.n_flavours
+    pairs = {(int(a), int(b)) for a, b in zip(*np.nonzero(np.triu(local.inside)))}
+    energy, weight = spectrum.poles({a: spectrum.space.creation(a) for a in range(N)}, pairs)
+    poles = 1 / (local.iw[:, :, 0] - energy)
+    G = np.zeros((len(local.iw), N, N), complex)
+    for a, b in pairs:
+        G[:, a, b] = G[:, b, a] = poles @ weight[a, b]
+    return G
 
 
 def dressed_atom(local: LocalGrid) -> tuple[np.ndarray, np.ndarray]:

@@ -168,9 +168,9 @@ class ED:
         """Legendre coefficients of G, and of F if asked for, per block; what is alike by symmetry is computed once."""
         problem, space = spectrum.problem, spectrum.space
         N = problem.n_flavours
-        labels = {"G": pair_orbits(spectrum.permutations, N)}
+        labels = {"G": pair_orbits(spectrum.flavour_permutations, N)}
         if self.improved_estimator:  # Σ G is no symmetric matrix
-            labels["F"] = pair_orbits(spectrum.permutations, N, ordered=True)
+            labels["F"] = pair_orbits(spectrum.flavour_permutations, N, ordered=True)
             commutators = ImpurityOperators(problem).commutators
         blocks = [range(o, o + size) for o, (_, size) in zip(problem.offsets, problem.gf_struct)]
         operators, pairs = {}, {}
@@ -215,5 +215,5 @@ def _local_quantities(spectrum: Spectrum) -> dict:
 
 def _alike(pairs: np.ndarray, spectrum: Spectrum) -> np.ndarray:
     """Pair correlators that symmetries connect, made equal beyond rounding."""
-    label = pair_orbits(spectrum.permutations, len(pairs))
+    label = pair_orbits(spectrum.flavour_permutations, len(pairs))
     return pairs.ravel()[label]

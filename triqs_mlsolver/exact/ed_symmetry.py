@@ -42,25 +42,46 @@ class ModePermutation:
 
 def permutations_of(problem: Problem, sites: tuple[np.ndarray, np.ndarray]) -> tuple[ModePermutation, ...]:
     """Symmetries of `problem` with bath levels (n,) and couplings (n, N); the identity is among them."""
-    eps, V = sites
     N = problem.n_flavours
-    h = np.zeros((N, N))
-    for o, block in zip(problem.offsets, problem.h_loc0):
-        h[o : o + len(block), o : o + len(block)] = block
     tolerance = _TOLERANCE * max(problem.largest_energy, 1e-300)
-    colour = [int(np.argmax(np.abs(problem.levels - level) <= tolerance)) for level in problem.levels]
     found = []
-    for flavours in automorphisms(colour, problem.U, _LIMIT):
+    for flavours in flavour_permutations(problem):
         image = np.asarray(flavours)
-        if np.max(np.abs(h[np.ix_(image, image)] - h)) > tolerance or not _keeps_terms(problem, flavours):
-            continue
-        matched = _matched_sites(eps, V, image, tolerance)
+        matched = _matched_sites(*sites, image, tolerance)
         if matched is not None:
             where, sign = matched
-            found.append(
-                ModePermutation(flavours, np.concatenate([image, N + where]), np.concatenate([np.ones(N), sign]))
-            )
+            modes = np.concatenate([image, N + where])
+            found.append(ModePermutation(flavours, modes, np.concatenate([np.ones(N), sign])))
     return tuple(found)
+
+
+def flavour_permutations(problem: Problem, functions: np.ndarray | None = None) -> list[tuple[int, ...]]:
+    """Permutations of flavours that leave h_loc0 and the interaction unchanged, the identity included.
+
+    Parameters
+    ----------
+    problem : Problem
+    functions : (n, N, N) array, optional
+        Further matrices that must not change, such as Δ.
+    """
+    tolerance = _TOLERANCE * max(problem.largest_energy, 1e-300)
+    kept = local_hamiltonian(problem)[None]
+    if functions is not None:
+        scale = max(np.max(np.abs(functions), initial=0.0), 1e-300)
+        kept = np.concatenate([kept, functions * (problem.largest_energy / scale)])
+    diagonals = np.diagonal(kept, axis1=1, axis2=2)
+    colour = [int(np.argmax(np.max(np.abs(diagonals - d[:, None]), axis=0) <= tolerance)) for d in diagonals.T]
+    unchanged = lambda p: np.max(np.abs(kept[:, p][:, :, p] - kept)) <= tolerance
+    candidates = automorphisms(colour, problem.U, _LIMIT)
+    return [p for p in candidates if unchanged(np.asarray(p)) and _keeps_terms(problem, p)]
+
+
+def local_hamiltonian(problem: Problem) -> np.ndarray:
+    """h_loc0 over all flavours, (N, N)."""
+    h = np.zeros((problem.n_flavours, problem.n_flavours))
+    for o, block in zip(problem.offsets, problem.h_loc0):
+        h[o : o + len(block), o : o + len(block)] = block
+    return h
 
 
 def _keeps_terms(problem: Problem, flavours: tuple[int, ...]) -> bool:
@@ -105,7 +126,7 @@ def _matched_sites(eps, V, image, tolerance):
     return where, sign
 
 
-def pair_orbits(permutations: tuple[ModePermutation, ...], N: int, *, ordered: bool = False) -> np.ndarray:
+def pair_orbits(permutations: list[tuple[int, ...]], N: int, *, ordered: bool = False) -> np.ndarray:
     """Label of each pair of flavours, (N, N): the first one alike by symmetry, or by exchange unless `ordered`."""
     labels = np.arange(N * N).reshape(N, N)
-    return orbit_labels([p.flavours for p in permutations], labels if ordered else np.minimum(labels, labels.T))
+    return orbit_labels(permutations, labels if ordered else np.minimum(labels, labels.T))

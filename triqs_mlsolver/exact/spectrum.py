@@ -20,7 +20,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from ..problem import DiscreteBath, Problem
-from .ed_symmetry import ModePermutation, interaction_table, permutations_of
+from .ed_symmetry import ModePermutation, interaction_table, local_hamiltonian, permutations_of
 from .fock import FockSpace, Moves, fock_space, occupations
 from .impurity_operators import interaction_energy
 
@@ -100,6 +100,10 @@ class Spectrum:
                 vectors = np.empty_like(self.vectors[sector])
                 vectors[self.space.place_of[target]] = sign[:, None] * self.vectors[sector]
                 self.energies[image], self.vectors[image] = self.energies[sector], vectors
+
+    @property
+    def flavour_permutations(self) -> list[tuple[int, ...]]:
+        return [p.flavours for p in self.permutations]
 
     def correlators(
         self, tau: np.ndarray, operators: dict[Hashable, Operator], pairs: Iterable[tuple[Hashable, Hashable]]
@@ -205,8 +209,7 @@ def one_body(problem: Problem, sites: tuple[np.ndarray, np.ndarray]) -> np.ndarr
     eps, V = sites
     N = problem.n_flavours
     t = np.diag(np.concatenate([np.zeros(N), eps]))
-    for o, h in zip(problem.offsets, problem.h_loc0):
-        t[o : o + len(h), o : o + len(h)] = h
+    t[:N, :N] = local_hamiltonian(problem)
     t[N:, :N], t[:N, N:] = V, V.T
     return t
 
