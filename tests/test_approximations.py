@@ -10,14 +10,15 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq, fsolve
 
 from triqs_mlsolver import DiscreteBath, Problem
-from triqs_mlsolver.approximations import IPT, FewSiteED, HubbardI
+from triqs_mlsolver.approximations import IPT, NCA, FewSiteED, HubbardI
 from triqs_mlsolver.dmft import bethe_problem, semicircle
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.numerics import legendre
 
 SPINS = (("up", 1), ("down", 1))
-SINGLE_ORBITAL = [HubbardI(), IPT(), FewSiteED(1), FewSiteED(2), FewSiteED(3)]
+WITH_A_SELF_ENERGY = [HubbardI(), IPT(), FewSiteED(1), FewSiteED(2), FewSiteED(3)]
+SINGLE_ORBITAL = [*WITH_A_SELF_ENERGY, NCA()]
 by_name = {"argvalues": SINGLE_ORBITAL, "ids": lambda s: s.name}
 
 
@@ -56,7 +57,7 @@ def free(beta, seed, n_flavours=2):
 # ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("solver", **by_name)
+@pytest.mark.parametrize("solver", WITH_A_SELF_ENERGY, ids=lambda s: s.name)
 @pytest.mark.parametrize("beta", [0.5, 40.0])
 def test_exact_without_interaction(solver, beta):
     problem = free(beta, 3)

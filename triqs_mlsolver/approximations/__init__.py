@@ -6,5 +6,6 @@ from .few_site_ed import FewSiteED
 from .hartree_fock import HartreeFock
 from .hubbard_i import HubbardI
 from .ipt import IPT
+from .nca import NCA
 
-__all__ = ["FewSiteED", "HartreeFock", "HubbardI", "IPT"]
+__all__ = ["FewSiteED", "HartreeFock", "HubbardI", "IPT", "NCA"]

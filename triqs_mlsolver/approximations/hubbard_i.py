@@ -14,7 +14,7 @@ from ..exact.spectrum import Spectrum
 from ..problem import Problem
 from ..solution import Solution
 from .block_grid import BlockGrid, bounded, wick_pairs
-from .local import LocalGrid
+from .local import LocalGrid, occupation_states
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,11 @@ def dressed_atom(local: LocalGrid) -> tuple[np.ndarray, np.ndarray]:
 
 def atom(problem: Problem) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
     """Poles and weights of the isolated atom's G per flavour, and ⟨n_i n_j⟩ (N, N)."""
-    N = problem.n_flavours
-    states = (np.arange(2**N)[:, None] >> np.arange(N)) & 1
-    E = states @ problem.levels + 0.5 * np.einsum("si,ij,sj->s", states, problem.U, states)
+    states, E = occupation_states(problem)
     p = np.exp(-problem.beta * (E - E.min()))
     p /= p.sum()
     energies, weights = [], []
-    for i in range(N):
+    for i in range(problem.n_flavours):
         empty = np.flatnonzero(states[:, i] == 0)
         full = empty + (1 << i)
         energies.append(E[full] - E[empty])

@@ -57,7 +57,11 @@ class LocalGrid:
     def solution(self, G_iw: np.ndarray, nn: np.ndarray, name: str) -> Solution:
         """The Solution with G(iω) on the grid, (2 r', N), and correlators `nn`."""
         p = self.problem
-        G_l = self.grid.to_legendre(p.beta, self.to_tau(G_iw), p.n_l)
+        return self.solution_of_legendre(self.grid.to_legendre(p.beta, self.to_tau(G_iw), p.n_l), nn, name)
+
+    def solution_of_legendre(self, G_l: np.ndarray, nn: np.ndarray, name: str) -> Solution:
+        """The Solution with Legendre coefficients `G_l` (n_l, N) and correlators `nn`."""
+        p = self.problem
         blocks = tuple(
             np.einsum("lm,mn->lmn", G_l[:, o : o + size], np.eye(size)) for o, (_, size) in zip(p.offsets, p.gf_struct)
         )
@@ -65,6 +69,12 @@ class LocalGrid:
         h_int = 0.5 * float(np.sum(p.U * nn))
         provenance = {"solver": name, "version": version}
         return Solution(p.beta, p.gf_struct, blocks, nn, Sigma_infty, Sigma_1, h_int=h_int, provenance=provenance)
+
+
+def occupation_states(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Occupations (2^N, N) and energies (2^N,) of the isolated atom's states; bit i of a state's index is flavour i."""
+    states = (np.arange(2**problem.n_flavours)[:, None] >> np.arange(problem.n_flavours)) & 1
+    return states, states @ problem.levels + 0.5 * np.einsum("si,ij,sj->s", states, problem.U, states)
 
 
 def pair_occupancy(local: LocalGrid, G_iw: np.ndarray, Sigma_iw: np.ndarray, static: np.ndarray) -> float:

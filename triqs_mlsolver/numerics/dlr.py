@@ -73,11 +73,20 @@ class Grid:
 
     @cached_property
     def _reflection(self) -> np.ndarray:
-        return _eliminate(legendre.fermi_kernel(1.0, 1 - self.tau, self.poles), self._tau_from_poles)
+        return self.interpolation(1 - self.tau)
 
     def reflect(self, values: np.ndarray) -> np.ndarray:
         """G(β − τ) at `tau` from `values` (r, ...) of G(τ)."""
         return _applied(self._reflection, values)
+
+    def interpolation(self, tau: np.ndarray) -> np.ndarray:
+        """Matrix (len(tau), r) from G(τ) at `self.tau` to G at other times `tau` (n,), in units of β."""
+        return _eliminate(legendre.fermi_kernel(1.0, tau, self.poles), self._tau_from_poles)
+
+    @lru_cache(maxsize=16)
+    def quadrature_from_tau(self, n: int) -> np.ndarray:
+        """Matrix (n, r) from G(τ) at `tau` to the nodes of `legendre.quadrature`."""
+        return self.interpolation(legendre.quadrature(1.0, n)[0])
 
     @lru_cache(maxsize=16)
     def _legendre_from_tau(self, n_l: int) -> np.ndarray:
