@@ -335,7 +335,7 @@ def test_empty_and_full_orbitals(x):
 def test_few_site_ed_is_exact_for_baths_of_that_size(n_bath, draw):
     for seed in range(3):
         problem = draw(np.random.default_rng([34, n_bath, seed]), n_bath, beta=12.0)
-        assert_same_answer(problem, FewSiteED(n_bath).solve(problem), ED().solve(problem), 1e-5)
+        assert_same_answer(problem, FewSiteED(n_bath).solve(problem), ED().solve(problem), 1e-8)
 
 
 def test_few_site_ed_keeps_the_full_bath():
@@ -346,6 +346,23 @@ def test_few_site_ed_keeps_the_full_bath():
     exact = ED(n_bath=5).solve(problem).Sigma_iw(problem, 3)[0][:, 0, 0]
     assert np.max(np.abs(Sigma - exact)) < 0.5 * np.max(np.abs(exact - 1.5))
     assert objections(problem, solution) == []
+
+
+@pytest.mark.parametrize("n_bath", [1, 2, 3])
+def test_few_site_ed_is_continuous(n_bath):
+    """From a band below to a band above the Fermi level at low temperature: the best single site jumps half way."""
+    beta, eps, tau = 50.0, np.array([-0.7, -0.5, 0.5, 0.7]), np.linspace(0, 50.0, 41)
+
+    def G(share):
+        V = 0.35 * np.sqrt([1 - share, 1 - share, share, share])
+        return FewSiteED(n_bath).solve(Problem.siam(beta, 2.0, 1.0, eps, V)).G_tau(tau)[0][:, 0, 0]
+
+    def largest_step(shares):
+        return np.max(np.abs(np.diff([G(share) for share in shares], axis=0)))
+
+    coarse = largest_step(np.linspace(0.45, 0.55, 6))
+    middle = largest_step(np.linspace(0.499, 0.501, 6))  # a jump would not shrink with the step
+    assert middle < 0.05 * coarse
 
 
 @pytest.mark.parametrize("n_bath", [0, 4])

@@ -5,7 +5,7 @@ import pytest
 
 from triqs_mlsolver.dmft import semicircle
 from triqs_mlsolver.numerics import legendre
-from triqs_mlsolver.numerics.bath import fit_bath, log_grid
+from triqs_mlsolver.numerics.bath import fit_bath, log_grid, projected_bath
 
 
 def delta_tau(beta, eps, V, tau):
@@ -94,6 +94,53 @@ def test_no_hybridisation_no_coupling():
 def test_refuses_no_site():
     with pytest.raises(ValueError, match="n_bath = 0.*at least one"):
         fit_bath(10.0, np.zeros(20), 0, reach=1.0)
+
+
+# -- projection
+# ----------------------------------------------------------------------------------------------------------------
+
+
+def delta_iw(beta, eps, V, n_iw=64):
+    iw = 1j * np.pi * (2 * np.arange(n_iw) + 1) / beta
+    return iw, np.sum(np.asarray(V) ** 2 / (iw[:, None] - np.asarray(eps)), axis=1)
+
+
+def smooth_filters(n, n_iw=64):
+    k = np.arange(n_iw)[:, None]
+    return (2 * k + 1) * np.exp(-k / np.array([0.5, 4.0, 20.0])[:n])
+
+
+@pytest.mark.parametrize("n_bath", [1, 2, 3])
+def test_projection_returns_a_bath_of_that_size(n_bath):
+    eps, V = np.array([-0.7, 0.1, 0.6])[:n_bath], np.array([0.3, 0.2, 0.4])[:n_bath]
+    _, Delta = delta_iw(20.0, eps, V)
+    found, strength = projected_bath(20.0, Delta, smooth_filters(n_bath))
+    assert np.allclose(found, eps, atol=1e-7) and np.allclose(strength, V, atol=1e-7)
+
+
+def test_filters_of_one_frequency_interpolate():
+    rng = np.random.default_rng(3)
+    iw, Delta = delta_iw(20.0, rng.uniform(-1, 1, 9), rng.uniform(0.1, 0.3, 9))
+    for chosen in ([0], [0, 3], [0, 2, 7]):
+        eps, V = projected_bath(20.0, Delta, np.eye(64)[:, chosen])
+        assert np.allclose(np.sum(V**2 / (iw[chosen, None] - eps), axis=1), Delta[chosen], atol=1e-10)
+
+
+def test_projected_levels_lie_in_the_band_and_follow_the_mirror_image():
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        eps, V = rng.uniform(-1, 1, 6), rng.uniform(0.1, 0.3, 6)
+        for n in (1, 2, 3):
+            found, strength = projected_bath(30.0, delta_iw(30.0, eps, V)[1], smooth_filters(n))
+            assert eps.min() <= found.min() and found.max() <= eps.max() and np.sum(strength**2) <= np.sum(V**2)
+            mirrored, same = projected_bath(30.0, delta_iw(30.0, -eps, V)[1], smooth_filters(n))
+            assert np.allclose(mirrored[::-1], -found, atol=1e-9) and np.allclose(same[::-1], strength, atol=1e-9)
+
+
+def test_projection_leaves_out_sites_that_are_not_there():
+    eps, V = projected_bath(20.0, delta_iw(20.0, [0.2], [0.5])[1], smooth_filters(3))
+    assert eps == pytest.approx([0.2]) and V == pytest.approx([0.5])
+    assert projected_bath(20.0, np.zeros(64, complex), smooth_filters(2))[0].size == 0
 
 
 def test_log_grid_is_symmetric():

@@ -1,22 +1,39 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Self-energy of a cluster with one to three fitted bath sites: non-perturbative, blind to the finer bath."""
+r"""Self-energy of a cluster with one to three bath sites: non-perturbative, blind to the finer bath.
+
+The best sites jump where minima of a fit exchange their order. These here vary smoothly with the problem: the bath's
+Hamiltonian is projected on as many of its states (`numerics.bath.projected_bath`), which average the bath over the
+frequencies
+
+.. math::
+    a_{kj} = \omega_k\, e^{-\omega_k / w_j} \quad (k \ge j), \qquad w_0 = \sqrt{c\, \pi T D} .
+
+D is the problem's scale, c and the other widths w_j are such that the error of G is small on random baths at all
+temperatures. At high temperature, these are the sites whose Δ is right at the first frequencies.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..exact.ed import ED
-from ..problem import Problem
+from ..numerics.bath import projected_bath
+from ..problem import DiscreteBath, Problem
 from ..solution import Solution
+from .block_grid import bounded
 from .local import LocalGrid, pair_occupancy
+
+_N_IW = 256  # Matsubara frequencies that are averaged over
+_WIDTHS = {1: (0.1,), 2: (0.02, 0.3), 3: (0.02, 0.1, 0.5)}  # per number of sites: c, and the other w_j / D
+_NARROW = 0.01  # width, in units of T, at which a filter passes one frequency only
 
 
 @dataclass(frozen=True)
 class FewSiteED:
-    """Σ from exact diagonalisation with `n_bath` fitted sites, G = 1/(iω − h − Δ − Σ) with the full Δ.
+    """Σ from exact diagonalisation with `n_bath` sites, G = 1/(iω − h − Δ − Σ) with the full Δ.
 
     Exact for U = 0 and for Δ = 0. Putting Σ into the full bath halves the error of the cluster's own G.
 
@@ -37,24 +54,47 @@ class FewSiteED:
         return f"ed{self.n_bath}"
 
     def solve(self, problem: Problem) -> Solution:
-        """The answer with the cluster's self-energy; ValueError where that is no single orbital."""
-        if [size for _, size in problem.gf_struct] != [1, 1] or problem.terms:
-            raise ValueError(
-                f"the few-site approximation solves one orbital with interaction U in two spin blocks of size 1, not "
-                f"gf_struct = {list(problem.gf_struct)} with {len(problem.terms)} further interaction terms"
-            )
-        bath, _ = ED(n_bath=self.n_bath).bath_of(replace(problem, bath=None))
-        cluster = Problem.from_bath(problem.beta, problem.gf_struct, problem.h_loc0, bath, problem.U)
-        small = ED().solve(cluster)
+        """The answer with the cluster's self-energy.
+
+        Raises
+        ------
+        ValueError
+            If Δ or h_loc0 is not diagonal, if there are terms beyond U_ij, or if the cluster is too large to diagonalise.
+        """
         local = LocalGrid(problem)
+        bath = self._bath(problem)
+        blocks = tuple((str(i), 1) for i in range(problem.n_flavours))
+        levels = tuple(np.reshape(level, (1, 1)) for level in problem.levels)
+        cluster = Problem.from_bath(problem.beta, blocks, levels, bath, problem.U)
+        small = ED().solve(cluster)
         G_cluster = np.stack([local.grid.iw_of_legendre(g[:, 0, 0]) for g in small.G_l], axis=1)
-        Delta_cluster = sum_of_poles(local.iw, bath)
-        Sigma = local.iw - local.levels - Delta_cluster - 1 / G_cluster
+        Sigma = local.iw - local.levels - sum_of_poles(local.iw, bath) - 1 / G_cluster
         G = 1 / (local.iw - local.levels - local.Delta - Sigma)
-        static = np.array([s[0, 0] for s in small.Sigma_infty])
-        pair = pair_occupancy(local, G, Sigma, static)
-        n = local.density(G)
-        return local.solution(G, np.array([[n[0], pair], [pair, n[1]]]), self.name)
+        return local.solution(G, self._correlators(local, G, Sigma, small.nn), self.name)
+
+    @staticmethod
+    def _correlators(local: LocalGrid, G: np.ndarray, Sigma: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+        """⟨n_i n_j⟩: from Σ and G for one orbital, else the connected ones of the cluster around the densities of G."""
+        n, own = local.density(G), np.diag(cluster)
+        if len(n) == 2:
+            pair = pair_occupancy(local, G, Sigma, local.problem.U @ own)
+            return np.array([[n[0], pair], [pair, n[1]]])
+        return bounded(np.outer(n, n) + cluster - np.outer(own, own), n)
+
+    def _bath(self, problem: Problem) -> tuple[DiscreteBath, ...]:
+        filters = low_frequency_filters(problem.beta * problem.scale, self.n_bath)
+        Delta = [np.diagonal(d, axis1=1, axis2=2) for d in problem.Delta_iw(len(filters))]
+        return tuple(DiscreteBath(*projected_bath(problem.beta, d, filters)) for d in np.concatenate(Delta, axis=1).T)
+
+
+def low_frequency_filters(beta_scale: float, n: int) -> np.ndarray:
+    """a_kj, (256, n), for `beta_scale` = βD; each normalised to its largest element."""
+    omega = np.pi * (2 * np.arange(_N_IW) + 1)  # in units of T
+    lowest, *others = _WIDTHS[n]
+    width = np.array([np.sqrt(lowest * np.pi * beta_scale), *(w * beta_scale for w in others)])
+    exponent = np.log(omega)[:, None] - omega[:, None] / np.maximum(width, _NARROW)
+    exponent[np.arange(_N_IW)[:, None] < np.arange(n)] = -np.inf
+    return np.exp(exponent - exponent.max(axis=0))
 
 
 def sum_of_poles(iw: np.ndarray, bath) -> np.ndarray:

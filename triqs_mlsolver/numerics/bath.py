@@ -2,12 +2,16 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 r"""Discrete baths for a given hybridisation: Δ(iω) ≈ Σ_k V_k² / (iω − ε_k).
 
-The fit depends on the problem alone, never on an earlier fit: all its starting points follow from Δ. Only the levels are
-searched for; the V_k² for given levels follow from non-negative least squares (separable fit).
+`fit_bath` looks for the best sites. It depends on the problem alone, never on an earlier fit: all its starting points
+follow from Δ. Only the levels are searched for; the V_k² for given levels follow from non-negative least squares
+(separable fit). Where minima exchange their order, the best sites jump.
+
+`projected_bath` gives sites that vary smoothly with Δ.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +19,8 @@ from scipy.optimize import least_squares
 
 from . import dlr, legendre
 from .nonnegative import nonnegative_least_squares
+
+_DEPENDENT = 1e-10  # share of a site in the projections on the filters below which it is not there
 
 
 def fit_bath(
@@ -56,6 +62,56 @@ def fit_bath(
     Delta_tau = legendre.evaluate(beta, Delta_l, fit.tau)
     residual = np.max(np.abs(legendre.fermi_kernel(beta, fit.tau, eps) @ weight - Delta_tau)) / m1
     return eps[order], np.sqrt(weight[order]), float(residual)
+
+
+def projected_bath(beta: float, Delta_iw: np.ndarray, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""The bath seen through n filters, a smooth function of Δ.
+
+    Be H the bath without the impurity and v the state that the impurity couples to, :math:`\Delta(z) = v^\dagger (z -
+    H)^{-1} v`. H is projected on the n states :math:`\sum_k a_{kj} (i\omega_k - H)^{-1} v`. All matrix elements follow from
+    Δ(iω), since :math:`(z - \bar w) (\bar w - H)^{-1} (z - H)^{-1} = (\bar w - H)^{-1} - (z - H)^{-1}` (Loewner matrices;
+    Mayo, Antoulas, Linear Algebra Appl. 425, 634 (2007)). The levels lie within the band, and levels and couplings are
+    analytic functions of Δ. A bath of n sites comes back as it is. Filters that pass one frequency each give the bath
+    whose Δ is right there.
+
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature (1/energy).
+    Delta_iw : (n_iw,) complex array
+        Δ(iω_k) of one orbital at the first Matsubara frequencies (energy).
+    filters : (n_iw, n) array
+        Real coefficients a_kj; n independent columns.
+
+    Returns
+    -------
+    eps, V : arrays
+        Levels, ascending, and couplings ≥ 0 (energy); fewer than n where the bath has fewer sites.
+    """
+    iw = 1j * np.pi * (2 * np.arange(len(Delta_iw)) + 1) / beta
+    summed = beta * (_inverse_sums(len(Delta_iw)) @ filters)
+
+    def matrix(f):
+        half = summed.T @ (f[:, None] * filters)
+        return 1j * (half - half.conj().T)
+
+    overlap = matrix(Delta_iw)
+    size = np.real(np.diag(overlap))
+    if not np.all(size > 0):
+        return np.zeros(0), np.zeros(0)
+    normalised = 1 / np.sqrt(size)
+    strength, directions = np.linalg.eigh(normalised[:, None] * overlap * normalised)
+    kept = strength > _DEPENDENT
+    basis = normalised[:, None] * directions[:, kept] / np.sqrt(strength[kept])
+    eps, levels = np.linalg.eigh(basis.conj().T @ matrix(iw * Delta_iw) @ basis)
+    return eps, np.abs((Delta_iw @ filters) @ basis @ levels)
+
+
+@lru_cache(maxsize=4)
+def _inverse_sums(n: int) -> np.ndarray:
+    """1 / (ω_k + ω_l) in units of β, (n, n)."""
+    k = np.arange(n)
+    return 1 / (2 * np.pi * (k[:, None] + k + 1))
 
 
 def log_grid(smallest: float, reach: float, n: int) -> np.ndarray:
