@@ -18,7 +18,7 @@ from problem_sets import draw, tau_nodes
 
 from triqs_mlsolver import Predictor
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.learned import sigma_distance
+from triqs_mlsolver.comparison import sigma_distance
 
 
 def main() -> None:

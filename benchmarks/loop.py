@@ -1,89 +1,150 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""DMFT on the half-filled Bethe lattice from an empty database, beside the same loop with the exact solver alone.
-
-    python benchmarks/loop.py [--beta 20] [--points 31] [--exact ed|segment] [--quick]
-
-Prints exact calls, the share saved, and the differences of Z and double occupancy; beside them the same for the nearest
-stored point in place of the model.
-"""
+"""DMFT scans on the Bethe lattice for `trust.py`: which there are, how one is run, and solvers to run it with."""
 
 from __future__ import annotations
 
-import argparse
-import logging
-import time
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from triqs_mlsolver.dmft import scan_bethe
+from triqs_mlsolver import Database, LearnedSolver, Problem, Solution
+from triqs_mlsolver.comparison import G_distance, sigma_distance
+from triqs_mlsolver.decision import Decision
+from triqs_mlsolver.dmft import Converged, paramagnetic, solve_bethe
 from triqs_mlsolver.exact.registry import choose
-from triqs_mlsolver.learned import LearnedSolver
+from triqs_mlsolver.numerics import legendre
+
+LOOP_TOLERANCE = 1e-5
 
 
-class Counted:
-    """An exact solver that counts its calls."""
+@dataclass(frozen=True)
+class Scan:
+    """Values (U, μ − U/2), in units of D, that are visited one after the other, each started from the one before."""
 
-    def __init__(self, name: str, target_error: float | None):
-        self.name, self.target_error, self.calls = name, target_error, 0
+    beta: float
+    path: tuple[tuple[float, float], ...]
+    half_bandwidth: float = 1.0
+    options: dict = field(default_factory=dict)
 
-    def solve(self, problem):
+    @classmethod
+    def up_and_down(cls, beta: float, low: float, high: float, points: int, **more) -> Scan:
+        U = np.linspace(low, high, points).round(9)
+        return cls(beta, tuple((float(u), 0.0) for u in np.r_[U, U[::-1]]), **more)
+
+    @classmethod
+    def doped(cls, beta: float, U: float, lowest: float, points: int) -> Scan:
+        return cls(beta, tuple((U, float(x)) for x in np.linspace(0, lowest, points).round(9)))
+
+    def run(self, solver) -> list[Converged]:
+        """The converged solutions of `solver` along the path, energies in units of D."""
+        found, start, D = [], None, self.half_bandwidth
+        for U, x in self.path:
+            options = {"tolerance": LOOP_TOLERANCE, **self.options}
+            mu = D * (U / 2 + x)
+            c = solve_bethe(solver, self.beta / D, D * U, mu, start, half_bandwidth=D, **options)
+            found.append(replace(c, U=U, mu=mu / D))
+            start = paramagnetic(c.solution, half_filled=x == 0)
+        return found
+
+
+class Memo:
+    """The exact solver of a benchmark; what it has ever answered is on disk, so that a run can be resumed and repeated.
+
+    ED stands for the truth here, whatever the residual of its fitted bath: the mark of a poor fit is taken off.
+    """
+
+    def __init__(self, database: Database, name: str = "ed", target_error: float | None = None):
+        self.database, self.name, self.target_error, self.calls = database, name, target_error, 0
+
+    def solve(self, problem: Problem) -> Solution:
         self.calls += 1
-        return choose(self.name, problem, target_error=self.target_error, random_seed=1000 + self.calls).solve(problem)
+        known = self.database.find(problem)
+        if known:
+            return known[0].solution.in_units_of(problem)
+        seed = int(problem.id, 16) % 2**31
+        solution = choose(self.name, problem, target_error=self.target_error, random_seed=seed).solve(problem)
+        kept = {k: v for k, v in solution.provenance.items() if k not in ("bath_residual", "fidelity")}
+        solution = replace(solution, provenance=kept)
+        self.database.add(problem, solution)
+        return solution
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--beta", type=float, default=20.0)
-    parser.add_argument("--points", type=int, default=31)
-    parser.add_argument("--exact", default="ed", choices=["ed", "segment"])
-    parser.add_argument("--tolerance", type=float, default=0.002)
-    parser.add_argument("--loop-tolerance", type=float, default=2e-4)
-    parser.add_argument("--quick", action="store_true", help="a coarse scan")
-    options = parser.parse_args()
-    logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)
-    U = np.linspace(0.5, 3.5, 4 if options.quick else options.points)
-    path = np.r_[U, U[::-1]]
+class Adversary:
+    """An exact solver that is wrong by `size` on a share of its calls, in a way that no sum rule shows."""
 
-    def scan(solver):
-        start = time.perf_counter()
-        found = scan_bethe(solver, options.beta, path, tolerance=options.loop_tolerance)
-        return found, time.perf_counter() - start
+    name = "ed"
 
-    exact = Counted(options.exact, 0.25 * options.tolerance)
-    reference, seconds_exact = scan(exact)
-    learned = Counted(options.exact, 0.25 * options.tolerance)
-    solver = LearnedSolver(None, exact=learned, tolerance=options.tolerance)
-    model, seconds_model = scan(solver)
+    def __init__(self, honest: Memo, *, share: float = 0.05, size: float = 0.05, seed: int = 1):
+        self.honest, self.share, self.size = honest, share, size
+        self.random = np.random.default_rng(seed)
+        self.lied: list[bool] = []
 
-    log = solver.log.read()
-    audited = log.get("audit", np.zeros(0))
-    Z = np.array([abs(a.Z - b.Z) for a, b in zip(reference, model)])
-    docc = np.array([abs(a.double_occupancy - b.double_occupancy) for a, b in zip(reference, model)])
-    apart = lambda branch: max(abs(a.Z - b.Z) for a, b in zip(branch[: len(U)], branch[: len(U) - 1 : -1]))
-    print(
-        f"beta D = {options.beta:g}, {len(path)} values of U/D, exact solver {options.exact}, tolerance {options.tolerance:g}"
-    )
-    print(
-        f"all-exact loop: {exact.calls} solves, {seconds_exact:.0f} s; branches differ by {apart(reference):.4f} in Z"
-    )
-    solves = sum(m.n_iterations for m in model)
-    print(f"learned loop: {solves} solves, {seconds_model:.0f} s; branches differ by {apart(model):.4f} in Z")
-    print(
-        f"exact calls: {learned.calls} ({int(np.nansum(audited))} audits)   saved: {1 - learned.calls / exact.calls:.1%}"
-    )
-    print(f"|dZ|: largest {Z.max():.4f} at U/D = {path[Z.argmax()]:.2f}, 90th percentile {np.quantile(Z, 0.9):.4f}")
-    print(f"|d docc|: largest {docc.max():.5f}, 90th percentile {np.quantile(docc, 0.9):.5f}")
-    known = np.isfinite(log["true_error"]) & np.isfinite(log["error_bound"])
-    inside = known & ~np.char.startswith(log["reason"].astype(str), "novel")
-    for name, where in (("all", known), ("not novel", inside)):
-        if where.any():
-            held = (log["true_error"] <= log["error_bound"])[where].mean()
-            sigma = (log["true_sigma_error"] <= log["sigma_bound"])[where].mean()
-            print(
-                f"bound held at exact calls, {name}: G {held:.2f}, Sigma {sigma:.2f} of {where.sum()} (label noise included)"
-            )
+    def solve(self, problem: Problem) -> Solution:
+        solution = self.honest.solve(problem)
+        self.lied.append(bool(self.random.random() < self.share))
+        if not self.lied[-1]:
+            return solution
+        tau, _ = legendre.quadrature(problem.beta, problem.n_l + 24)
+        bump = (4 * tau * (problem.beta - tau) / problem.beta**2) ** self.random.integers(1, 6)
+        sign = self.random.choice([-1.0, 1.0])
+        change = legendre.project(problem.beta, sign * self.size * bump, problem.n_l)[:, None, None]
+        wrong = tuple(legendre.resized(g, len(change)) + change for g in solution.G_l)
+        return replace(solution, G_l=wrong)
 
 
-if __name__ == "__main__":
-    main()
+class NearestStored:
+    """Returns the nearest stored answer if it is closer than `distance`, else runs the exact solver and stores it."""
+
+    def __init__(self, exact: Memo, distance: float):
+        self.exact, self.distance = exact, distance
+        self.points: list[tuple[Problem, Solution]] = []
+        self.vectors: list[np.ndarray] = []
+        self.calls = 0
+
+    def solve(self, problem: Problem) -> Solution:
+        canonical = problem.canonical()
+        Delta = legendre.on_uniform_mesh(canonical.beta, legendre.resized(canonical.delta_l(0), 60), 101) / 0.25
+        vector = np.concatenate([[np.log(canonical.beta), canonical.U[0, 1], canonical.x[0]], Delta])
+        if self.vectors:
+            apart = np.max(np.abs(np.array(self.vectors) - vector), axis=1)
+            best = int(np.argmin(apart))
+            if apart[best] < self.distance:
+                return self.points[best][1].in_units_of(problem)
+        self.calls += 1
+        solution = self.exact.solve(problem)
+        self.points.append((problem, solution.canonical(problem)))
+        self.vectors.append(vector)
+        return solution
+
+
+@dataclass(frozen=True)
+class Solve:
+    """One solve of a learned loop, with the true errors of what was returned."""
+
+    U: float
+    decision: Decision
+    error: float
+    sigma_error: float
+
+
+class Watched:
+    """A learned solver whose every answer is compared with the truth, which it does not learn about."""
+
+    def __init__(self, solver: LearnedSolver, truth: Memo):
+        self.solver, self.truth = solver, truth
+        self.solves: list[Solve] = []
+
+    @property
+    def last_decision(self) -> Decision:
+        return self.solver.last_decision
+
+    def solve(self, problem: Problem) -> Solution:
+        solution = self.solver.solve(problem)
+        decision = self.solver.last_decision
+        error = sigma_error = 0.0
+        if decision.source != "exact":
+            exact = self.truth.solve(problem)
+            error, sigma_error = G_distance(problem, solution, exact), sigma_distance(problem, solution, exact)
+        self.solves.append(Solve(problem.U[0, 1] / problem.scale, decision, error, sigma_error))
+        return solution

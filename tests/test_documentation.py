@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from triqs_mlsolver import Solver, cthyb_parameters
-from triqs_mlsolver.learned import DEFAULT_SIGMA_TOLERANCE, LearnedSolver
+from triqs_mlsolver.gate import DEFAULT_SIGMA_TOLERANCE
+from triqs_mlsolver.learned import LearnedSolver
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]

@@ -12,7 +12,9 @@ from triqs_mlsolver.approximations import HubbardI
 from triqs_mlsolver.database import DecisionLog, store
 from triqs_mlsolver.exact import registry
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.learned import CriticalSlowing, Uncertified, sigma_distance
+from triqs_mlsolver.comparison import sigma_distance
+from triqs_mlsolver.learned import Uncertified
+from triqs_mlsolver.slowing import CriticalSlowing
 
 N_STORED = 12
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from triqs_mlsolver import Database, DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import IPT, HubbardI
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.learned import sigma_distance
+from triqs_mlsolver.comparison import sigma_distance
 from triqs_mlsolver.model import descriptor
 from triqs_mlsolver.numerics import legendre
 

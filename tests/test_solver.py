@@ -529,3 +529,30 @@ def test_from_an_empty_database_everything_is_computed(caplog, tmp_path):
     exact = ED().solve(SIAM)
     np.testing.assert_allclose(S.G_iw["up"].data[200:], exact.G_iw(200)[0], atol=1e-6)
     assert "mlsolver: exact (ed)" in caplog.text
+
+
+# -- certificates, and what is not certified --------------------------------------------------------
+
+
+def test_certify():
+    S = siam_solver(database=None, exact="ed")
+    with pytest.raises(RuntimeError, match="call solve first"):
+        S.certify()
+    S.solve(h_int=H_INT, random_seed=5)
+    before = data(S.G_tau).copy()
+    found = S.certify()
+    assert found.passed and found.answered_by == "ed" and found.true_error < 1e-12
+    assert np.min(np.abs(ED().solve(SIAM).density - found.observables["density"].exact)) < 1e-9
+    np.testing.assert_array_equal(data(S.G_tau), before)
+
+
+@pytest.mark.parametrize("line, mark", [("mlsolver: NOT CERTIFIED model answer | novel", 0), ("mlsolver: model |", 1)])
+def test_archive_says_whether_the_answer_is_certified(tmp_path, solved, line, mark, monkeypatch):
+    import h5py
+
+    monkeypatch.setattr(Solver, "last_decision", property(lambda self: line))
+    path = str(tmp_path / "marked.h5")
+    with HDFArchive(path, "w") as A:
+        A["S"] = solved
+    with h5py.File(path) as f:
+        assert f["S/certified"][()] == mark and line.encode() in f["S/decision"][()]

@@ -10,89 +10,31 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from . import mpi
+from .alarms import Alarms, contradicts
+from .certificate import AcceptedAnswers, Certificate, certificate
+from .comparison import Comparison, compare
 from .database import Database, DecisionLog
+from .decision import Decision
 from .exact import registry
 from .exact.quality import objections
+from .exact_runs import AtomicLimit, ExactRuns
+from .gate import DEFAULT_TOLERANCE, Gate, number
 from .messages import report
 from .model import Prediction, Predictor
-from .numerics import legendre
 from .problem import Problem
-from .slowing import CriticalSlowing
 from .solution import Solution
 
-DEFAULT_TOLERANCE = 0.002
-DEFAULT_SIGMA_TOLERANCE = 0.02
-_TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
+_LOG_REMEMBERED = 500  # solves of earlier runs that count when the bounds are judged
 
 
 class Uncertified(RuntimeError):
     """The model cannot certify an answer and no exact solver can compute it."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """How one solve was answered. `str()` gives the report line.
-
-    Attributes
-    ----------
-    source : {"model", "exact", "uncertified"}
-    solver : str
-        "model", or the name of the exact solver.
-    reason : str
-        Why this source was taken.
-    error_bound, sigma_bound : float
-        Bounds of the prediction on max abs(ΔG(τ)) and on the relative error of Σ(iω₀) (inf without a prediction).
-    tolerance, sigma_tolerance : float
-        What the user accepts.
-    nearest : float
-        Distance to the nearest stored point in the kernel's feature space.
-    seconds : float
-        Wall time of the whole solve.
-    problem_id : str
-    point : int or None
-        Number of the point added to the database.
-    note : str
-        What became of an exact answer, or the outcome of an audit.
-    audit : bool
-        An accepted prediction was checked by an exact run.
-    true_error, true_sigma_error : float or None
-        Errors of the prediction against the exact answer, where both are known.
-    miss : bool
-        The true error exceeded the bound by more than the exact answer's own error bars allow.
-    """
-
-    source: str
-    solver: str
-    reason: str
-    error_bound: float
-    sigma_bound: float
-    tolerance: float
-    sigma_tolerance: float
-    nearest: float
-    seconds: float
-    problem_id: str
-    point: int | None = None
-    note: str = ""
-    audit: bool = False
-    true_error: float | None = None
-    true_sigma_error: float | None = None
-    miss: bool = False
-
-    def __str__(self) -> str:
-        duration = f"{1e3 * self.seconds:.0f} ms" if self.seconds < 1 else f"{self.seconds:.1f} s"
-        if self.source == "model":
-            parts = ["model", self.reason, f"nearest point {self.nearest:.2g}", duration]
-        elif self.source == "uncertified":
-            parts = ["NOT CERTIFIED model answer", self.reason, duration]
-        else:
-            parts = [f"exact ({self.solver})", self.reason, duration]
-        return "mlsolver: " + " | ".join([*parts, *([self.note] if self.note else [])])
 
 
 @dataclass(frozen=True)
@@ -103,6 +45,17 @@ class _Plan:
     audit: bool
     reason: str
     prediction: Prediction
+    alarm: str = ""
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A solve that is over."""
+
+    problem: Problem
+    solution: Solution
+    plan: _Plan
+    decision: Decision
 
 
 class LearnedSolver:
@@ -157,27 +110,24 @@ class LearnedSolver:
         comm: mpi.Comm | None = None,
     ):
         self.exact = exact
-        self.tolerance = _number("tolerance", tolerance, "0 means always exact; the default is 0.002")
-        self.sigma_tolerance = _number(
-            "sigma_tolerance",
-            DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance,
-            "the default is 0.02",
-        )
-        self.audit_rate = _number("audit_rate", audit_rate, "a share between 0 and 1")
+        self._gate = Gate(tolerance, sigma_tolerance)
+        self.tolerance, self.sigma_tolerance = self._gate.tolerance, self._gate.sigma_tolerance
+        self.audit_rate = number("audit_rate", audit_rate, "a share between 0 and 1")
         if self.audit_rate > 1:
             raise ValueError(f"audit_rate = {audit_rate} is not a share: give a number between 0 and 1")
         registry.check(exact)
         self.learn = learn
         self.allow_uncertified = allow_uncertified
         self.random_seed = random_seed
-        self.n_threads = n_threads
         self.comm = mpi.world() if comm is None else comm
+        self._runs = ExactRuns(tolerance=self.tolerance, random_seed=random_seed, n_threads=n_threads, comm=self.comm)
         self.last_decision: Decision | None = None
         self.predictor: Predictor | None = None
         self._random = np.random.default_rng(random_seed)
-        self._slowing = CriticalSlowing()
         self._last_noise = 0.0  # statistical error of the last answer
-        self._n_exact = 0
+        self._last: _Answered | None = None
+        self._accepted = AcceptedAnswers()
+        self._n_solves = 0
         self._blas: ThreadpoolController | None = None
         self.database: Database | None = None  # on rank 0 only
         mpi.on_root(self.comm, self._open, database)
@@ -188,6 +138,7 @@ class LearnedSolver:
             raise ValueError(f"{self.database!r} was opened read only: pass learn=False, or open it for writing")
         path = self.database.path
         self.log = DecisionLog(f"{path}.log" if path and self.learn else None)
+        self._alarms = Alarms(self.log.read(last=_LOG_REMEMBERED))
         if path:
             report(f"database {path}: {len(self.database)} points" + ("" if self.learn else ", read only"))
 
@@ -221,16 +172,67 @@ class LearnedSolver:
 
     def _solve(self, problem: Problem, exact_parameters: dict, force_exact: str | None) -> Solution:
         start = time.perf_counter()
+        self._n_solves += 1
         plan = mpi.on_root(self.comm, self._plan, problem, force_exact)
         if plan.accept and not plan.audit:
             solution, decision = plan.prediction.solution, self._decision(problem, plan, "model", "model")
         else:
             solution, decision = self._compute(problem, plan, exact_parameters)
         self._last_noise = solution.provenance.get("G_tau_noise", 0.0)
-        decision = replace(decision, seconds=time.perf_counter() - start)
+        self._conclude(replace(decision, seconds=time.perf_counter() - start))
+        self._last = _Answered(problem, solution, plan, decision)
+        if decision.source == "model":
+            self._accepted.add(decision.number, problem, plan.prediction)
+        return solution
+
+    def certify(self, *, exact_parameters: dict | None = None) -> Certificate:
+        """Solve the last problem exactly and hold the answer that was given against it; to be called after convergence.
+
+        The exact answer is learned. Where a bound did not hold, the model is calibrated anew and the certificate names
+        the earlier answers of this run that it puts in doubt. An answer that was exact already is checked by a second
+        run with another seed.
+
+        Parameters
+        ----------
+        exact_parameters : dict, optional
+            Run parameters for the exact solver; the run gets a seed of its own.
+
+        Returns
+        -------
+        Certificate
+            Claimed bounds, true errors, and whether Z, density and double occupancy agree. `str()` gives the report.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing has been solved yet.
+        NoExactSolver
+            If no exact solver takes the problem.
+        """
+        if self._last is None:
+            raise RuntimeError("nothing to certify yet: call solve first")
+        with self._one_blas_thread():
+            parameters = {k: v for k, v in (exact_parameters or {}).items() if k != "random_seed"}
+            return self._certify(self._last, parameters)
+
+    def _certify(self, last: _Answered, exact_parameters: dict) -> Certificate:
+        start = time.perf_counter()
+        by_model = last.decision.solver == "model"
+        plan = _Plan(False, by_model, "certify", last.plan.prediction)
+        exact, decision = self._compute(last.problem, plan, exact_parameters, may_fall_back=False)
+        self._conclude(replace(decision, seconds=time.perf_counter() - start))
+        bounds = (decision.error_bound, decision.sigma_bound) if by_model else (0.0, 0.0)
+        solver = last.decision.solver
+        made = mpi.on_root(
+            self.comm, certificate, last.problem, solver, bounds, last.solution, exact, decision.in_doubt
+        )
+        mpi.on_root(self.comm, report, str(made))
+        return made
+
+    def _conclude(self, decision: Decision) -> None:
+        """Report, log and remember how a solve was answered; warn loudly where it must not be overlooked."""
         mpi.on_root(self.comm, self._record, decision)
         self.last_decision = decision
-        return solution
 
     def _one_blas_thread(self):
         """The matrices are small and the ranks share the machine: more threads only wait for each other."""
@@ -240,107 +242,134 @@ class LearnedSolver:
 
     def _plan(self, problem: Problem, force_exact: str | None) -> _Plan:
         """Rank 0: predict and decide."""
-        predictor = self._up_to_date()
-        prediction = predictor.predict(problem)
-        self._slowing.see(problem, self._last_noise)
-        if force_exact:
-            return _Plan(False, False, force_exact, prediction)
-        if self.tolerance == 0:
-            return _Plan(False, False, "tolerance 0", prediction)
-        if prediction.novel:
-            return _Plan(False, False, f"novel: {prediction.novel}", prediction)
-        share = self._slowing.share
-        why = "" if share == 1 else f" (tolerance / {1 / share:.1f}: the loop creeps)"
-        tolerance = share * self.tolerance
-        sigma_tolerance = self.sigma_tolerance * _allowance(problem, prediction.solution)
-        if not prediction.error_bound <= tolerance:
-            return _Plan(False, False, f"bound {prediction.error_bound:.2g} > {tolerance:.2g}{why}", prediction)
-        if not prediction.sigma_bound <= sigma_tolerance:
-            reason = f"bound on Sigma(iw0) {prediction.sigma_bound:.2g} > {sigma_tolerance:.2g}"
-            return _Plan(False, False, reason, prediction)
+        self._up_to_date()
+        prediction = self._predict(problem)
+        self._gate.see(problem, self._last_noise)
+        refusal = force_exact or self._gate.refusal(problem, prediction)
+        if refusal:
+            return _Plan(False, False, refusal, prediction)
         audit = bool(self._random.random() < self.audit_rate)
-        return _Plan(True, audit, f"bound {prediction.error_bound:.2g} <= {tolerance:.2g}{why}", prediction)
+        reason = f"bound {prediction.error_bound:.2g} <= {self._gate.affordable:.2g}{self._gate.creeping}"
+        alarm = self._alarms.of_bound(problem.id, prediction.error_bound)
+        return _Plan(True, audit, reason, prediction, alarm)
 
-    def _up_to_date(self) -> Predictor:
-        """The predictor, with everything learned that has come into the database."""
+    def _predict(self, problem: Problem) -> Prediction:
+        """The prediction, its bounds widened by recent misses."""
+        prediction = self.predictor.predict(problem)
+        on_G, on_Sigma = self._alarms.widening.factor
+        return replace(
+            prediction, error_bound=on_G * prediction.error_bound, sigma_bound=on_Sigma * prediction.sigma_bound
+        )
+
+    def _up_to_date(self) -> None:
+        """Learn everything that has come into the database."""
         fresh = self.database.refresh()
         if self.predictor is None:
             self.predictor = Predictor(random_state=self.random_seed % 2**32).fit(self.database)
         else:
             for point in fresh:
                 self.predictor.add(point.problem, point.solution)
-        return self.predictor
 
-    def _compute(self, problem: Problem, plan: _Plan, parameters: dict) -> tuple[Solution, Decision]:
+    def _compute(
+        self, problem: Problem, plan: _Plan, parameters: dict, may_fall_back: bool = True
+    ) -> tuple[Solution, Decision]:
         """All ranks: run the exact solver and learn from it."""
         try:
-            solver = self._exact_solver(problem, parameters)
+            solver = self._runs.solver(self.exact, problem, parameters)
         except registry.NoExactSolver as error:
-            if plan.accept:  # the audit falls away, the certified answer stays
-                return plan.prediction.solution, self._decision(problem, plan, "model", "model")
-            if self.allow_uncertified and plan.prediction.solution is not None:
-                return plan.prediction.solution, self._decision(problem, plan, "uncertified", "model")
-            raise Uncertified(f"{plan.reason}, and {error}") from error
-        self._n_exact += 1
-        with mpi.shared_errors(self.comm, f"the exact solve ({solver.name})"):
-            solution = solver.solve(problem)
-        outcome = mpi.on_root(self.comm, self._learn, problem, solution, plan)
+            if not may_fall_back:
+                raise
+            return self._without_exact_solver(problem, plan, error)
+        solution = self._runs.run(solver, problem)
+        alarm, sound = plan.alarm, True
+        why, stored = mpi.on_root(self.comm, self._doubt, problem, solution, plan)
+        if why:
+            settled = self._runs.settle(self.exact, problem, solution, parameters, stored)
+            solution, sound, alarm = settled.solution, settled.sound, _joined(alarm, settled.alarm)
+            why = _joined(why, "" if settled.alarm else "a second run confirms it") + "; "
+        outcome = mpi.on_root(self.comm, self._learn, problem, solution, plan, sound)
+        outcome = {**outcome, "note": why + outcome["note"], "alarm": _joined(alarm, outcome["alarm"])}
         return solution, replace(self._decision(problem, plan, "exact", solver.name), **outcome)
 
-    def _exact_solver(self, problem: Problem, parameters: dict):
-        if problem.is_isolated and problem.is_density_density and problem.is_diagonal:
-            return AtomicLimit()
-        options = {
-            "target_error": _TARGET_SHARE * self.tolerance or None,
-            "comm": self.comm,
-            "n_threads": self.n_threads,
-        }
-        options |= parameters
-        options.setdefault("random_seed", self.random_seed + 7919 * self._n_exact)
-        return registry.choose(self.exact, problem, **options)
+    def _without_exact_solver(self, problem: Problem, plan: _Plan, error: Exception) -> tuple[Solution, Decision]:
+        if plan.accept:  # the audit falls away, the certified answer stays
+            return plan.prediction.solution, self._decision(problem, plan, "model", "model")
+        if self.allow_uncertified and plan.prediction.solution is not None:
+            solution = plan.prediction.solution
+            marked = replace(solution, provenance={**solution.provenance, "uncertified": plan.reason})
+            return marked, self._decision(problem, plan, "uncertified", "model")
+        raise Uncertified(f"{plan.reason}, and {error}") from error
 
-    def _learn(self, problem: Problem, solution: Solution, plan: _Plan) -> dict:
+    def _doubt(self, problem: Problem, exact: Solution, plan: _Plan) -> tuple[str, Solution | None]:
+        """Rank 0: why an exact answer must be confirmed by a second run before it counts; empty if it need not.
+
+        With it comes the stored answer that it contradicts, if that is why.
+        """
+        if objections(problem, exact) or exact.provenance.get("solver") == AtomicLimit.name:
+            return "", None
+        for point in self.database.find(problem):
+            if point.solution.provenance.get("solver") == exact.provenance.get("solver"):
+                stored = point.solution.in_units_of(problem)
+                found = compare(problem, stored, exact)
+                if not found.agrees:
+                    return f"it differs from stored point {point.index} by {found.error:.2g}", stored
+        if plan.prediction.solution is not None and plan.prediction.novel is None:
+            found = compare(problem, plan.prediction.solution, exact)
+            if contradicts(self._over(found, plan), found.error, self.tolerance):
+                return f"it contradicts the prediction by {found.error:.2g}", None
+        return "", None
+
+    @staticmethod
+    def _over(found: Comparison, plan: _Plan) -> np.ndarray:
+        return found.over(plan.prediction.error_bound, plan.prediction.sigma_bound)
+
+    def _learn(self, problem: Problem, solution: Solution, plan: _Plan, sound: bool) -> dict:
         """Rank 0: compare with the prediction, store the point, relearn. Returns fields of the decision."""
-        wrong = objections(problem, solution)
-        outcome = {"audit": plan.audit, "note": ""} if wrong else self._comparison(problem, solution, plan)
+        wrong = objections(problem, solution) + ([] if sound else ["exact runs disagree"])
+        checked = {"audit": plan.audit, "note": "", "alarm": ""} if wrong else self._checked(problem, solution, plan)
+        stored = self._stored(problem, solution, wrong)
+        outcome = {**checked, **stored, "note": checked["note"] + stored["note"]}
+        if plan.audit and outcome.get("miss"):
+            outcome["in_doubt"] = self._accepted.in_doubt(self._predict, self.tolerance)
+        return outcome
+
+    def _stored(self, problem: Problem, solution: Solution, wrong: list[str]) -> dict:
+        """Store the point, unless something is wrong with it, and learn it."""
         if solution.provenance.get("solver") == AtomicLimit.name:
-            return {**outcome, "note": "isolated atom, nothing to learn"}
+            return {"note": "isolated atom, nothing to learn"}
         if not self.learn:
-            return {**outcome, "note": outcome["note"] + "not added: learn=False"}
+            return {"note": "not added: learn=False"}
         if wrong:
             file = self.database.save_replay(problem, "; ".join(wrong))
             where = f"; inputs saved as {file}" if file else ""
             warnings.warn(f"exact answer not stored: {'; '.join(wrong)}{where}", RuntimeWarning, stacklevel=2)
-            return {**outcome, "note": "not added: " + wrong[0]}
+            return {"note": "not added: " + wrong[0]}
         known = len(self.database)
         fidelity = solution.provenance.get("fidelity", "exact")
         point = self.database.add(problem, solution, fidelity=fidelity)
         if len(self.database) == known:
-            return {**outcome, "note": f"{outcome['note']}already there as point {point.index}"}
+            return {"note": f"already there as point {point.index}"}
         for new in self.database[known:]:  # the stored one, and what others have added meanwhile
             self.predictor.add(new.problem, new.solution)
-        return {**outcome, "point": point.index, "note": f"{outcome['note']}added as point {point.index}"}
+        return {"point": point.index, "note": f"added as point {point.index}"}
 
-    def _comparison(self, problem: Problem, exact: Solution, plan: _Plan) -> dict:
+    def _checked(self, problem: Problem, exact: Solution, plan: _Plan) -> dict:
         """True errors of the prediction, and whether they exceed the bound by more than the exact answer's noise."""
-        fields = {"audit": plan.audit, "note": "", "true_error": None, "true_sigma_error": None, "miss": False}
+        fields = {"audit": plan.audit, "note": "", "alarm": ""}
         model = plan.prediction.solution
         if model is None:
             return fields
-        tau, _ = legendre.quadrature(problem.beta, 64)
-        tau = np.concatenate([[0.0], tau, [problem.beta]])
-        difference = [np.abs(a - b) for a, b in zip(model.G_tau(tau), exact.G_tau(tau))]
-        fields["true_error"] = max(float(np.max(e)) for e in difference)
-        fields["true_sigma_error"] = sigma_distance(problem, model, exact)
+        found = compare(problem, model, exact)
+        fields |= {"true_error": found.error, "true_sigma_error": found.sigma_error}
+        fields |= {"noise": found.noise, "sigma_noise": found.sigma_noise}
         if plan.prediction.novel is None:
-            noise, sigma_noise = label_noise(problem, exact)
-            off = fields["true_error"] > plan.prediction.error_bound + 2 * noise
-            sigma_off = fields["true_sigma_error"] > plan.prediction.sigma_bound + 2 * sigma_noise
-            fields["miss"] = bool(off or sigma_off)
+            over = self._over(found, plan)
+            fields["miss"] = bool(np.any(over > 1))
+            fields["alarm"] = self._alarms.of_check(over)
         if plan.audit:
-            verdict = "MISSED" if fields["miss"] else "held"
-            true = f"true error {fields['true_error']:.2g}, of Sigma(iw0) {fields['true_sigma_error']:.2g}"
-            fields["note"] = f"audit: bounds {verdict}, {true}; "
+            verdict = "MISSED" if fields.get("miss") else "held"
+            true = f"true error {found.error:.2g}, of Sigma(iw0) {found.sigma_error:.2g}"
+            fields["note"] = f"{'certify' if plan.reason == 'certify' else 'audit'}: bounds {verdict}, {true}; "
         return fields
 
     # -- reporting -------------------------------------------------------------------------------------------------
@@ -348,66 +377,15 @@ class LearnedSolver:
     def _decision(self, problem: Problem, plan: _Plan, source: str, solver: str) -> Decision:
         p = plan.prediction
         bounds = (p.error_bound, p.sigma_bound, self.tolerance, self.sigma_tolerance)
-        return Decision(source, solver, plan.reason, *bounds, p.nearest, 0.0, problem.id)
+        more = {"number": self._n_solves, "novel": p.novel is not None, "alarm": plan.alarm}
+        return Decision(source, solver, plan.reason, *bounds, p.nearest, 0.0, problem.id, **more)
 
     def _record(self, decision: Decision) -> None:
         report(str(decision))
-        self.log.append(
-            **{name: value for name, value in asdict(decision).items() if value is not None and _finite(value)}
-        )
+        self.log.append(**decision.row())
+        if decision.alarm:
+            warnings.warn(f"solve {decision.number}: {decision.alarm}", RuntimeWarning, stacklevel=2)
 
 
-def _allowance(problem: Problem, solution: Solution) -> float:
-    """Factor for the tolerance on the relative error of Σ(iω₀): 1 for Z ≥ ½, growing like 1/(2Z) up to 5."""
-    Z = float(np.max(solution.Z(problem)))
-    return float(np.clip(0.5 / max(Z, 1e-9), 1.0, 5.0))
-
-
-class AtomicLimit:
-    """The isolated atom, solved in closed form (Hubbard-I is exact there)."""
-
-    name = "atom"
-
-    def solve(self, problem: Problem) -> Solution:
-        """G of the atom; the hybridisation is taken as zero."""
-        from .approximations import HubbardI
-
-        solution = HubbardI().solve(problem)
-        return replace(solution, provenance={**solution.provenance, "solver": self.name})
-
-
-def sigma_distance(problem: Problem, a: Solution, b: Solution) -> float:
-    """abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)) between two solutions, largest over flavours; `b` is the reference."""
-    distance = 0.0
-    for Sa, Sb in zip(a.Sigma_iw(problem, 1), b.Sigma_iw(problem, 1)):
-        reference = np.abs(np.pi / problem.beta - np.diagonal(Sb[0]).imag)
-        distance = max(distance, float(np.max(np.abs(np.diagonal(Sa[0] - Sb[0])) / reference)))
-    return distance
-
-
-def label_noise(problem: Problem, exact: Solution) -> tuple[float, float]:
-    """Statistical error of an exact answer: largest over τ of G(τ), and of Σ(iω₀) relative to ω₀ − Im Σ(iω₀).
-
-    As the solver tells (`G_tau_noise`, `G_iw0_noise`), else from the error bars of G_l, taken as independent.
-    """
-    at_tau = max(float(np.max(e)) for e in exact.G_tau_error(np.linspace(0, problem.beta, 101)))
-    tau_noise = float(exact.provenance.get("G_tau_noise", at_tau))
-    iw_noise = problem.beta * float(exact.provenance.get("G_iw0_noise", tau_noise))
-    worst = 0.0
-    for G, Sigma in zip(exact.G_iw(1), exact.Sigma_iw(problem, 1)):
-        reference = np.abs(np.diagonal(G[0])) ** 2 * np.abs(np.pi / problem.beta - np.diagonal(Sigma[0]).imag)
-        worst = max(worst, float(np.max(iw_noise / reference)))
-    return tau_noise, worst
-
-
-def _number(name: str, value: float, allowed: str) -> float:
-    if isinstance(value, (str, bytes)) or not np.isscalar(value):
-        raise TypeError(f"{name} = {value!r} is not a number: {allowed}")
-    value = float(value)
-    if not (np.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} = {value} is negative or not a number: {allowed}")
-    return value
-
-
-def _finite(value) -> bool:
-    return not isinstance(value, float) or np.isfinite(value)
+def _joined(*texts: str) -> str:
+    return "; ".join(t for t in texts if t)

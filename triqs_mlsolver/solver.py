@@ -11,8 +11,10 @@ from os import PathLike
 import numpy as np
 
 from . import compat, containers, cthyb_parameters, interaction
+from .certificate import Certificate
+from .decision import Decision
 from .exact import registry
-from .learned import Decision, LearnedSolver
+from .learned import LearnedSolver
 from .numerics import legendre
 from .problem import Problem
 from .solution import Solution
@@ -118,6 +120,7 @@ class Solver:
         )  # fmt: skip
         _check_options(self._options)
         self._learned: LearnedSolver | None = None
+        self._exact_parameters: dict = {}
         self._native = None  # triqs_cthyb's own results, where it ran
         self._frequencies = compat.MeshImFreq(self.beta, "Fermion", self.n_iw)
         self._times = compat.MeshImTime(self.beta, "Fermion", self.n_tau)
@@ -161,15 +164,36 @@ class Solver:
         parsed = interaction.parse_interaction(params["h_int"], self.gf_struct)
         problem = self._problem(params, parsed)
         self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], params)
+        self._exact_parameters = cthyb_parameters.for_exact_solver(params)
         solution = self._engine.solve(
             problem,
-            exact_parameters=cthyb_parameters.for_exact_solver(params),
+            exact_parameters=self._exact_parameters,
             force_exact=cthyb_parameters.reason_for_exact(params),
         )
         self.last_solve_parameters = cthyb_parameters.with_defaults(params)
         self._fill(problem, solution, parsed)
         if self.last_decision.source == "model":
             logger.debug("not used, since the model answered: %s", ", ".join(cthyb_parameters.unused_by_model(params)))
+
+    def certify(self) -> Certificate:
+        """Solve the last problem exactly and hold its answer against it; to be called after the loop has converged.
+
+        The results of the last `solve` stay as they are; the exact answer is learned.
+
+        Returns
+        -------
+        Certificate
+            Claimed bounds, true errors, whether Z, density and double occupancy agree, and which earlier answers of the
+            run a failure puts in doubt. `str()` gives the report.
+
+        Raises
+        ------
+        RuntimeError
+            If this solver has not solved anything yet.
+        """
+        if self._learned is None:
+            raise RuntimeError("nothing to certify yet: call solve first")
+        return self._learned.certify(exact_parameters=self._exact_parameters)
 
     @property
     def last_decision(self) -> Decision | None:
@@ -290,6 +314,7 @@ class Solver:
             stored["solve_parameters"] = {k: v for k, v in self.last_solve_parameters.items() if _is_archivable(v)}
             stored["solve_status"] = self.solve_status
             stored["decision"] = str(self.last_decision) if self.last_decision is not None else self._stored_decision
+            stored["certified"] = int("NOT CERTIFIED" not in stored["decision"])
         for name in (*_CONTAINERS, *_PLAIN_RESULTS):
             value = getattr(self, name)
             if value is not None:

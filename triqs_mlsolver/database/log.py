@@ -62,9 +62,10 @@ class DecisionLog:
         if written < len(line):
             raise OSError(f"only {written} of {len(line)} bytes could be added to {self.path}: is the disk full?")
 
-    def read(self) -> dict[str, np.ndarray]:
-        """All rows: one array per column that any row has; NaN or "" where a row lacks it."""
-        rows = [row for line in self._lines() if (row := _parsed(line)) is not None]
+    def read(self, last: int | None = None) -> dict[str, np.ndarray]:
+        """All rows, or the `last` ones: one array per column that any row has; NaN or "" where a row lacks it."""
+        lines = self._lines() if last is None else self._lines()[-last:]
+        rows = [row for line in lines if (row := _parsed(line)) is not None]
         names = list(dict.fromkeys(name for row in rows for name in row))
         return {name: _column([row.get(name) for row in rows]) for name in names}
 

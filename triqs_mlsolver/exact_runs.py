@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Running the exact solver: which one, to which error bar, with which seed; and again where its answer is doubtful.
+
+A doubtful answer is computed with other seeds until two answers agree: only such an answer counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from . import mpi
+from .comparison import compare
+from .exact import registry
+from .problem import Problem
+from .solution import Solution
+
+_TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
+_SEED_STEP = 7919
+_MOST_ANSWERS = 3  # of one problem
+
+
+class AtomicLimit:
+    """The isolated atom, solved in closed form (Hubbard-I is exact there)."""
+
+    name = "atom"
+
+    def solve(self, problem: Problem) -> Solution:
+        """G of the atom; the hybridisation is taken as zero."""
+        from .approximations import HubbardI
+
+        solution = HubbardI().solve(problem)
+        return replace(solution, provenance={**solution.provenance, "solver": self.name})
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What came of repeating a doubtful run.
+
+    Attributes
+    ----------
+    solution : Solution
+        An answer that another run confirms; the last one where none agree.
+    sound : bool
+        Two runs agree.
+    alarm : str
+        What is wrong with the exact solver; empty where the first answer was confirmed.
+    """
+
+    solution: Solution
+    sound: bool
+    alarm: str
+
+
+class ExactRuns:
+    """Runs exact solvers, each run with a seed of its own. All ranks call every method together.
+
+    Parameters
+    ----------
+    tolerance : float
+        Of the answers that are wanted: Monte Carlo samples until its error bar is a fifth of it (0: its own default).
+    random_seed : int
+        Seed of the first run.
+    n_threads : int
+        Chains a Monte Carlo solver samples at the same time where this process is the only rank.
+    comm : mpi.Comm
+    """
+
+    def __init__(self, *, tolerance: float, random_seed: int, n_threads: int, comm: mpi.Comm):
+        self.tolerance, self.random_seed, self.n_threads, self.comm = tolerance, random_seed, n_threads, comm
+        self.n_runs = 0
+
+    def solver(self, exact: str | registry.ExactSolver, problem: Problem, parameters: dict) -> registry.ExactSolver:
+        """The solver for the next run.
+
+        Raises
+        ------
+        NoExactSolver
+            If nothing that is installed takes the problem.
+        """
+        if problem.is_isolated and problem.is_density_density and problem.is_diagonal:
+            return AtomicLimit()
+        options = {
+            "target_error": _TARGET_SHARE * self.tolerance or None,
+            "comm": self.comm,
+            "n_threads": self.n_threads,
+        }
+        options |= parameters
+        options.setdefault("random_seed", self.random_seed + _SEED_STEP * self.n_runs)
+        return registry.choose(exact, problem, **options)
+
+    def run(self, solver: registry.ExactSolver, problem: Problem) -> Solution:
+        """The answer of `solver`; what fails on one rank fails on all."""
+        self.n_runs += 1
+        with mpi.shared_errors(self.comm, f"the exact solve ({solver.name})"):
+            return solver.solve(problem)
+
+    def settle(
+        self,
+        exact: str | registry.ExactSolver,
+        problem: Problem,
+        first: Solution,
+        parameters: dict,
+        stored: Solution | None = None,
+    ) -> Settled:
+        """Repeat a run until two answers agree within error bars, three answers at most.
+
+        Parameters
+        ----------
+        exact, problem, parameters
+            As for `solver`; a `random_seed` among the parameters was that of the first run.
+        first : Solution
+            The doubtful answer.
+        stored : Solution, optional
+            An earlier answer that it contradicts; it has one of the three votes.
+        """
+        parameters = {name: value for name, value in parameters.items() if name != "random_seed"}
+        answers, pair = [first] if stored is None else [first, stored], None
+        while pair is None and len(answers) < _MOST_ANSWERS:
+            answers.append(self.run(self.solver(exact, problem, parameters), problem))
+            pair = mpi.on_root(self.comm, _agreeing_pair, problem, answers)
+        odd = [i for i in range(len(answers)) if i not in (pair or (2,))]
+        if pair == (0, 1):
+            return Settled(first, True, "")
+        apart = mpi.on_root(self.comm, compare, problem, answers[odd[0]], answers[pair[0] if pair else 2]).error
+        if pair is None:
+            return Settled(answers[2], False, f"three exact answers disagree beyond their error bars, by {apart:.2g}")
+        what = "the stored point" if stored is not None and odd == [1] else "an exact run"
+        return Settled(answers[pair[0]], True, f"{what} was wrong by {apart:.2g}: two others agree")
+
+
+def _agreeing_pair(problem: Problem, answers: list[Solution]) -> tuple[int, int] | None:
+    pairs = combinations(range(len(answers)), 2)
+    return next(((i, j) for i, j in pairs if compare(problem, answers[i], answers[j]).agrees), None)

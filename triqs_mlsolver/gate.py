@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Gate: what a prediction must fulfil to be the answer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .model import Prediction
+from .problem import Problem
+from .slowing import CriticalSlowing
+from .solution import Solution
+
+DEFAULT_TOLERANCE = 0.002
+DEFAULT_SIGMA_TOLERANCE = 0.02
+_LARGEST_ALLOWANCE = 5.0
+
+
+class Gate:
+    """The user's tolerances, and what is left of them where a self-consistency loop creeps.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest accepted bound on max over τ of abs(ΔG(τ)).
+    sigma_tolerance : float, optional
+        Largest accepted bound on abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)) at Z ≥ ½; more is allowed below (`allowance`).
+    """
+
+    def __init__(self, tolerance: float = DEFAULT_TOLERANCE, sigma_tolerance: float | None = None):
+        self.tolerance = number("tolerance", tolerance, "0 means always exact; the default is 0.002")
+        sigma_tolerance = DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance
+        self.sigma_tolerance = number("sigma_tolerance", sigma_tolerance, "the default is 0.02")
+        self._slowing = CriticalSlowing()
+
+    def see(self, problem: Problem, noise: float) -> None:
+        """Take note of the next problem, and of the statistical error of the answer it follows from."""
+        self._slowing.see(problem, noise)
+
+    @property
+    def affordable(self) -> float:
+        """The tolerance on G(τ), tightened where the loop creeps."""
+        return self._slowing.share * self.tolerance
+
+    @property
+    def creeping(self) -> str:
+        """How much the tolerance is tightened, for the report line; empty where it is not."""
+        share = self._slowing.share
+        return "" if share == 1 else f" (tolerance / {1 / share:.1f}: the loop creeps)"
+
+    def refusal(self, problem: Problem, prediction: Prediction) -> str:
+        """Why the prediction cannot be the answer; empty if it can."""
+        if self.tolerance == 0:
+            return "tolerance 0"
+        if prediction.novel:
+            return f"novel: {prediction.novel}"
+        bound, sigma_bound = prediction.error_bound, prediction.sigma_bound
+        if not (bound > 0 and sigma_bound > 0):
+            return "a bound of zero is none"
+        if not bound <= self.affordable:
+            return f"bound {bound:.2g} > {self.affordable:.2g}{self.creeping}"
+        sigma_tolerance = self.sigma_tolerance * allowance(problem, prediction.solution)
+        if not sigma_bound <= sigma_tolerance:
+            return f"bound on Sigma(iw0) {sigma_bound:.2g} > {sigma_tolerance:.2g}"
+        return ""
+
+
+def allowance(problem: Problem, solution: Solution) -> float:
+    """Factor for the tolerance on the relative error of Σ(iω₀): 1 for Z ≥ ½, growing like 1/(2Z) up to 5.
+
+    It is Z itself that is to be protected, whose relative error this is.
+    """
+    Z = float(np.max(solution.Z(problem)))
+    return float(np.clip(0.5 / max(Z, 1e-9), 1.0, _LARGEST_ALLOWANCE))
+
+
+def number(name: str, value: float, allowed: str) -> float:
+    """`value` as a float.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a finite number of at least zero.
+    """
+    if isinstance(value, (str, bytes)) or not np.isscalar(value):
+        raise TypeError(f"{name} = {value!r} is not a number: {allowed}")
+    value = float(value)
+    if not (np.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} = {value} is negative or not a number: {allowed}")
+    return value
