@@ -12,8 +12,8 @@ from sklearn.base import clone
 
 from triqs_mlsolver import Database, DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import IPT, HubbardI
-from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.comparison import sigma_distance
+from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model import descriptor
 from triqs_mlsolver.numerics import legendre
 
@@ -408,6 +408,18 @@ def test_identical_points_are_one(small, family):
     prediction = mostly.predict(points[2][0])
     assert np.isfinite(prediction.error_bound)
     assert_physical(points[2][0], prediction.solution, 50)
+
+
+@pytest.mark.parametrize("scan", [True, False], ids=["scan over U", "baths at one U"])
+def test_repeating_runs_does_not_make_the_model_confident(family, scan):
+    """Three answers to each problem instead of one: bounds as large as before, novelty too."""
+    problems = [family(1.0 + 0.2 * i * scan, eps=0.3 + 0.05 * i * (not scan)) for i in range(9)]
+    points = [(p, ED().solve(p)) for p in problems]
+    once, often = Predictor().fit(points), Predictor().fit([p for p in points for _ in range(3)])
+    new = family(1.9 if scan else 1.0, eps=0.3 if scan else 0.52)
+    assert often.predict(new).error_bound == pytest.approx(once.predict(new).error_bound, rel=0.05)
+    assert often.predict(new).sigma_bound == pytest.approx(once.predict(new).sigma_bound, rel=0.05)
+    assert often.reach_ == pytest.approx(once.reach_, rel=0.01)
 
 
 @pytest.mark.parametrize("x", [15.0, -15.0])

@@ -127,7 +127,8 @@ class Predictor(BaseEstimator):
         self.group_, self.parity_ = d.layout()
         even = (-1.0) ** np.arange(d.N_OUT)
         self.output_parity_ = np.append(even, 1.0)  # G_l corrections, then the pair correlator's
-        for name in ("X_", "y_", "amplitude_", "summary_", "noise_", "label_", "label_error_", "G0_", "sigma_unit_"):
+        names = ("X_", "y_", "amplitude_", "summary_", "noise_", "label_", "copy_", "label_error_", "G0_", "sigma_unit_")
+        for name in names:
             setattr(self, name, [])
         self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
 
@@ -151,6 +152,7 @@ class Predictor(BaseEstimator):
             error = np.zeros(1) if exact.G_l_error is None else exact.G_l_error[i][:, 0, 0] / canonical.beta
             self.noise_.append(np.sum(error**2))
             self.label_error_.append(_label_noise(error, exact.provenance))
+            self.copy_.append(f"{canonical.id}/{i}")
             self.label_.append(f"{canonical.beta:.3g}/{canonical.U[0, 1]:.3g}/{abs(canonical.x[i]):.3f}")
             self.G0_.append(complex(exact.G_iw(1)[i][0, 0, 0]) / canonical.beta)
             Sigma = exact.Sigma_iw(canonical, 1)[i][0, 0, 0]
@@ -189,10 +191,10 @@ class Predictor(BaseEstimator):
     def _groups(self) -> np.ndarray:
         """Rows that are left out together: a scan visits one U many times, and its own neighbours would flatter it.
 
-        With a single group every row stands for itself; problems beyond the stored range are novel in any case.
+        With a single group every problem stands for itself; problems beyond the stored range are novel in any case.
         """
         groups = np.unique(self.label_, return_inverse=True)[1]
-        return groups if groups.max() > 0 else np.arange(self.n_rows_)
+        return groups if groups.max() > 0 else np.unique(self.copy_, return_inverse=True)[1]
 
     def _calibrate(self):
         labels = self._groups()
@@ -207,8 +209,14 @@ class Predictor(BaseEstimator):
         noise = np.array(self.label_error_)
         noise[:, 1] /= np.abs(G0) ** 2 * unit
         error = np.column_stack([_max_norm(residual), sigma_error])
-        self.bound_.fit(np.array(self.summary_), std * amplitude, error, noise)
-        self.reach_ = float(np.quantile(std, _REACH_QUANTILE))
+        # answers to one problem count once, with the largest error: repeating a run must not make the model confident
+        _, first, copy = np.unique(self.copy_, return_index=True, return_inverse=True)
+        worst = np.zeros((len(first), error.shape[1]))
+        np.maximum.at(worst, copy, error)
+        order = np.argsort(first)
+        once = first[order]
+        self.bound_.fit(np.array(self.summary_)[once], (std * amplitude)[once], worst[order], noise[once])
+        self.reach_ = float(np.quantile(std[once], _REACH_QUANTILE))
 
     # -- predicting ------------------------------------------------------------------------------------------------
 
