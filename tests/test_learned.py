@@ -243,7 +243,7 @@ def two_orbitals():
 def test_uncertified_is_raised_where_nobody_can_answer():
     p = two_orbitals()
     exchange = replace(p, terms=((0.3, (0, 3, 1, 2)), (0.3, (2, 1, 3, 0))))
-    with pytest.raises(Uncertified, match="single orbital.*'segment' cannot solve this problem"):
+    with pytest.raises(Uncertified, match="0 stored points are too few.*'segment' cannot solve this problem"):
         LearnedSolver(None, exact="segment").solve(exchange)
 
 
@@ -266,7 +266,7 @@ def test_uncertified_on_demand(stocked, family, monkeypatch, report_lines):
 
 
 def test_any_problem_an_exact_object_solves_is_served(report_lines):
-    """The model says nothing about two orbitals: they are computed, and stored, every time, and nothing breaks."""
+    """Two orbitals, and an object that says nothing of itself: computed, stored, and nothing breaks."""
 
     class Anything:
         name = "any"
@@ -279,7 +279,7 @@ def test_any_problem_an_exact_object_solves_is_served(report_lines):
     solver = LearnedSolver(None, exact=Anything())
     for _ in range(2):
         seen.append(solver.solve(two_orbitals()))
-    assert "novel: the model describes a single orbital" in report_lines[-1] and len(solver.database) == 2
+    assert "novel: 1 stored points are too few" in report_lines[-1] and len(solver.database) == 2
 
 
 def test_isolated_atom_is_exact(stocked, report_lines):

@@ -164,7 +164,7 @@ def test_a_miss_widens_at_once_and_checks_that_hold_undo_it():
 
 
 def test_bounds_after_a_missed_audit_are_wider(stocked, family):
-    solver = LearnedSolver(stocked(), exact=Scripted(size=1e-4, wrong=range(100)), audit_rate=1.0, learn=False)
+    solver = LearnedSolver(stocked(), exact=Scripted(size=4e-4, wrong=range(100)), audit_rate=1.0, learn=False)
     solver.solve(family(1.3))
     before = solver.last_decision
     assert before.miss and before.true_error > before.error_bound

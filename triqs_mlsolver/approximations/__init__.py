@@ -8,4 +8,20 @@ from .hubbard_i import HubbardI
 from .ipt import IPT
 from .nca import NCA
 
-__all__ = ["FewSiteED", "HartreeFock", "HubbardI", "IPT", "NCA"]
+__all__ = ["FewSiteED", "HartreeFock", "HubbardI", "IPT", "NCA", "named"]
+
+_EVERY = (HubbardI(), IPT(), NCA(), HartreeFock(), FewSiteED(1), FewSiteED(2), FewSiteED(3))
+_BY_NAME = {solver.name: solver for solver in _EVERY}
+
+
+def named(name: str):
+    """The cheap solver of that name: "hubbard_i", "ipt", "nca", "hartree_fock", "ed1", "ed2" or "ed3".
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    if name not in _BY_NAME:
+        raise ValueError(f"approximation {name!r} is not known: choose among {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]

@@ -2,30 +2,78 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 r"""From a problem to dimensionless features, one row per independent flavour.
 
-A row describes the problem as seen from one flavour: its own quantities first, then how the other flavour differs. So a
-spin-symmetric problem has one row, the exchange of spins is built in, and no answer can break a symmetry the problem has.
+A row describes the problem as seen from one flavour: its own quantities f_i first, then how its surroundings differ,
+averages of f_j − f_i over shells of other flavours. Shells follow the strength of U_ij: the other spin of the same
+orbital (U), other spins of other orbitals (U'), same spins (U' − J). So the number of features does not grow with the
+number of orbitals, flavours that are alike share one row, exchange of spins and of orbitals is built in, and no answer
+can break a symmetry the problem has.
 
-Every feature is even or odd under the particle-hole map P (x → −x, f(τ) → f(β − τ)): `Row.parity` holds the signs.
+Every feature is even or odd under the particle-hole map P (x → −x, f(τ) → f(β − τ)): `Layout.parity` holds the signs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from ..approximations import IPT, FewSiteED, HubbardI
+from .. import approximations
 from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution
+from .representation import N_LEGENDRE, Representation, representation
 
-N_L = 20  # Legendre coefficients of each function that enter the features
-N_OUT = 60  # Legendre coefficients that are corrected; higher ones are the baseline's
-GROUPS = ("beta", "U", "level", "Delta", "baseline", "baseline - hubbard_i", "baseline - ed1")
-
-_BASELINE, _ATOMIC, _CLUSTER = IPT(), HubbardI(), FewSiteED(1)
 _SAME = 1e-9  # flavours closer than this, in dimensionless features, share one row
+_SPREAD_FLOOR, _AMPLITUDE_FLOOR = 1e-6, 1e-3
+_SHAPE = (8, 6)  # coefficients of Δ and of the baseline that enter the summary
+
+
+class Indescribable(ValueError):
+    """A cheap solver has no answer to the problem."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all problems of one model have in common: number of flavours, and whether there are terms beyond U_ij."""
+
+    n_flavours: int
+    has_terms: bool
+
+    @classmethod
+    def of(cls, problem: Problem) -> Kind:
+        return cls(problem.n_flavours, bool(problem.terms))
+
+    @property
+    def shells(self) -> tuple[int, ...]:
+        """Sizes of the shells of other flavours, by falling U_ij."""
+        orbitals, odd = divmod(self.n_flavours, 2)
+        if odd or orbitals == 1:
+            return (self.n_flavours - 1,)
+        return (1, orbitals - 1, orbitals - 1)
+
+    def __str__(self) -> str:
+        return f"{self.n_flavours} flavours" + (" with spin-flip or pair-hopping terms" if self.has_terms else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Names and order of the features.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Group names; the features of a group share one length scale.
+    group : (n_features,) array of int
+    parity : (n_features,) array of ±1
+    """
+
+    names: tuple[str, ...]
+    group: np.ndarray
+    parity: np.ndarray
+
+    def columns(self, name: str) -> np.ndarray:
+        """Indices of a group's features."""
+        return np.flatnonzero(self.group == self.names.index(name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,83 +100,186 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """All rows of one canonical problem and the baseline's solution, which the model corrects."""
+    """All rows of one canonical problem, and the baseline's solution, which the model corrects (None: learn G itself)."""
 
     problem: Problem
     rows: tuple[Row, ...]
-    baseline: Solution
+    baseline: Solution | None
+    spread: float  # largest disagreement of the cheap solvers, max over τ and flavours of abs(ΔG)
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """What the model knows of a problem.
+
+    Parameters
+    ----------
+    approximations : sequence of str, optional
+        Cheap solvers (see `triqs_mlsolver.approximations`). The first is the baseline whose error is learned; the others enter
+        as its distance to them. Default: IPT, Hubbard-I and a cluster with one bath site for one orbital; NCA, second
+        order around Hartree–Fock, Hubbard-I and such a cluster for two; second order and Hubbard-I for more, and with
+        spin-flip or pair-hopping terms. Empty: G itself is learned.
+    basis : str
+        Representation of functions of τ, see `representation`.
+    n_coefficients : int
+        Leading coefficients of each function that enter the features.
+    """
+
+    approximations: tuple[str, ...] | None = None
+    basis: str = "legendre"
+    n_coefficients: int = 20
 
     @property
-    def spread(self) -> float:
-        """Largest disagreement of the cheap solvers, max over τ and flavours of abs(ΔG)."""
-        return float(max(np.exp(row.summary[-1]) for row in self.rows))
+    def representation(self) -> Representation:
+        return representation(self.basis)
 
-
-def supports(problem: Problem) -> str | None:
-    """None where the model can describe `problem`, else the reason why not."""
-    if [size for _, size in problem.gf_struct] != [1, 1] or problem.terms or not problem.is_diagonal:
-        return "the model describes a single orbital with interaction U and diagonal hybridisation"
-    if problem.is_isolated:
-        return "the hybridisation vanishes: the atom is solved exactly"
-    return None
-
-
-def layout() -> tuple[np.ndarray, np.ndarray]:
-    """Group index and P-parity of every feature, (n_features,) each."""
-    alternating = (-1.0) ** np.arange(N_L)
-    parity = [np.ones(1), np.ones(1), -np.ones(2), *[np.concatenate([alternating, alternating])] * 4]
-    group = np.concatenate([np.full(len(p), g) for g, p in enumerate(parity)])
-    return group, np.concatenate(parity)
-
-
-def describe(canonical: Problem) -> Description:
-    """Rows of a canonical problem (see `Problem.canonical`)."""
-    baseline = _BASELINE.solve(canonical)
-    beta = canonical.beta
-    functions = {
-        "Delta": [canonical.delta_l(i) for i in range(2)],
-        "baseline": _diagonal(baseline),
-        "atomic": _diagonal(_ATOMIC.solve(canonical)),
-        "cluster": _diagonal(_CLUSTER.solve(canonical)),
-    }
-    f = {name: np.stack([legendre.resized(v, N_OUT) for v in values]) / beta for name, values in functions.items()}
-    levels = canonical.x
-    same = abs(levels[0] - levels[1]) < _SAME and all(np.max(np.abs(v[0] - v[1])) < _SAME for v in f.values())
-    rows = []
-    for own in (0,) if same else (0, 1):
-        other = 1 - own
-        seen = lambda a: np.concatenate([a[own, :N_L], (a[other] - a[own])[:N_L]])
-        to_atomic, to_cluster = f["baseline"] - f["atomic"], f["baseline"] - f["cluster"]
-        features = np.concatenate(
-            [
-                [np.log(beta)],
-                [canonical.U[0, 1]],
-                [levels[own], levels[other] - levels[own]],
-                seen(f["Delta"]),
-                seen(f["baseline"]),
-                seen(to_atomic),
-                seen(to_cluster),
-            ]
+    def solvers(self, kind: Kind) -> tuple[str, ...]:
+        """Names of the cheap solvers used for problems of that kind."""
+        if self.approximations is not None:
+            return tuple(self.approximations)
+        if kind.has_terms:
+            return ("hartree_fock", "hubbard_i")
+        return {2: ("ipt", "hubbard_i", "ed1"), 4: ("nca", "hartree_fock", "hubbard_i", "ed1")}.get(
+            kind.n_flavours, ("hartree_fock", "hubbard_i")
         )
-        spread = np.array([max_norm(to_atomic[own]), max_norm(to_cluster[own])])
-        amplitude = np.sqrt(np.sqrt(spread.prod()) + 1e-3)
-        shape = np.abs(np.concatenate([f["Delta"][own, :8], f["baseline"][own, :6]]))
-        summary = np.concatenate([[np.log(beta), canonical.U[0, 1], abs(levels[own])], shape, np.log(spread + 1e-6)])
-        rows.append(Row((0, 1) if same else (own,), features, float(amplitude), summary))
-    return Description(canonical, tuple(rows), baseline)
+
+    def supports(self, problem: Problem) -> str | None:
+        """None where the model can describe `problem`, else the reason why not."""
+        if not problem.is_diagonal:
+            return "the model describes a diagonal hybridisation"
+        if problem.n_flavours < 2:
+            return "the model describes two flavours or more"
+        if problem.is_isolated:
+            return "the hybridisation vanishes: the atom is solved exactly"
+        return None
+
+    def layout(self, kind: Kind) -> Layout:
+        """Groups and parities of the features of that kind of problem."""
+        n_shells = len(kind.shells)
+        groups = {"beta": np.ones(1), "U": np.ones(self._n_interaction(kind)), "level": -np.ones(1 + n_shells)}
+        function = np.tile(self.representation.parity[self._kept], 1 + n_shells)
+        groups["Delta"] = function
+        for position, name in enumerate(self.solvers(kind)):
+            groups["baseline" if position == 0 else f"baseline - {name}"] = function
+        index = np.concatenate([np.full(len(p), g) for g, p in enumerate(groups.values())])
+        return Layout(tuple(groups), index, np.concatenate(list(groups.values())))
+
+    def n_summary(self, kind: Kind) -> int:
+        """Length of `Row.summary`."""
+        n_solvers = len(self.solvers(kind))
+        n_shape = _SHAPE[0] + (_SHAPE[1] if n_solvers else 0)
+        return 2 + self._n_interaction(kind) + n_shape + max(n_solvers - 1, 0)
+
+    @staticmethod
+    def _n_interaction(kind: Kind) -> int:
+        return len(kind.shells) + kind.has_terms
+
+    @property
+    def _kept(self) -> np.ndarray:
+        """Coefficients that enter the features: the leading ones where they are ordered, else all."""
+        n = len(self.representation.parity)
+        return np.arange(n if self.basis == "tau_mesh" else min(self.n_coefficients, n))
+
+    def describe(self, canonical: Problem) -> Description:
+        """Rows of a canonical problem (see `Problem.canonical`).
+
+        Raises
+        ------
+        Indescribable
+            If a cheap solver does not take the problem, or does not converge.
+        """
+        kind = Kind.of(canonical)
+        try:
+            solved = [approximations.named(name).solve(canonical) for name in self.solvers(kind)]
+        except (ValueError, RuntimeError) as error:
+            raise Indescribable(str(error)) from error
+        functions = [of_unit_length([canonical.delta_l(i) for i in range(kind.n_flavours)], canonical.beta)]
+        functions += [of_unit_length(diagonals(s.G_l), canonical.beta) for s in solved]
+        distance = [functions[1] - f for f in functions[2:]]
+        spread = np.array([max_norm(f) for f in distance]).reshape(len(distance), kind.n_flavours)
+        channels = np.stack([functions[0], *functions[1:2], *distance]) @ self.representation.analysis[:, self._kept]
+        weights = shell_averages(canonical)
+        features = [
+            np.concatenate(
+                [
+                    [np.log(canonical.beta)],
+                    _interaction(canonical, weights[i], i),
+                    _seen(canonical.x[:, None], i, weights[i]),
+                ]
+                + [_seen(channel, i, weights[i]) for channel in channels]
+            )
+            for i in range(kind.n_flavours)
+        ]
+        rows = []
+        for flavours in _alike(features):
+            i = flavours[0]
+            own = spread[:, i]
+            amplitude = np.sqrt(np.exp(np.mean(np.log(own + 1e-30))) + _AMPLITUDE_FLOOR) if len(own) else 1.0
+            shape = np.abs(np.concatenate([f[i, :n] for f, n in zip(functions, _SHAPE)]))
+            strength = _interaction(canonical, weights[i], i)
+            plain = [[np.log(canonical.beta)], strength, [abs(canonical.x[i])], shape, np.log(own + _SPREAD_FLOOR)]
+            rows.append(Row(flavours, features[i], float(amplitude), np.concatenate(plain)))
+        return Description(canonical, tuple(rows), solved[0] if solved else None, float(spread.max(initial=0.0)))
 
 
-def _diagonal(solution: Solution) -> list[np.ndarray]:
-    return [g[:, 0, 0] for g in solution.G_l]
+def diagonals(blocks) -> list[np.ndarray]:
+    """Diagonal elements of (n_l, n, n) blocks, one (n_l,) array per flavour."""
+    return [b[:, i, i] for b in blocks for i in range(b.shape[1])]
 
 
-@lru_cache(maxsize=4)
-def tau_matrix(n_l: int) -> np.ndarray:
-    """Legendre coefficients of G(τ)·β-free functions to values at 66 nodes, (n_l, 66): errors are taken there."""
-    x = np.concatenate([[-1.0], np.polynomial.legendre.leggauss(64)[0], [1.0]])
-    return legendre.vandermonde(x, n_l).T
+def of_unit_length(coefficients: list[np.ndarray], beta: float) -> np.ndarray:
+    """Legendre coefficients of N functions as those of dimensionless ones, (N, N_LEGENDRE)."""
+    return np.stack([legendre.resized(row, N_LEGENDRE) for row in coefficients]) / beta
 
 
-def max_norm(coefficients: np.ndarray) -> float:
-    """max over τ of a function given by coefficients divided by β, (n_l,)."""
-    return float(np.max(np.abs(coefficients @ tau_matrix(len(coefficients)))))
+def shell_averages(problem: Problem) -> np.ndarray:
+    """Weights w_isj with which flavour j enters the average over shell s of flavour i, (N, n_shells, N); Σ_j w_isj = 1.
+
+    Flavours of equal U_ij share the shells they fill, so that none is preferred.
+    """
+    N, sizes = problem.n_flavours, np.array(Kind.of(problem).shells)
+    shell_of_place = np.repeat(np.arange(len(sizes)), sizes)
+    weights = np.zeros((N, len(sizes), N))
+    for i in range(N):
+        others = np.delete(np.arange(N), i)
+        strength = np.round(problem.U[i, others] / problem.unit, 9)
+        for value in np.unique(strength):
+            alike = others[strength == value]
+            first = np.sum(strength > value)
+            share = np.bincount(shell_of_place[first : first + len(alike)], minlength=len(sizes)) / len(alike)
+            weights[i][:, alike] = (share / sizes)[:, None]
+    return weights
+
+
+def _interaction(problem: Problem, weights: np.ndarray, i: int) -> np.ndarray:
+    """U_ij of flavour i averaged over each shell, and the summed strength of the further terms with that flavour."""
+    values = weights @ problem.U[i]
+    if problem.terms:
+        values = np.append(values, sum(abs(c) for c, flavours in problem.terms if i in flavours))
+    return values
+
+
+def _seen(values: np.ndarray, i: int, weights: np.ndarray) -> np.ndarray:
+    """What flavour i sees of `values` (N, k): its own, then the averages of the others relative to it."""
+    return np.concatenate([values[i], *(weights @ (values - values[i]))])
+
+
+def _alike(features: list[np.ndarray]) -> list[tuple[int, ...]]:
+    """Flavours with the same features, together."""
+    sets: list[list[int]] = []
+    for i, own in enumerate(features):
+        for members in sets:
+            if np.max(np.abs(features[members[0]] - own)) < _SAME:
+                members.append(i)
+                break
+        else:
+            sets.append([i])
+    return [tuple(members) for members in sets]
+
+
+def max_norm(coefficients: np.ndarray) -> np.ndarray:
+    """max over τ of functions (n, N_LEGENDRE), (n,): errors are taken at 64 Gauss nodes and both ends."""
+    return np.max(np.abs(coefficients @ _TAU), axis=-1)
+
+
+_TAU = legendre.vandermonde(np.concatenate([[-1.0], np.polynomial.legendre.leggauss(64)[0], [1.0]]), N_LEGENDRE).T

@@ -8,22 +8,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, RegressorMixin
 
-from ..numerics import dlr, legendre
-from ..numerics.physical import nearest_self_energy
 from ..problem import Problem
-from ..solution import Solution, static_moments
-from ..version import version
-from . import descriptor as d
+from ..solution import Solution
+from . import regressors
+from .answer import Correction, physical_answer
 from .confidence import ErrorBound
-from .regression import SymmetricKernelRidge
+from .descriptor import Description, Descriptor, Indescribable, Kind
+from .reduction import GroupedPCA
+from .representation import N_LEGENDRE
+from .selection import SearchResult, search
+from .training_set import TrainingSet, first_frequency
+from .transform import TargetTransform
 from .tuning import tune
 
-# Starting values per group of features, see descriptor.GROUPS; found on random baths, adapted to the data by `tune`.
-_LENGTH_SCALE = (5.0, 4.0, 4.0, 0.12, 0.5, 0.2, 0.1)
-_ALPHA = 1e-6
+# Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
+_LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.12, "baseline": 0.5, "baseline - hubbard_i": 0.2}
+_CLUSTER_LENGTH_SCALE = 0.1  # of the distance to every other cheap solver
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
+_REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is fitted anew
+_CALIBRATION_ROWS = 1500  # rows whose leave-out residuals are computed where each has its price
 _MIN_POINTS = 5
 _EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
 _REACH_QUANTILE, _REACH = 0.95, 1.2  # beyond 1.2 times this quantile of the stored points' own leave-out standard
@@ -60,20 +65,34 @@ class Prediction:
 
 
 class Predictor(BaseEstimator):
-    """Learns the correction to IPT from solved problems.
+    """Learns the correction to a cheap solver from solved problems.
 
     Parameters
     ----------
     confidence : float, default 0.95
         Probability with which an error stays below its bound.
+    regressor : str or scikit-learn regressor, default "kernel_ridge"
+        "kernel_ridge", "random_forest", "extra_trees", "gaussian_process", "mlp" or "average" (of the first and the
+        third).
+    approximations : sequence of str, optional
+        Cheap solvers "ipt", "hubbard_i", "nca", "hartree_fock", "ed1", "ed2", "ed3": the first is the baseline, the others
+        are features. Default: see `Descriptor`. Empty: G itself is learned.
+    representation : {"legendre", "chebyshev", "tau_mesh", "ir"}
+        Basis of functions of τ, for features and corrections.
+    transform : {"identity", "scaled", "asinh", "tanh"}
+        What is learned instead of the correction itself, channel by channel.
+    pca : int, optional
+        Principal components kept per group of features and parity; default: all features.
     nu : {1.5, 2.5, 0.5}
         Smoothness of the Matérn kernel.
     random_state : int
-        Seed of the forest and of the subset used to tune length scales.
+        Seed of forests and of the subsets used to tune length scales.
 
     Attributes
     ----------
-    regression_ : SymmetricKernelRidge
+    regression_ : SymmetricKernelRidge, or another regressor with its interface
+    training_ : TrainingSet or None
+        None before the first point.
     bound_ : ErrorBound
     n_points_ : int
 
@@ -89,18 +108,57 @@ class Predictor(BaseEstimator):
     (True, None)
     """
 
-    def __init__(self, confidence: float = 0.95, nu: float = 1.5, random_state: int = 0):
+    def __init__(
+        self,
+        confidence: float = 0.95,
+        *,
+        regressor: str | RegressorMixin = "kernel_ridge",
+        approximations: Iterable[str] | None = None,
+        representation: str = "legendre",
+        transform: str = "identity",
+        pca: int | None = None,
+        nu: float = 1.5,
+        random_state: int = 0,
+    ):
         self.confidence = confidence
+        self.regressor = regressor
+        self.approximations = approximations
+        self.representation = representation
+        self.transform = transform
+        self.pca = pca
         self.nu = nu
         self.random_state = random_state
 
+    def search(self, points: Iterable, grid: dict, **options) -> SearchResult:
+        """The best settings out of `grid` by cross-validation; see `selection.search`."""
+        return search(self, points, grid, **options)
+
     # -- learning --------------------------------------------------------------------------------------------------
 
-    def fit(self, points: Iterable) -> Predictor:
-        """Learn from `points`: (problem, solution) pairs, or objects with those attributes (a `Database`)."""
+    def fit(self, points: Iterable, *, cache=None) -> Predictor:
+        """Learn from `points`: (problem, solution) pairs, or objects with those attributes (a `Database`).
+
+        Parameters
+        ----------
+        points : iterable
+        cache : DescriptorCache, optional
+            Keeps what the cheap solvers said of points with an `id`, so that a later fit need not ask them again.
+        """
         self._clear()
+        points = list(points)
+        known = {}
+        if cache is not None and self._prepare(points):
+            known = cache.get([p.id for p in points], self.training_.version)
+        fresh = {}
         for point in points:
-            self._take(*_pair(point))
+            lines = known.get(getattr(point, "id", None))
+            if lines is None:
+                lines = self._lines(*_pair(point))
+                if lines is not None and cache is not None:
+                    fresh[point.id] = lines
+            self._append(lines)
+        if cache is not None:
+            cache.put(fresh, self.training_.version if self.training_ else "")
         if self.n_rows_:
             self._refit()
         return self
@@ -110,253 +168,188 @@ class Predictor(BaseEstimator):
         if not hasattr(self, "n_points_"):
             self._clear()
         before = self.n_rows_
-        self._take(problem, solution)
+        self._append(self._lines(problem, solution))
         if self.n_rows_ == before:
             return self
         if before == 0 or self.n_rows_ >= max(_TUNE_FROM, _TUNE_GROWTH * self.n_tuned_) or before < _MIN_POINTS:
             self._refit()
+        elif not self.regression_.quick_leave_out and self.n_rows_ >= _REFIT_GROWTH * self.n_fitted_:
+            self._fit_regression()
         else:
-            noise = self._relative_noise()
+            data, noise = self.training_, self.training_.relative_noise()
             for row in range(before, self.n_rows_):
-                self.regression_.append(self.X_[row], self.y_[row] / self.amplitude_[row], noise[row])
-            self._calibrate()
+                target = self.transform_.transform(data.y[row] / data.amplitude[row])
+                self.regression_.append(self.reduction_.transform(data.X[row]), target, noise[row])
+            if self.regression_.quick_leave_out:
+                self._calibrate()
         return self
 
-    def _clear(self):
-        self.n_points_ = self.n_rows_ = self.n_tuned_ = 0
-        self.group_, self.parity_ = d.layout()
-        even = (-1.0) ** np.arange(d.N_OUT)
-        self.output_parity_ = np.append(even, 1.0)  # G_l corrections, then the pair correlator's
-        names = ("X_", "y_", "amplitude_", "summary_", "noise_", "label_", "copy_", "label_error_", "G0_", "sigma_unit_")
-        for name in names:
-            setattr(self, name, [])
-        self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
+    @property
+    def n_rows_(self) -> int:
+        return 0 if self.training_ is None else len(self.training_)
 
-    def _take(self, problem: Problem, solution: Solution):
-        """Append the rows of one point to the training arrays."""
-        canonical = problem.canonical()
-        if d.supports(canonical) is not None:
-            return  # a database may hold points of which this model says nothing
-        exact = solution.canonical(problem)
-        description = d.describe(canonical)
-        pair = _connected(exact.nn) - _connected(description.baseline.nn)
-        for row in description.rows:
-            i = row.flavours[0]
-            G, base = (
-                legendre.resized(s.G_l[i][:, 0, 0], d.N_OUT) / canonical.beta for s in (exact, description.baseline)
-            )
-            self.X_.append(row.features)
-            self.y_.append(np.append(G - base, pair))
-            self.amplitude_.append(row.amplitude)
-            self.summary_.append(row.summary)
-            error = np.zeros(1) if exact.G_l_error is None else exact.G_l_error[i][:, 0, 0] / canonical.beta
-            self.noise_.append(np.sum(error**2))
-            self.label_error_.append(_label_noise(error, exact.provenance))
-            self.copy_.append(f"{canonical.id}/{i}")
-            self.label_.append(f"{canonical.beta:.3g}/{canonical.U[0, 1]:.3g}/{abs(canonical.x[i]):.3f}")
-            self.G0_.append(complex(exact.G_iw(1)[i][0, 0, 0]) / canonical.beta)
-            Sigma = exact.Sigma_iw(canonical, 1)[i][0, 0, 0]
-            self.sigma_unit_.append(abs(np.pi - canonical.beta * Sigma.imag))
-        self.n_points_ += 1
-        self.n_rows_ = len(self.X_)
+    def _clear(self):
+        regressors.check(self.regressor)
+        names = None if self.approximations is None else tuple(self.approximations)
+        self.descriptor_ = Descriptor(names, self.representation)
+        self.training_: TrainingSet | None = None
+        self.n_points_ = self.n_tuned_ = self.n_fitted_ = 0
+
+    def _prepare(self, points: list) -> bool:
+        """Whether the kind of problem is known, from the first point that can be described if need be."""
+        if self.training_ is None:
+            described = (p for p in points if self.descriptor_.supports(_pair(p)[0]) is None)
+            first = next(described, None)
+            if first is not None:
+                self.training_ = TrainingSet(self.descriptor_, Kind.of(_pair(first)[0]))
+        return self.training_ is not None
+
+    def _lines(self, problem: Problem, solution: Solution) -> np.ndarray | None:
+        """What is kept of one point; None where this model has nothing to say of it."""
+        if self._reason(problem) is not None or not self._prepare([(problem, solution)]):
+            return None
+        try:
+            return self.training_.rows_of(problem, solution)
+        except Indescribable:
+            return None
+
+    def _append(self, lines: np.ndarray | None):
+        if lines is not None:
+            self.training_.append(lines)
+            self.n_points_ += 1
+
+    def _reason(self, problem: Problem) -> str | None:
+        """Why `problem` cannot be described, or lies outside what this model is about."""
+        reason = self.descriptor_.supports(problem)
+        if reason is None and self.training_ is not None and Kind.of(problem) != self.training_.kind:
+            reason = f"the stored points have {self.training_.kind}, this problem has {Kind.of(problem)}"
+        return reason
 
     def _refit(self):
-        X, y, amplitude = np.array(self.X_), np.array(self.y_), np.array(self.amplitude_)
-        scaled = y / amplitude[:, None]
-        noise = self._relative_noise()
-        labels = self._groups()
-        model = SymmetricKernelRidge(self.group_, self.parity_, np.array(_LENGTH_SCALE), _ALPHA, self.nu)
-        if self.n_rows_ >= _TUNE_FROM:
-            error = lambda residual, rows: _max_norm(residual * amplitude[rows, None])
-            model = tune(
-                model,
-                X,
-                scaled,
-                output_parity=self.output_parity_,
-                noise=noise,
-                labels=labels,
-                error=error,
-                seed=self.random_state,
-            )
+        """Length scales and everything that depends on them."""
+        data = self.training_
+        self.reduction_ = GroupedPCA(self.pca).fit(data.X, group=data.layout.group, parity=data.layout.parity)
+        self.length_scale_ = np.array([_LENGTH_SCALE.get(name, _CLUSTER_LENGTH_SCALE) for name in data.layout.names])
+        self.alpha_ = regressors.ALPHA
         self.n_tuned_ = self.n_rows_
-        self.regression_ = model.fit(X, scaled, output_parity=self.output_parity_, noise=noise)
+        self._fit_regression(tuned=self.n_rows_ >= _TUNE_FROM)
+
+    def _fit_regression(self, tuned: bool = False):
+        data = self.training_
+        X, scaled, noise = self.reduction_.transform(data.X), data.y / data.amplitude[:, None], data.relative_noise()
+        self.transform_ = TargetTransform(self.transform).fit(scaled)
+        y = self.transform_.transform(scaled)
+        common = {"output_parity": data.output_parity, "noise": noise}
+        build = lambda n: regressors.build(
+            self.regressor,
+            n,
+            self.reduction_.group_,
+            self.reduction_.parity_,
+            self.length_scale_,
+            alpha=self.alpha_,
+            nu=self.nu,
+            seed=self.random_state,
+        )
+        if tuned and self.regressor in regressors.TUNABLE:
+            error = lambda residual, rows: data.max_error(self._in_units(residual, rows))
+            self.length_scale_, self.alpha_ = tune(
+                regressors.kernel(build(1)), X, y, **common, labels=data.groups(), error=error, seed=self.random_state
+            )
+        self.regression_ = build(len(X)).fit(X, y, **common)
+        self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
+        self.n_fitted_ = self.n_rows_
         self._calibrate()
 
-    def _relative_noise(self) -> np.ndarray:
-        """Label variance in units of the correction's own variance, per row."""
-        amplitude = np.array(self.amplitude_)
-        signal = np.mean(np.sum(np.array(self.y_)[:, :-1] ** 2, axis=1) / amplitude**2)
-        return np.array(self.noise_) / amplitude**2 / max(signal, 1e-12)
-
-    def _groups(self) -> np.ndarray:
-        """Rows that are left out together: a scan visits one U many times, and its own neighbours would flatter it.
-
-        With a single group every problem stands for itself; problems beyond the stored range are novel in any case.
-        """
-        groups = np.unique(self.label_, return_inverse=True)[1]
-        return groups if groups.max() > 0 else np.unique(self.copy_, return_inverse=True)[1]
+    def _in_units(self, residual: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Residuals of the correction from those of its transform."""
+        data = self.training_
+        amplitude = data.amplitude[rows, None]
+        y = data.y[rows] / amplitude
+        predicted = self.transform_.inverse_transform(self.transform_.transform(y) - residual)
+        return (y - predicted) * amplitude
 
     def _calibrate(self):
-        labels = self._groups()
-        amplitude = np.array(self.amplitude_)
-        residual, std = self.regression_.leave_out(labels)
-        residual *= amplitude[:, None]
-        G0 = np.array(self.G0_)
-        shift = residual[:, :-1] @ _first_frequency(d.N_OUT)
+        data, labels = self.training_, self.training_.groups()
+        rows = np.arange(self.n_rows_)
+        if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
+            rows = np.sort(np.random.default_rng(self.random_state).choice(rows, _CALIBRATION_ROWS, replace=False))
+        residual, std = self.regression_.leave_out(labels, rows)
+        residual = self._in_units(residual, rows)
+        G0, unit = data.G0[rows], data.sigma_unit[rows]
+        shift = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis @ first_frequency(N_LEGENDRE)
         # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative to ω₀ − Im Σ
-        unit = np.array(self.sigma_unit_)
         sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) / unit
-        noise = np.array(self.label_error_)
+        noise = data.label_error[rows].copy()
         noise[:, 1] /= np.abs(G0) ** 2 * unit
-        error = np.column_stack([_max_norm(residual), sigma_error])
-        # answers to one problem count once, with the largest error: repeating a run must not make the model confident
-        _, first, copy = np.unique(self.copy_, return_index=True, return_inverse=True)
-        worst = np.zeros((len(first), error.shape[1]))
-        np.maximum.at(worst, copy, error)
-        order = np.argsort(first)
-        once = first[order]
-        self.bound_.fit(np.array(self.summary_)[once], (std * amplitude)[once], worst[order], noise[once])
+        error = np.column_stack([data.max_error(residual), sigma_error])
+        once, worst = _once(data.problem[rows], error)
+        scale = std * data.amplitude[rows]
+        self.bound_.fit(data.summary[rows][once], scale[once], worst, noise[once])
         self.reach_ = float(np.quantile(std[once], _REACH_QUANTILE))
 
     # -- predicting ------------------------------------------------------------------------------------------------
 
     def predict(self, problem: Problem) -> Prediction:
         """The solution of `problem` as far as it is known, with bounds on its error."""
-        reason = d.supports(problem)
-        if reason is None and getattr(self, "n_points_", 0) < _MIN_POINTS:
-            reason = f"{getattr(self, 'n_points_', 0)} stored points are too few"
+        if not hasattr(self, "n_points_"):
+            self._clear()
+        reason = self._reason(problem)
+        if reason is None and self.n_points_ < _MIN_POINTS:
+            reason = f"{self.n_points_} stored points are too few"
         if reason:
             return Prediction(None, np.inf, np.inf, reason, np.inf)
-        canonical = problem.canonical()
-        description = d.describe(canonical)
-        X = np.stack([row.features for row in description.rows])
+        try:
+            description = self.descriptor_.describe(problem.canonical())
+        except Indescribable as error:
+            return Prediction(None, np.inf, np.inf, str(error), np.inf)
+        X = self.reduction_.transform(np.stack([row.features for row in description.rows]))
         amplitude = np.array([row.amplitude for row in description.rows])
         scaled, std = self.regression_.predict(X, return_std=True)
-        correction = scaled * amplitude[:, None]
+        answer = physical_answer(description, self._correction(scaled, amplitude), self.n_points_)
         summary = np.stack([row.summary for row in description.rows])
         bound = self.bound_.predict(summary, std * amplitude).max(axis=0)
-        solution, moved, sigma_moved = self._physical(description, correction)
         floor = _SPREAD_FLOOR * description.spread
         return Prediction(
-            solution.in_units_of(problem),
-            float(max(bound[0], floor) + moved),
-            float(max(bound[1], floor) + sigma_moved),
-            self._novelty(X, std),
+            answer.solution.in_units_of(problem),
+            float(max(bound[0], floor) + answer.moved),
+            float(max(bound[1], floor) + answer.sigma_moved),
+            self._novelty(description, std),
             float(self.regression_.nearest(X).max()),
-            moved,
+            answer.moved,
         )
 
-    def _novelty(self, X, std) -> str | None:
+    def _correction(self, scaled: np.ndarray, amplitude: np.ndarray) -> Correction:
+        values = self.transform_.inverse_transform(scaled) * amplitude[:, None]
+        n_G = self.training_.n_G
+        pairs = slice(n_G, n_G + len(self.training_.kind.shells))
+        synthesis = self.descriptor_.representation.synthesis
+        return Correction(values[:, :n_G] @ synthesis, values[:, pairs], values[:, pairs.stop :])
+
+    def _novelty(self, description: Description, std: np.ndarray) -> str | None:
         """A parameter beyond the stored range, or a bath further from all others than any stored point is."""
-        stored = self.regression_.X_
-        names = {0: "beta", 1: "U", 2: "level"}
-        for column, name in names.items():
-            seen, value = stored[:, column], X[:, column]
-            if self.parity_[column] < 0:
-                seen, value = np.abs(seen), np.abs(value)
-            low, high = seen.min(), seen.max()
-            margin = _EDGE * (high - low) + 1e-6
-            if column == 2:
-                low = 0.0
-            if np.any(value < low - margin) or np.any(value > high + margin):
-                return f"{name} lies outside the stored range"
+        layout, stored = self.training_.layout, self.training_.X
+        for name in ("beta", "U", "level"):
+            for column in layout.columns(name):
+                seen, value = stored[:, column], np.array([row.features[column] for row in description.rows])
+                low, high = seen.min(), seen.max()
+                if layout.parity[column] < 0:
+                    value, low, high = np.abs(value), 0.0, np.abs(seen).max()
+                margin = _EDGE * (high - low) + 1e-6
+                if np.any(value < low - margin) or np.any(value > high + margin):
+                    return f"{name} lies outside the stored range"
         if np.max(std) > _REACH * self.reach_:
             return "the bath is unlike any stored one"
         return None
-
-    def _physical(self, description: d.Description, correction: np.ndarray) -> tuple[Solution, float, float]:
-        """The physical solution nearest to baseline + correction, and how far G(τ) and Σ(iω₀) (relative) moved."""
-        problem = description.problem
-        grid = dlr.grid(problem.beta * problem.largest_energy)
-        positive = grid.n >= 0
-        iw = 1j * grid.omega[positive] / problem.beta
-        raw = [description.baseline.G_l[i][:, 0, 0].copy() for i in range(2)]
-        for row, c in zip(description.rows, correction):
-            for i in row.flavours:
-                k = min(d.N_OUT, len(raw[i]))
-                raw[i][:k] += problem.beta * c[:k]
-        density = np.array([-legendre.at_ends(problem.beta, g)[1] for g in raw]).clip(1e-9, 1 - 1e-9)
-        symmetric = problem.is_particle_hole_symmetric()
-        if symmetric:
-            density[:] = 0.5
-        pair = _connected(description.baseline.nn) + float(np.mean(correction[:, -1]))
-        nn = _correlators(density, pair)
-        Sigma_infty, Sigma_1 = static_moments(problem, nn)
-        G_iw, F_iw, moved = np.zeros((2, len(iw)), complex), np.zeros((2, len(iw)), complex), 0.0
-        sigma_moved = 0.0
-        for row in description.rows:
-            i = row.flavours[0]
-            inverse = iw - problem.levels[i] - grid.iw_of_legendre(problem.delta_l(i))[positive]
-            G_raw = grid.iw_of_legendre(raw[i])[positive]
-            Sigma = nearest_self_energy(
-                iw,
-                G_raw,
-                inverse,
-                Sigma_infty[i][0, 0],
-                Sigma_1[i][0, 0],
-                beta=problem.beta,
-                reach=problem.largest_energy,
-                symmetric=symmetric,
-            )(iw)
-            reference = abs(iw[0].imag - Sigma[0].imag)
-            sigma_moved = max(sigma_moved, float(abs(1 / G_raw[0] - inverse[0] + Sigma[0]) / reference))
-            for j in row.flavours:
-                G_iw[j] = 1 / (inverse - Sigma)
-                F_iw[j] = Sigma * G_iw[j]
-        G_tau, F_tau = (
-            grid.to_tau(problem.beta, np.concatenate([f[:, ::-1].conj(), f], axis=1).T) for f in (G_iw, F_iw)
-        )
-        for i in range(2):
-            before = grid.tau_of_legendre(problem.beta, raw[i])
-            moved = max(moved, float(np.max(np.abs(G_tau[:, i] - before))))
-        G_l, F_l = (grid.to_legendre(problem.beta, f, problem.n_l) for f in (G_tau, F_tau))
-        blocks = lambda a: tuple(a[:, i][:, None, None] for i in range(2))
-        provenance = {"solver": "model", "version": version, "points": self.n_points_}
-        h_int = float(problem.U[0, 1] * nn[0, 1])
-        solution = Solution(
-            problem.beta,
-            problem.gf_struct,
-            blocks(G_l),
-            nn,
-            Sigma_infty,
-            Sigma_1,
-            F_l=blocks(F_l),
-            h_int=h_int,
-            provenance=provenance,
-        )
-        return solution, moved, sigma_moved
 
 
 def _pair(point) -> tuple[Problem, Solution]:
     return point if isinstance(point, tuple) else (point.problem, point.solution)
 
 
-def _connected(nn: np.ndarray) -> float:
-    """⟨n↑n↓⟩ − ⟨n↑⟩⟨n↓⟩, which the particle-hole map leaves alone."""
-    return float(nn[0, 1] - nn[0, 0] * nn[1, 1])
-
-
-def _correlators(density: np.ndarray, connected: float) -> np.ndarray:
-    """⟨n_i n_j⟩ from densities and the connected correlator, kept within the bounds of probabilities."""
-    pair = np.clip(connected + density[0] * density[1], max(0.0, density.sum() - 1), density.min())
-    return np.array([[density[0], pair], [pair, density[1]]])
-
-
-def _label_noise(error: np.ndarray, provenance: dict) -> tuple[float, float]:
-    """Typical largest statistical error of G(τ) over τ, and that of G(iω₀)/β.
-
-    The solver tells where it can. Otherwise they follow from the error bars of G_l/β, coefficients taken as independent;
-    the median over τ is then a cautious stand-in for the largest.
-    """
-    at_tau = np.median(np.sqrt((error**2) @ d.tau_matrix(len(error)) ** 2))
-    at_iw0 = np.sqrt(np.sum(np.abs(_first_frequency(len(error)) * error) ** 2))
-    return float(provenance.get("G_tau_noise", at_tau)), float(provenance.get("G_iw0_noise", at_iw0))
-
-
-def _max_norm(coefficients: np.ndarray) -> np.ndarray:
-    """max over τ for rows of G_l/β followed by the pair correlator, (n,)."""
-    return np.max(np.abs(coefficients[:, : d.N_OUT] @ d.tau_matrix(d.N_OUT)), axis=1)
-
-
-def _first_frequency(n_l: int) -> np.ndarray:
-    return legendre.transfer_matrix(np.zeros(1, int), n_l)[0]
+def _once(problem: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First row of each problem, and its largest error: repeating a run must not make the model confident."""
+    _, first, copy = np.unique(problem, return_index=True, return_inverse=True)
+    worst = np.zeros((len(first), error.shape[1]))
+    np.maximum.at(worst, copy.ravel(), error)
+    order = np.argsort(first)
+    return first[order], worst[order]

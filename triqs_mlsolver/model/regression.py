@@ -57,6 +57,8 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     True
     """
 
+    quick_leave_out = True  # residuals follow from the fit itself
+
     def __init__(self, group, parity, length_scale, alpha: float = 1e-6, nu: float = 1.5):
         self.group = group
         self.parity = parity
@@ -141,19 +143,23 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         )
         return out, np.sqrt(np.maximum(1 - explained, 0.0))
 
-    def leave_out(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Residuals (N, n_outputs) and standard deviations (N,) with all rows of the same label left out together."""
+    def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals (n, n_outputs) and standard deviations (n,) with all rows of the same label left out together.
+
+        Of all rows, or of those numbered in `rows` (n,).
+        """
         residual = np.empty_like(self.y_)
         variance = np.zeros(len(self.y_))
         order = np.argsort(labels, kind="stable")
         starts = np.flatnonzero(np.r_[True, labels[order][1:] != labels[order][:-1]])
-        for rows in np.split(order, starts[1:]):
+        for together in np.split(order, starts[1:]):
             for s, inverse in self.inverse_.items():
                 columns = self.output_parity_ == s
-                covariance = _inverse(inverse[np.ix_(rows, rows)])
-                residual[np.ix_(rows, columns)] = covariance @ self.dual_coef_[np.ix_(rows, columns)]
-                variance[rows] += np.diag(covariance) - self.noise_[rows] - self.alpha
-        return residual, np.sqrt(np.maximum(variance, 0.0))
+                covariance = _inverse(inverse[np.ix_(together, together)])
+                residual[np.ix_(together, columns)] = covariance @ self.dual_coef_[np.ix_(together, columns)]
+                variance[together] += np.diag(covariance) - self.noise_[together] - self.alpha
+        std = np.sqrt(np.maximum(variance, 0.0))
+        return (residual, std) if rows is None else (residual[rows], std[rows])
 
 
 def _inverse(A: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ _LARGEST_SUBSET = 300
 
 def tune(
     model: SymmetricKernelRidge, X, y, *, output_parity, noise, labels, error, reach: float = 4.0, seed: int = 0
-) -> SymmetricKernelRidge:
-    """An unfitted copy of `model` with better `length_scale` and `alpha`.
+) -> tuple[np.ndarray, float]:
+    """Better `length_scale` and `alpha` than those of `model`.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ def tune(
         e = np.sort(error(residual, rows))
         return np.log(np.mean(e[: max(1, int(0.98 * len(e)))]) + 1e-9)
 
-    return with_parameters(_pattern_search(cost, start, bounds))
+    best = np.exp(_pattern_search(cost, start, bounds))
+    return best[:-1], float(best[-1])
 
 
 def _pattern_search(cost, start, bounds, *, steps=(0.7, 0.35), sweeps=3) -> np.ndarray:

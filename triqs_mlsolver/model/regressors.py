@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""The regressors a model can be built on, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sklearn.base import RegressorMixin
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from .estimators import Average, SymmetricEstimator
+from .local_kernel import LocalKernelRidge
+from .regression import SymmetricKernelRidge
+
+ALPHA = 1e-6
+EXACT_UP_TO = 3000  # rows up to which one matrix holds all of them
+_TREES = 100
+
+NAMES = ("kernel_ridge", "random_forest", "extra_trees", "gaussian_process", "mlp", "average")
+TUNABLE = ("kernel_ridge", "average")  # regressors with a kernel whose length scales are worth finding
+
+
+def check(regressor) -> None:
+    """ValueError unless `regressor` is a known name or a scikit-learn regressor."""
+    if isinstance(regressor, str) and regressor not in NAMES:
+        raise ValueError(
+            f"regressor = {regressor!r} is not known: choose one of {', '.join(map(repr, NAMES))}, or give a "
+            "scikit-learn regressor"
+        )
+    if not isinstance(regressor, str) and not (hasattr(regressor, "fit") and hasattr(regressor, "predict")):
+        raise TypeError(f"regressor = {regressor!r} has no fit and predict: give a name or a scikit-learn regressor")
+
+
+def build(
+    regressor: str | RegressorMixin, n_rows: int, group, parity, length_scale, *, alpha: float, nu: float, seed: int
+):
+    """An unfitted regressor with the interface of `SymmetricKernelRidge` for that many rows."""
+    kernel = LocalKernelRidge if n_rows > EXACT_UP_TO else SymmetricKernelRidge
+    ridge = lambda: kernel(group, parity, length_scale, alpha, nu)
+    if regressor == "kernel_ridge":
+        return ridge()
+    of = lambda estimator: SymmetricEstimator(estimator, group, parity, length_scale)
+    if regressor == "average":
+        return Average([ridge(), of(_ESTIMATORS["extra_trees"](seed))])
+    return of(_ESTIMATORS[regressor](seed) if isinstance(regressor, str) else regressor)
+
+
+def kernel(regressor) -> SymmetricKernelRidge:
+    """The kernel ridge in a tunable regressor."""
+    return regressor.members[0] if isinstance(regressor, Average) else regressor
+
+
+def _mlp(seed: int):
+    """The network of two hidden layers of 51 tanh units, inputs and outputs standardised."""
+    network = MLPRegressor(hidden_layer_sizes=(51, 51), activation="tanh", learning_rate_init=2e-4, batch_size=8, random_state=seed)
+    return TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
+
+
+def _gaussian_process(seed: int):
+    """Length scale and noise by marginal likelihood."""
+    kernel = Matern(1.0, (0.1, 100.0), nu=1.5) + WhiteKernel(1e-5, (1e-9, 1e-1))
+    return GaussianProcessRegressor(kernel, normalize_y=True, random_state=seed)
+
+
+_ESTIMATORS: dict[str, Callable] = {
+    "random_forest": lambda seed: RandomForestRegressor(_TREES, random_state=seed),
+    "extra_trees": lambda seed: ExtraTreesRegressor(_TREES, random_state=seed),
+    "gaussian_process": _gaussian_process,
+    "mlp": _mlp,
+}

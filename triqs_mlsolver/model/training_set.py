@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""What the model keeps of each stored point: one line of numbers per row, in one array that grows."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from ..numerics import legendre
+from ..problem import Problem
+from ..solution import Solution, static_moments
+from ..version import version
+from .descriptor import Descriptor, Kind, diagonals, max_norm, of_unit_length, shell_averages
+from .representation import N_LEGENDRE
+
+_TAU = np.polynomial.legendre.leggauss(64)[0]
+
+
+class TrainingSet:
+    """Rows of all points of one kind of problem.
+
+    Parameters
+    ----------
+    descriptor : Descriptor
+    kind : Kind
+
+    Attributes
+    ----------
+    layout : Layout
+        Of the features.
+    output_parity : (n_outputs,) array of ±1
+        Corrections to G in the descriptor's representation, then averages of the connected correlators, then (only with
+        further terms) the excess of Σ₁ and of ⟨H_int⟩ over their density-density values.
+
+    Notes
+    -----
+    Columns, each as a property: `X` (N, n_features); `y` (N, n_outputs), exact minus baseline; `amplitude` (N,);
+    `summary` (N, n_summary); `noise` (N,), variance of the label summed over coefficients; `label_error` (N, 2), standard
+    error of the label's G(τ) and of G(iω₀)/β; `G0` (N,), G(iω₀)/β; `sigma_unit` (N,), β (ω₀ − Im Σ(iω₀));
+    `problem` (N,), a number per problem and flavour.
+    """
+
+    def __init__(self, descriptor: Descriptor, kind: Kind):
+        self.descriptor, self.kind = descriptor, kind
+        self.layout = descriptor.layout(kind)
+        self.n_G = len(descriptor.representation.parity)
+        n_extra = len(kind.shells) + 2 * kind.has_terms
+        self.output_parity = np.append(descriptor.representation.parity, np.ones(n_extra))
+        widths = {
+            "X": len(self.layout.group),
+            "y": len(self.output_parity),
+            "amplitude": 1,
+            "summary": descriptor.n_summary(kind),
+            "noise": 1,
+            "label_error": 2,
+            "G0": 2,
+            "sigma_unit": 1,
+            "problem": 1,
+        }
+        ends = np.cumsum(list(widths.values()))
+        self._columns = {name: slice(end - width, end) for (name, width), end in zip(widths.items(), ends)}
+        self._data = np.zeros((0, ends[-1]))
+        self._n = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def version(self) -> str:
+        """Names everything the rows depend on beside the points, for a cache of them."""
+        text = f"{version} {self.descriptor} {self.kind} {N_LEGENDRE}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    # -- growth ----------------------------------------------------------------------------------------------------
+
+    def rows_of(self, problem: Problem, solution: Solution) -> np.ndarray:
+        """The lines of one point, (n_rows, width)."""
+        canonical, exact = problem.canonical(), solution.canonical(problem)
+        description = self.descriptor.describe(canonical)
+        G = of_unit_length(diagonals(exact.G_l), canonical.beta)
+        correction = (
+            G
+            if description.baseline is None
+            else G - of_unit_length(diagonals(description.baseline.G_l), canonical.beta)
+        )
+        pairs = connected(exact.nn) - (0.0 if description.baseline is None else connected(description.baseline.nn))
+        averages = np.einsum("ipj,ij->ip", shell_averages(canonical), pairs)
+        excess = _excess(canonical, exact) if self.kind.has_terms else np.zeros((self.kind.n_flavours, 0))
+        error = None if exact.G_l_error is None else [e / canonical.beta for e in diagonals(exact.G_l_error)]
+        Sigma = np.concatenate([np.diagonal(s[0]) for s in exact.Sigma_iw(canonical, 1)])
+        G0 = np.concatenate([np.diagonal(g[0]) for g in exact.G_iw(1)]) / canonical.beta
+        number = int(canonical.id[:11], 16)  # with the flavour still exact as a float
+        lines = []
+        for row in description.rows:
+            i = row.flavours[0]
+            own = np.zeros(1) if error is None else error[i]
+            parts = {
+                "X": row.features,
+                "y": np.concatenate([correction[i] @ self.descriptor.representation.analysis, averages[i], excess[i]]),
+                "amplitude": row.amplitude,
+                "summary": row.summary,
+                "noise": np.sum(own**2),
+                "label_error": label_noise(own, exact.provenance),
+                "G0": (G0[i].real, G0[i].imag),
+                "sigma_unit": abs(np.pi - canonical.beta * Sigma[i].imag),
+                "problem": number * 64.0 + i,
+            }
+            line = np.empty(self._data.shape[1])
+            for name, values in parts.items():
+                line[self._columns[name]] = values
+            lines.append(line)
+        return np.array(lines)
+
+    def append(self, lines: np.ndarray) -> None:
+        """Add the lines of one point."""
+        needed = self._n + len(lines)
+        if needed > len(self._data):
+            grown = np.zeros((max(64, 2 * len(self._data), needed), self._data.shape[1]))
+            grown[: self._n] = self._data[: self._n]
+            self._data = grown
+        self._data[self._n : needed] = lines
+        self._n = needed
+
+    # -- columns ---------------------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        columns = self.__dict__.get("_columns", {})  # empty while a copy is being unpickled
+        if name not in columns:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        values = self._data[: self._n, columns[name]]
+        if name == "G0":
+            return values[:, 0] + 1j * values[:, 1]
+        return values[:, 0] if name in ("amplitude", "noise", "sigma_unit", "problem") else values
+
+    def relative_noise(self) -> np.ndarray:
+        """Label variance in units of the correction's own variance, (N,)."""
+        signal = np.mean(np.sum(self.y[:, : self.n_G] ** 2, axis=1) / self.amplitude**2)
+        return self.noise / self.amplitude**2 / max(signal, 1e-12)
+
+    def groups(self) -> np.ndarray:
+        """Rows that are left out together: a scan visits one U many times, and its own neighbours would flatter it.
+
+        With a single group every problem stands for itself; problems beyond the stored range are novel in any case.
+        """
+        X, columns = self.X, self.layout.columns
+        beta, U, level = (X[:, columns(name)[0]] for name in ("beta", "U", "level"))
+        scan = np.stack([_significant(np.exp(beta)), _significant(U), np.round(np.abs(level), 3)], axis=1)
+        groups = np.unique(scan, axis=0, return_inverse=True)[1].ravel()
+        return groups if groups.max(initial=0) > 0 else np.unique(self.problem, return_inverse=True)[1]
+
+    def max_error(self, residual: np.ndarray) -> np.ndarray:
+        """max over τ of the G part of residuals (n, n_outputs), (n,)."""
+        return max_norm(residual[:, : self.n_G] @ self.descriptor.representation.synthesis)
+
+
+def connected(nn: np.ndarray) -> np.ndarray:
+    """⟨n_i n_j⟩ − ⟨n_i⟩⟨n_j⟩ off the diagonal, (N, N), which the particle-hole map leaves alone."""
+    n = np.diag(nn)
+    out = nn - np.outer(n, n)
+    np.fill_diagonal(out, 0.0)
+    return out
+
+
+def label_noise(error: np.ndarray, provenance: dict) -> tuple[float, float]:
+    """Typical largest statistical error of G(τ) over τ, and that of G(iω₀)/β.
+
+    The solver tells where it can. Otherwise they follow from the error bars of G_l/β, coefficients taken as independent;
+    the median over τ is then a cautious stand-in for the largest.
+    """
+    at_tau = np.median(np.sqrt(legendre.vandermonde(_TAU, len(error)) ** 2 @ error**2))
+    at_iw0 = np.sqrt(np.sum(np.abs(first_frequency(len(error)) * error) ** 2))
+    return float(provenance.get("G_tau_noise", at_tau)), float(provenance.get("G_iw0_noise", at_iw0))
+
+
+def first_frequency(n_l: int) -> np.ndarray:
+    """G(iω₀)/β of functions given by G_l/β, (n_l,)."""
+    return legendre.transfer_matrix(np.zeros(1, int), n_l)[0]
+
+
+def _excess(problem: Problem, exact: Solution) -> np.ndarray:
+    """Σ₁ and the share of ⟨H_int⟩ per flavour beyond what ⟨n_i n_j⟩ gives, (N, 2)."""
+    first = np.concatenate([np.diag(s) for s in exact.Sigma_1])
+    plain = np.concatenate([np.diag(s) for s in static_moments(problem, exact.nn)[1]])
+    h_int = 0.0 if exact.h_int is None else exact.h_int - 0.5 * float(np.sum(problem.U * exact.nn))
+    return np.stack([first - plain, np.full(len(first), h_int / len(first))], axis=1)
+
+
+def _significant(values: np.ndarray) -> np.ndarray:
+    """Values to three significant digits."""
+    size = 10.0 ** (np.floor(np.log10(np.abs(values) + 1e-12)) - 2)
+    return np.round(values / size) * size
