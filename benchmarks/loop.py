@@ -86,7 +86,7 @@ class Adversary:
         if not self.lied[-1]:
             return solution
         tau, _ = legendre.quadrature(problem.beta, problem.n_l + 24)
-        bump = (4 * tau * (problem.beta - tau) / problem.beta**2) ** self.random.integers(1, 6)
+        bump = (4 * tau * (problem.beta - tau) / problem.beta**2) ** self.random.uniform(1, 6)
         sign = self.random.choice([-1.0, 1.0])
         change = legendre.project(problem.beta, sign * self.size * bump, problem.n_l)[:, None, None]
         wrong = tuple(legendre.resized(g, len(change)) + change for g in solution.G_l)
@@ -120,19 +120,23 @@ class NearestStored:
 
 @dataclass(frozen=True)
 class Solve:
-    """One solve of a learned loop, with the true errors of what was returned."""
+    """One solve of a learned loop, with the true errors of what was returned (NaN where nobody looked).
+
+    `lies` says which of its exact calls were wrong.
+    """
 
     U: float
     decision: Decision
     error: float
     sigma_error: float
+    lies: tuple[bool, ...] = ()
 
 
 class Watched:
-    """A learned solver whose every answer is compared with the truth, which it does not learn about."""
+    """A learned solver, every `every`-th of whose answers is compared with the truth, which it does not learn about."""
 
-    def __init__(self, solver: LearnedSolver, truth: Memo):
-        self.solver, self.truth = solver, truth
+    def __init__(self, solver: LearnedSolver, truth: Memo, liar: Adversary | None = None, every: int = 1):
+        self.solver, self.truth, self.liar, self.every = solver, truth, liar, every
         self.solves: list[Solve] = []
 
     @property
@@ -140,11 +144,13 @@ class Watched:
         return self.solver.last_decision
 
     def solve(self, problem: Problem) -> Solution:
+        before = len(self.liar.lied) if self.liar else 0
         solution = self.solver.solve(problem)
         decision = self.solver.last_decision
-        error = sigma_error = 0.0
-        if decision.source != "exact":
+        lies = tuple(self.liar.lied[before:]) if self.liar else ()
+        error = sigma_error = np.nan
+        if (decision.source != "exact" and len(self.solves) % self.every == 0) or any(lies):
             exact = self.truth.solve(problem)
             error, sigma_error = G_distance(problem, solution, exact), sigma_distance(problem, solution, exact)
-        self.solves.append(Solve(problem.U[0, 1] / problem.scale, decision, error, sigma_error))
+        self.solves.append(Solve(problem.U[0, 1] / problem.scale, decision, error, sigma_error, lies))
         return solution

@@ -16,10 +16,11 @@ from __future__ import annotations
 import argparse
 import logging
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
-from loop import Memo, NearestStored, Scan, Solve, Watched
+from loop import Adversary, Memo, NearestStored, Scan, Solve, Watched
 
 from triqs_mlsolver import Database, LearnedSolver
 from triqs_mlsolver.dmft import Converged
@@ -33,6 +34,7 @@ SCANS = {
     "rescaled": Scan.up_and_down(20, 0.0, 4.0, 41, half_bandwidth=2.7),
     "quick": Scan.up_and_down(20, 0.5, 3.5, 7),
 }
+_CONFIDENT, _WRONG = 0.02, 0.02  # a bound that promises something, an error that is no accident
 _APART = 0.02  # branches whose Z differ by more than this are two
 _DISTANCES = (0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005)
 
@@ -58,7 +60,7 @@ def coexistence(found: list[Converged]) -> list[float]:
     """The values of U at which the way up and the way back end on different branches."""
     U = np.array([c.U for c in found])
     half = len(U) // 2
-    if not np.allclose(U[:half], U[: half - 1 : -1]) or half == 0:
+    if len(U) % 2 or not np.allclose(U[:half], U[: half - 1 : -1]):
         return []
     up, down = found[:half], found[: half - 1 : -1]
     return [a.U for a, b in zip(up, down) if abs(a.Z - b.Z) > _APART]
@@ -92,7 +94,7 @@ def learned(name: str, after: list[str], memo: Memo, options) -> None:
         SCANS[earlier].run(solver_of(options, database, memo))
     stored, calls = len(database), memo.calls
     solver = solver_of(options, database, memo)
-    watched = Watched(solver, Memo(memo.database))
+    watched = Watched(solver, Memo(memo.database), every=options.every)
     start = time.perf_counter()
     found = SCANS[name].run(watched)
     seconds, calls = time.perf_counter() - start, memo.calls - calls
@@ -107,8 +109,12 @@ def learned(name: str, after: list[str], memo: Memo, options) -> None:
         f"|dZ| <= {d['dZ']:.4f} (at U = {d['at']:.2f}), 90 % below {d['dZ90']:.4f}, {d['small']:.0%} below 0.002; "
         f"|d docc| <= {d['docc']:.5f}; |dn| <= {d['n']:.5f}"
     )
-    accepted = [s for s in watched.solves if s.decision.source == "model"]
+    accepted = [s for s in watched.solves if s.decision.source == "model" and np.isfinite(s.error)]
     print(accuracy_of(accepted))
+    beyond = [s for s in watched.solves if s.decision.novel and s.decision.true_error is not None]
+    if beyond:
+        ratio = np.array([s.decision.true_error / s.decision.error_bound for s in beyond])
+        print(f"novel {len(beyond)}: error / bound median {np.median(ratio):.2f}, largest {ratio.max():.1f}")
     if coexistence(exact) or coexistence(found):
         ends = lambda U: f"{min(U):.2f}-{max(U):.2f} ({len(U)})" if U else "none"
         print(f"both branches at U = {ends(coexistence(exact))}, learned {ends(coexistence(found))}")
@@ -125,14 +131,14 @@ def solver_of(options, database: Database, exact) -> LearnedSolver:
 
 def accuracy_of(accepted: list[Solve]) -> str:
     if not accepted:
-        return "nothing accepted"
+        return "no accepted answer compared"
     value = lambda f: np.array([f(s) for s in accepted])
     error, bound, tolerance = (
         value(f) for f in (lambda s: s.error, lambda s: s.decision.error_bound, lambda s: s.decision.tolerance)
     )
     sigma, sigma_bound = value(lambda s: s.sigma_error), value(lambda s: s.decision.sigma_bound)
     return (
-        f"accepted {len(accepted)}: above tolerance {np.mean(error > tolerance):.2%}, error / bound median "
+        f"of {len(accepted)} accepted answers above tolerance {np.mean(error > tolerance):.2%}, error / bound median "
         f"{np.median(error / bound):.2f}, bounds held G {np.mean(error <= bound):.1%}, "
         f"Sigma {np.mean(sigma <= sigma_bound):.1%}; "
         f"error mean {error.mean():.1e} largest {error.max():.1e}, of Sigma {sigma.max():.1e}"
@@ -153,9 +159,38 @@ def nearest(name: str, memo: Memo) -> None:
         )
 
 
+def adversary(name: str, memo: Memo, options) -> None:
+    """An exact solver that is wrong by 0.05 on 5 % of its calls; all accepted answers are audited."""
+    liar = Adversary(memo, seed=options.seed)
+    solver = LearnedSolver(None, exact=liar, tolerance=options.tolerance, audit_rate=1.0, random_seed=options.seed)
+    watched = Watched(solver, Memo(memo.database), liar)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        SCANS[name].run(watched)
+    known = [s for s in watched.solves if s.decision.error_bound < _CONFIDENT]
+    lies = [s for s in known if s.lies and s.lies[0]]
+    flagged = [s for s in lies if s.decision.alarm]
+    wrong = [s for s in lies if s.decision.point is not None and s.error > _WRONG]
+    false = [s for s in watched.solves if s.decision.alarm and not any(s.lies)]
+    repeated = [s for s in watched.solves if len(s.lies) > 1 and not any(s.lies)]
+    early = [s for s in watched.solves if s.lies and s.lies[0] and s.decision.error_bound >= _CONFIDENT]
+    if options.table:
+        for s in lies:
+            d = s.decision
+            mark = "" if s.decision.alarm else "  NOT FLAGGED"
+            print(f"  U = {s.U:.2f}: bound {d.error_bound:.2g}, {d.reason}; {d.note}{mark}")
+    print(
+        f"== {name}, an exact solver wrong by {liar.size} on {liar.share:.0%} of {len(liar.lied)} calls\n"
+        f"wrong calls at a prior bound below {_CONFIDENT}: {len(lies)}, flagged {len(flagged)}, stored {len(wrong)}; "
+        f"wrong calls before the model knew enough: {len(early)}\n"
+        f"false alarms: {len(false)}; honest answers that were computed twice: {len(repeated)}",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["reference", "learned", "nearest"])
+    parser.add_argument("what", choices=["reference", "learned", "nearest", "adversary"])
     parser.add_argument("--scan", nargs="+", default=["half20", "half50", "half100", "doped50"], choices=list(SCANS))
     parser.add_argument(
         "--after", nargs="+", default=[], choices=list(SCANS), help="scans that fill the database first"
@@ -164,6 +199,7 @@ def main() -> None:
     parser.add_argument("--tolerance", type=float, default=0.002)
     parser.add_argument("--audit-rate", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=34788)
+    parser.add_argument("--every", type=int, default=1, help="compare every so many accepted answers with ED")
     parser.add_argument("--table", action="store_true", help="one line per value of U")
     options = parser.parse_args()
     logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)
@@ -176,6 +212,8 @@ def main() -> None:
             show(found)
         elif options.what == "learned":
             learned(name, options.after, memo, options)
+        elif options.what == "adversary":
+            adversary(name, memo, options)
         else:
             nearest(name, memo)
 

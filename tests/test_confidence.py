@@ -68,6 +68,19 @@ def test_coverage(n, confidence):
     )
 
 
+def test_followers_are_covered_and_change_nothing_else():
+    """Errors that share the scale of the first kind: each gets its own quantile, the other bounds stay as they are."""
+    rng = np.random.default_rng(6)
+    summary, std, error = heteroscedastic(300, rng)
+    ts, tstd, terror = heteroscedastic(1000, rng)
+    alone = ErrorBound().fit(summary, std, error).predict(ts, tstd)
+    followers = lambda e: np.column_stack([0.1 * e[:, 1], 3 * e[:, 0]])
+    bound = ErrorBound().fit(summary, std, error, followers=followers(error)).predict(ts, tstd)
+    assert np.array_equal(bound[:, :2], alone) and bound.shape == (1000, 4)
+    share = np.mean(followers(terror) <= bound[:, 2:], axis=0)
+    assert np.all(share > binom.ppf(1e-3, 1000, 0.95) / 1000 - 3 * np.sqrt(0.95 * 0.05 / 300)) and np.all(share < 0.99)
+
+
 def test_bound_follows_the_size_of_the_error():
     """Where errors are a hundred times larger the bound must be larger too, by much more than a constant bound
     would.

@@ -251,6 +251,19 @@ def test_coverage(trained, fresh):
     assert held >= least and sigma_held >= least, (held, sigma_held)
 
 
+def test_coverage_of_density_and_double_occupancy(trained, fresh):
+    """Each bound is calibrated on its own and holds as often as promised; n = −G(β⁻) is known better than all of G."""
+    held, tighter = np.zeros(2), 0
+    for problem, exact in fresh:
+        p = trained.predict(problem)
+        density = np.max(np.abs(p.solution.density - exact.density))
+        docc = abs(p.solution.double_occupancy - exact.double_occupancy)
+        held += [density <= p.density_bound, docc <= p.docc_bound]
+        tighter += p.density_bound <= p.error_bound
+    assert np.all(held >= binom.ppf(1e-3, len(fresh), 0.95)), held
+    assert tighter == len(fresh)
+
+
 def test_bound_tells_hard_from_easy(trained, fresh):
     """Rank correlation of bound and true error."""
     predictions = [trained.predict(p) for p, _ in fresh]

@@ -310,3 +310,19 @@ def test_honest_solver_with_noise_raises_no_alarm(stocked, family):
     for U in np.linspace(0.6, 2.9, 25):
         solver.solve(family(U))
         assert not solver.last_decision.alarm, solver.last_decision
+
+
+# -- optional tolerances
+
+
+@pytest.mark.parametrize("name, what", [("density_tolerance", "density"), ("docc_tolerance", "double occupancy")])
+def test_tolerances_on_density_and_double_occupancy(name, what, stocked, family):
+    exact = Scripted()
+    generous = LearnedSolver(stocked(), exact=exact, audit_rate=0, **{name: 1.0})
+    generous.solve(family(1.3, x=0.0))
+    assert exact.calls == 0 and np.isfinite(generous.last_decision.docc_bound)
+    strict = LearnedSolver(stocked(), exact=exact, audit_rate=0, **{name: 1e-9})
+    strict.solve(family(1.3))
+    assert exact.calls == 1 and f"bound on the {what}" in strict.last_decision.reason
+    with pytest.raises(ValueError, match=f"{name} = -1.0 is negative"):
+        LearnedSolver(None, exact=exact, **{name: -1.0})

@@ -21,6 +21,7 @@ _DECAY = 0.9  # factor of the widening per check that held
 _WIDEST = 10.0  # no single miss, and no series of them, widens the bounds by more
 _SAME_BOUND = 30  # bounds of so many different problems that do not vary are none
 _CONTRADICTION = 1.5  # an exact answer this many bounds away from the prediction is run again
+_NOVEL_CONTRADICTION = 3.0  # where the problem is novel, and the bound a guess
 
 
 class Widening:
@@ -164,6 +165,17 @@ class Alarms:
         return text if began else ""
 
 
-def contradicts(over: np.ndarray, error: float, tolerance: float) -> bool:
-    """Whether an exact answer is so far beyond a prediction's bound, and of consequence, that either may be wrong."""
-    return bool(over[0] > _CONTRADICTION and error > 5 * tolerance)
+def contradicts(over: np.ndarray, error: float, tolerance: float, novel: bool) -> bool:
+    """Whether an exact answer is so far beyond a prediction's bound, and of consequence, that either may be wrong.
+
+    Parameters
+    ----------
+    over : (2,) array
+        Errors in units of the bounds.
+    error : float
+        The error of G(τ).
+    tolerance : float
+    novel : bool
+        The bound is that of a problem outside known territory.
+    """
+    return bool(over[0] > (_NOVEL_CONTRADICTION if novel else _CONTRADICTION) and error > 5 * tolerance)

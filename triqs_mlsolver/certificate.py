@@ -95,20 +95,23 @@ class Certificate:
 def certificate(
     problem: Problem,
     answered_by: str,
-    bounds: tuple[float, float],
+    bounds: tuple[float, float, float, float],
     answer: Solution,
     exact: Solution,
     in_doubt: str = "",
 ) -> Certificate:
-    """The certificate of `answer`, for which `bounds` on G(τ) and Σ(iω₀) were claimed."""
-    error_bound, sigma_bound = bounds
+    """The certificate of `answer`, for which `bounds` on G(τ), Σ(iω₀), densities and ⟨n↑n↓⟩ were claimed."""
+    error_bound, sigma_bound, density_bound, docc_bound = bounds
     found = compare(problem, answer, exact)
     nn_noise = sum(0.0 if s.nn_error is None else float(np.max(s.nn_error)) for s in (answer, exact))
-    on_density = error_bound + _SIGMAS * max(found.noise, nn_noise) + 1e-6
+    noise = _SIGMAS * max(found.noise, nn_noise) + 1e-6
     worst = int(np.argmax(np.abs(answer.density - exact.density)))
-    observables = {"density": Agreement(float(answer.density[worst]), float(exact.density[worst]), on_density)}
+    observables = {
+        "density": Agreement(float(answer.density[worst]), float(exact.density[worst]), density_bound + noise)
+    }
     if len(exact.nn) == 2:
-        observables["double occupancy"] = Agreement(answer.double_occupancy, exact.double_occupancy, on_density)
+        allowed = docc_bound + noise
+        observables["double occupancy"] = Agreement(answer.double_occupancy, exact.double_occupancy, allowed)
     Z, Z_exact = answer.Z(problem), exact.Z(problem)
     worst = int(np.argmax(np.abs(Z - Z_exact)))
     relative = sigma_bound + _SIGMAS * found.sigma_noise + 1e-6

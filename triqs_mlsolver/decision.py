@@ -24,6 +24,8 @@ class Decision:
         Bounds of the prediction on max abs(ΔG(τ)) and on the relative error of Σ(iω₀) (inf without a prediction).
     tolerance, sigma_tolerance : float
         What the user accepts.
+    density_bound, docc_bound : float
+        Bounds on the errors of ⟨n⟩ per flavour and of ⟨n↑n↓⟩.
     nearest : float
         Distance to the nearest stored point in the kernel's feature space.
     seconds : float
@@ -73,6 +75,8 @@ class Decision:
     miss: bool = False
     alarm: str = ""
     in_doubt: str = ""
+    density_bound: float = float("inf")
+    docc_bound: float = float("inf")
 
     def __str__(self) -> str:
         duration = f"{1e3 * self.seconds:.0f} ms" if self.seconds < 1 else f"{self.seconds:.1f} s"

@@ -25,12 +25,23 @@ class Gate:
         Largest accepted bound on max over τ of abs(ΔG(τ)).
     sigma_tolerance : float, optional
         Largest accepted bound on abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)) at Z ≥ ½; more is allowed below (`allowance`).
+    density_tolerance, docc_tolerance : float, optional
+        Largest accepted bounds on the errors of ⟨n⟩ per flavour and of ⟨n↑n↓⟩; None: any.
     """
 
-    def __init__(self, tolerance: float = DEFAULT_TOLERANCE, sigma_tolerance: float | None = None):
+    def __init__(
+        self,
+        tolerance: float = DEFAULT_TOLERANCE,
+        sigma_tolerance: float | None = None,
+        density_tolerance: float | None = None,
+        docc_tolerance: float | None = None,
+    ):
         self.tolerance = number("tolerance", tolerance, "0 means always exact; the default is 0.002")
         sigma_tolerance = DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance
         self.sigma_tolerance = number("sigma_tolerance", sigma_tolerance, "the default is 0.02")
+        optional = {"density_tolerance": density_tolerance, "docc_tolerance": docc_tolerance}
+        for name, value in optional.items():
+            setattr(self, name, np.inf if value is None else number(name, value, "None, the default, accepts any"))
         self._slowing = CriticalSlowing()
 
     def see(self, problem: Problem, noise: float) -> None:
@@ -62,6 +73,10 @@ class Gate:
         sigma_tolerance = self.sigma_tolerance * allowance(problem, prediction.solution)
         if not sigma_bound <= sigma_tolerance:
             return f"bound on Sigma(iw0) {sigma_bound:.2g} > {sigma_tolerance:.2g}"
+        if prediction.density_bound > self.density_tolerance:
+            return f"bound on the density {prediction.density_bound:.2g} > {self.density_tolerance:.2g}"
+        if prediction.docc_bound > self.docc_tolerance:
+            return f"bound on the double occupancy {prediction.docc_bound:.2g} > {self.docc_tolerance:.2g}"
         return ""
 
 

@@ -72,6 +72,9 @@ class LearnedSolver:
     sigma_tolerance : float, optional
         Largest accepted bound on abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)), a bound on that of Z, for Z ≥ ½;
         default 0.02. Below, it grows like 1/(2Z) up to five times, so that it is Z itself that is protected.
+    density_tolerance, docc_tolerance : float, optional
+        Largest accepted bounds on the errors of ⟨n⟩ per flavour and of ⟨n↑n↓⟩, each calibrated on its own; None, the
+        default, accepts any.
     audit_rate : float
         Share of accepted answers that are checked by an exact run.
     learn : bool
@@ -102,6 +105,8 @@ class LearnedSolver:
         exact: str | registry.ExactSolver = "auto",
         tolerance: float = DEFAULT_TOLERANCE,
         sigma_tolerance: float | None = None,
+        density_tolerance: float | None = None,
+        docc_tolerance: float | None = None,
         audit_rate: float = 0.01,
         learn: bool = True,
         allow_uncertified: bool = False,
@@ -110,7 +115,7 @@ class LearnedSolver:
         comm: mpi.Comm | None = None,
     ):
         self.exact = exact
-        self._gate = Gate(tolerance, sigma_tolerance)
+        self._gate = Gate(tolerance, sigma_tolerance, density_tolerance, docc_tolerance)
         self.tolerance, self.sigma_tolerance = self._gate.tolerance, self._gate.sigma_tolerance
         self.audit_rate = number("audit_rate", audit_rate, "a share between 0 and 1")
         if self.audit_rate > 1:
@@ -221,7 +226,9 @@ class LearnedSolver:
         plan = _Plan(False, by_model, "certify", last.plan.prediction)
         exact, decision = self._compute(last.problem, plan, exact_parameters, may_fall_back=False)
         self._conclude(replace(decision, seconds=time.perf_counter() - start))
-        bounds = (decision.error_bound, decision.sigma_bound) if by_model else (0.0, 0.0)
+        p = plan.prediction
+        claimed = (p.error_bound, p.sigma_bound, p.density_bound, p.docc_bound)
+        bounds = claimed if by_model else (0.0, 0.0, 0.0, 0.0)
         solver = last.decision.solver
         made = mpi.on_root(
             self.comm, certificate, last.problem, solver, bounds, last.solution, exact, decision.in_doubt
@@ -258,7 +265,11 @@ class LearnedSolver:
         prediction = self.predictor.predict(problem)
         on_G, on_Sigma = self._alarms.widening.factor
         return replace(
-            prediction, error_bound=on_G * prediction.error_bound, sigma_bound=on_Sigma * prediction.sigma_bound
+            prediction,
+            error_bound=on_G * prediction.error_bound,
+            sigma_bound=on_Sigma * prediction.sigma_bound,
+            density_bound=on_G * prediction.density_bound,
+            docc_bound=on_G * prediction.docc_bound,
         )
 
     def _up_to_date(self) -> None:
@@ -313,9 +324,9 @@ class LearnedSolver:
                 found = compare(problem, stored, exact)
                 if not found.agrees:
                     return f"it differs from stored point {point.index} by {found.error:.2g}", stored
-        if plan.prediction.solution is not None and plan.prediction.novel is None:
+        if plan.prediction.solution is not None:
             found = compare(problem, plan.prediction.solution, exact)
-            if contradicts(self._over(found, plan), found.error, self.tolerance):
+            if contradicts(self._over(found, plan), found.error, self.tolerance, plan.prediction.novel is not None):
                 return f"it contradicts the prediction by {found.error:.2g}", None
         return "", None
 
@@ -378,6 +389,7 @@ class LearnedSolver:
         p = plan.prediction
         bounds = (p.error_bound, p.sigma_bound, self.tolerance, self.sigma_tolerance)
         more = {"number": self._n_solves, "novel": p.novel is not None, "alarm": plan.alarm}
+        more |= {"density_bound": p.density_bound, "docc_bound": p.docc_bound}
         return Decision(source, solver, plan.reason, *bounds, p.nearest, 0.0, problem.id, **more)
 
     def _record(self, decision: Decision) -> None:

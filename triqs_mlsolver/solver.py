@@ -359,6 +359,9 @@ def _check_options(options: dict) -> None:
     cthyb_parameters.check_number(
         "audit_rate", options["audit_rate"], "a share between 0 (never) and 1 (audit every accepted answer)", 1
     )
+    for name in ("density_tolerance", "docc_tolerance"):
+        if options.get(name) is not None:
+            cthyb_parameters.check_number(name, options[name], f"{finite}, or None for any")
     for name in ("learn", "allow_uncertified"):
         if name in options:
             cthyb_parameters.check_flag(name, options[name])

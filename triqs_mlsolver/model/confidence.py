@@ -42,7 +42,7 @@ class ErrorBound(BaseEstimator):
 
     Attributes
     ----------
-    quantile_ : (n_kinds,) array
+    quantile_ : (n_kinds + n_followers,) array
         Conformal quantile of error/scale.
     std_factor_ : (n_kinds,) array
         Typical ratio of error to Gaussian-process standard deviation.
@@ -53,7 +53,7 @@ class ErrorBound(BaseEstimator):
         self.n_estimators = n_estimators
         self.random_state = random_state
 
-    def fit(self, summary, std, error, noise=0.0) -> ErrorBound:
+    def fit(self, summary, std, error, noise=0.0, followers=None) -> ErrorBound:
         """Calibrate on N stored points.
 
         Parameters
@@ -66,6 +66,8 @@ class ErrorBound(BaseEstimator):
             Leave-out errors, those of the labels included.
         noise : (N, n_kinds) array, optional
             Root mean square error of the labels.
+        followers : (N, n_followers) array, optional
+            Errors that share the scale of the first kind, each with a quantile of its own; noise is not taken off.
         """
         total = np.maximum(np.asarray(error, float), _SMALLEST_ERROR)
         noise = np.broadcast_to(noise, total.shape)
@@ -85,6 +87,10 @@ class ErrorBound(BaseEstimator):
         if n >= _MOMENTS_FROM and self.confidence <= 0.95:
             sharper = np.minimum(self.quantile_, _moment_quantile(total / scale, noise / scale))
             self.quantile_ = np.where(self.noisy_, sharper, self.quantile_)
+        if followers is not None:
+            followers = np.maximum(np.asarray(followers, float), _SMALLEST_ERROR)
+            quantile = _conformal_quantile(followers / scale[:, :1], self.confidence)
+            self.quantile_ = np.concatenate([self.quantile_, quantile])
         return self
 
     def _fit_forest(self, inputs, log_error):
@@ -104,13 +110,14 @@ class ErrorBound(BaseEstimator):
         return np.column_stack([summary, np.log(np.maximum(std, 1e-12))])
 
     def predict(self, summary, std) -> np.ndarray:
-        """Bounds (n, n_kinds) for new points."""
+        """Bounds (n, n_kinds + n_followers) for new points."""
         std = np.maximum(np.asarray(std, float), 1e-12)
         scale = std[:, None] * self.std_factor_
         if hasattr(self, "forest_") and not self.noisy_.all():
             expected = np.exp(self.forest_(self._inputs(summary, std)))
             scale = np.where(self.noisy_, scale, np.maximum(scale, expected))
-        return self.quantile_ * scale
+        n_followers = len(self.quantile_) - scale.shape[1]
+        return self.quantile_ * np.concatenate([scale, np.repeat(scale[:, :1], n_followers, axis=1)], axis=1)
 
 
 def _conformal_quantile(ratio: np.ndarray, confidence: float) -> np.ndarray:

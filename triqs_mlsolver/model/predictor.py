@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution
 from . import regressors
@@ -53,7 +54,10 @@ class Prediction:
     nearest : float
         Distance to the nearest stored point in the kernel's feature space (dimensionless; inf without points).
     moved : float
-        Largest change of G(τ) by which the raw prediction was made physical; contained in `error_bound`.
+        Largest change of G(τ) by which the raw prediction was made physical; contained in the bounds.
+    density_bound, docc_bound : float
+        Bounds on the errors of ⟨n⟩ per flavour and of ⟨n_i n_j⟩, averaged over shells of flavours: for one orbital, of
+        ⟨n↑n↓⟩ (dimensionless).
     """
 
     solution: Solution | None
@@ -62,6 +66,8 @@ class Prediction:
     novel: str | None
     nearest: float
     moved: float = 0.0
+    density_bound: float = np.inf
+    docc_bound: float = np.inf
 
 
 class Predictor(BaseEstimator):
@@ -281,10 +287,14 @@ class Predictor(BaseEstimator):
         sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) / unit
         noise = data.label_error[rows].copy()
         noise[:, 1] /= np.abs(G0) ** 2 * unit
-        error = np.column_stack([data.max_error(residual), sigma_error])
+        G = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis
+        density_error = np.abs(G @ legendre.vandermonde(np.ones(1), N_LEGENDRE)[0])  # n = −G(β⁻)
+        pairs = np.abs(residual[:, data.n_G : data.n_G + len(data.kind.shells)]).max(axis=1)
+        docc_error = pairs + 2 * data.density[rows] * density_error  # of ⟨n_i n_j⟩ = connected + ⟨n_i⟩⟨n_j⟩
+        error = np.column_stack([data.max_error(residual), sigma_error, density_error, docc_error])
         once, worst = _once(data.problem[rows], error)
         scale = std * data.amplitude[rows]
-        self.bound_.fit(data.summary[rows][once], scale[once], worst, noise[once])
+        self.bound_.fit(data.summary[rows][once], scale[once], worst[:, :2], noise[once], followers=worst[:, 2:])
         self.reach_ = float(np.quantile(std[once], _REACH_QUANTILE))
 
     # -- predicting ------------------------------------------------------------------------------------------------
@@ -316,6 +326,8 @@ class Predictor(BaseEstimator):
             self._novelty(description, std),
             float(self.regression_.nearest(X).max()),
             answer.moved,
+            float(max(bound[2], floor) + answer.moved),
+            float(max(bound[3], floor) + answer.moved),
         )
 
     def _correction(self, scaled: np.ndarray, amplitude: np.ndarray) -> Correction:

@@ -39,7 +39,7 @@ class TrainingSet:
     Columns, each as a property: `X` (N, n_features); `y` (N, n_outputs), exact minus baseline; `amplitude` (N,);
     `summary` (N, n_summary); `noise` (N,), variance of the label summed over coefficients; `label_error` (N, 2), standard
     error of the label's G(τ) and of G(iω₀)/β; `G0` (N,), G(iω₀)/β; `sigma_unit` (N,), β (ω₀ − Im Σ(iω₀));
-    `problem` (N,), a number per problem and flavour.
+    `density` (N,); `problem` (N,), a number per problem and flavour.
     """
 
     def __init__(self, descriptor: Descriptor, kind: Kind):
@@ -57,6 +57,7 @@ class TrainingSet:
             "label_error": 2,
             "G0": 2,
             "sigma_unit": 1,
+            "density": 1,
             "problem": 1,
         }
         ends = np.cumsum(list(widths.values()))
@@ -105,6 +106,7 @@ class TrainingSet:
                 "label_error": label_noise(own, exact.provenance),
                 "G0": (G0[i].real, G0[i].imag),
                 "sigma_unit": abs(np.pi - canonical.beta * Sigma[i].imag),
+                "density": exact.density[i],
                 "problem": number * 64.0 + i,
             }
             line = np.empty(self._data.shape[1])
@@ -132,7 +134,7 @@ class TrainingSet:
         values = self._data[: self._n, columns[name]]
         if name == "G0":
             return values[:, 0] + 1j * values[:, 1]
-        return values[:, 0] if name in ("amplitude", "noise", "sigma_unit", "problem") else values
+        return values[:, 0] if name in ("amplitude", "noise", "sigma_unit", "density", "problem") else values
 
     def relative_noise(self) -> np.ndarray:
         """Label variance in units of the correction's own variance, (N,)."""
