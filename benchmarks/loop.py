@@ -25,6 +25,7 @@ class Scan:
     beta: float
     path: tuple[tuple[float, float], ...]
     half_bandwidth: float = 1.0
+    average: int = 1  # iterations after convergence whose observables are averaged; 1: the last one alone
     options: dict = field(default_factory=dict)
 
     @classmethod
@@ -43,9 +44,37 @@ class Scan:
             options = {"tolerance": LOOP_TOLERANCE, **self.options}
             mu = D * (U / 2 + x)
             c = solve_bethe(solver, self.beta / D, D * U, mu, start, half_bandwidth=D, **options)
-            found.append(replace(c, U=U, mu=mu / D))
             start = paramagnetic(c.solution, half_filled=x == 0)
+            if self.average > 1:
+                more = Recorded(solver)
+                options |= {"max_iterations": self.average, "tolerance": 0.0}
+                last = solve_bethe(more, self.beta / D, D * U, mu, start, half_bandwidth=D, **options)
+                c = replace(last, exact=c.exact + last.exact, n_iterations=c.n_iterations + self.average, **more.mean())
+            found.append(replace(c, U=U, mu=mu / D))
         return found
+
+
+class Recorded:
+    """A solver whose observables are averaged over its solves; the scatter of Z is kept in `bounds`."""
+
+    def __init__(self, solver):
+        self.solver, self.Z, self.double_occupancy, self.density = solver, [], [], []
+
+    @property
+    def last_decision(self) -> Decision | None:
+        return getattr(self.solver, "last_decision", None)
+
+    def solve(self, problem: Problem) -> Solution:
+        solution = self.solver.solve(problem)
+        self.Z.append(float(np.mean(solution.Z(problem))))
+        self.double_occupancy.append(solution.double_occupancy)
+        self.density.append(float(solution.density.sum()))
+        return solution
+
+    def mean(self) -> dict:
+        """Fields of `Converged`: means, and one standard error of Z as the only entry of `bounds`."""
+        means = {name: float(np.mean(getattr(self, name))) for name in ("Z", "double_occupancy", "density")}
+        return {**means, "bounds": [float(np.std(self.Z, ddof=1) / np.sqrt(len(self.Z)))], "converged": True}
 
 
 class Memo:

@@ -17,12 +17,14 @@ import argparse
 import logging
 import time
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from loop import Adversary, Memo, NearestStored, Scan, Solve, Watched
 
 from triqs_mlsolver import Database, LearnedSolver
+from triqs_mlsolver.decision import Decision
 from triqs_mlsolver.dmft import Converged
 
 SCANS = {
@@ -32,6 +34,7 @@ SCANS = {
     "doped50": Scan.doped(50, 3.0, -1.5, 31),
     "between": Scan.up_and_down(32, 0.0, 4.0, 41),
     "rescaled": Scan.up_and_down(20, 0.0, 4.0, 41, half_bandwidth=2.7),
+    "ctqmc50": Scan(50, tuple((u / 10, 0.0) for u in range(5, 22, 2)), average=5, options={"tolerance": 1e-3}),
     "quick": Scan.up_and_down(20, 0.5, 3.5, 7),
 }
 _CONFIDENT, _WRONG = 0.02, 0.02  # a bound that promises something, an error that is no accident
@@ -94,7 +97,7 @@ def learned(name: str, after: list[str], memo: Memo, options) -> None:
         SCANS[earlier].run(solver_of(options, database, memo))
     stored, calls = len(database), memo.calls
     solver = solver_of(options, database, memo)
-    watched = Watched(solver, Memo(memo.database), every=options.every)
+    watched = Watched(solver, Memo(memo.database, memo.name, memo.target_error), every=options.every)
     start = time.perf_counter()
     found = SCANS[name].run(watched)
     seconds, calls = time.perf_counter() - start, memo.calls - calls
@@ -105,12 +108,20 @@ def learned(name: str, after: list[str], memo: Memo, options) -> None:
         f"exact calls {calls} ({audits} audits) of {n_exact} ({len(watched.solves)} solves): "
         f"saved {1 - calls / n_exact:.1%}, before audits {1 - (calls - audits) / n_exact:.1%}"
     )
+    if SCANS[name].average > 1:
+        sigma = [3 * np.hypot(a.bounds[0], b.bounds[0]) for a, b in zip(found, exact)]
+        within = [abs(a.Z - b.Z) <= max(0.01, s) for a, b, s in zip(found, exact, sigma)]
+        print(
+            f"|dZ| within the larger of 0.01 and 3 sigma ({max(sigma):.4f} at most) at {sum(within)} of {len(within)}"
+        )
     print(
         f"|dZ| <= {d['dZ']:.4f} (at U = {d['at']:.2f}), 90 % below {d['dZ90']:.4f}, {d['small']:.0%} below 0.002; "
         f"|d docc| <= {d['docc']:.5f}; |dn| <= {d['n']:.5f}"
     )
     accepted = [s for s in watched.solves if s.decision.source == "model" and np.isfinite(s.error)]
     print(accuracy_of(accepted))
+    reasons = Counter(_kind(s.decision) for s in watched.solves if s.decision.source == "exact")
+    print("exact calls: " + ", ".join(f"{n} {kind}" for kind, n in reasons.most_common()))
     beyond = [s for s in watched.solves if s.decision.novel and s.decision.true_error is not None]
     if beyond:
         ratio = np.array([s.decision.true_error / s.decision.error_bound for s in beyond])
@@ -121,6 +132,13 @@ def learned(name: str, after: list[str], memo: Memo, options) -> None:
     if options.table:
         show(found, exact)
     print(flush=True)
+
+
+def _kind(decision: Decision) -> str:
+    """Why an exact call was made, in a few words."""
+    if decision.audit:
+        return "audits"
+    return decision.reason.rstrip("0123456789.e-").split(" > ")[0].rstrip("0123456789.e- ")
 
 
 def solver_of(options, database: Database, exact) -> LearnedSolver:
@@ -196,6 +214,7 @@ def main() -> None:
         "--after", nargs="+", default=[], choices=list(SCANS), help="scans that fill the database first"
     )
     parser.add_argument("--cache", type=Path, default=Path("trust-cache"))
+    parser.add_argument("--exact", default="ed", choices=["ed", "segment"])
     parser.add_argument("--tolerance", type=float, default=0.002)
     parser.add_argument("--audit-rate", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=34788)
@@ -204,7 +223,11 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)
     options.cache.mkdir(exist_ok=True, parents=True)
-    memo = Memo(Database(options.cache / "ed.h5"))
+    if options.exact == "ed":
+        memo = Memo(Database(options.cache / "ed.h5"))
+    else:  # as long as a user's run would be
+        stored = Database(options.cache / f"{options.exact}-{options.tolerance:g}.h5")
+        memo = Memo(stored, options.exact, 0.2 * options.tolerance)
     for name in options.scan:
         if options.what == "reference":
             found, solves = reference(name, memo)

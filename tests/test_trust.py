@@ -14,6 +14,7 @@ from triqs_mlsolver.comparison import Comparison, compare, label_noise
 from triqs_mlsolver.database import DecisionLog
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver
+from triqs_mlsolver.mpi import on_threads
 from triqs_mlsolver.numerics import legendre
 
 
@@ -326,3 +327,22 @@ def test_tolerances_on_density_and_double_occupancy(name, what, stocked, family)
     assert exact.calls == 1 and f"bound on the {what}" in strict.last_decision.reason
     with pytest.raises(ValueError, match=f"{name} = -1.0 is negative"):
         LearnedSolver(None, exact=exact, **{name: -1.0})
+
+
+# -- several ranks
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_ranks_repeat_and_certify_together(stocked, family):
+    """Two ranks, the first exact answer wrong on both: all ranks return the same, settled, answers."""
+
+    def run(comm):
+        comm.side = comm  # failures are told on the same channel
+        solver = LearnedSolver(stocked(), exact=Scripted(wrong=[1]), audit_rate=1.0, comm=comm)
+        solution = solver.solve(family(1.3))
+        found = solver.certify()
+        return solution.G_l[0].tobytes(), solver.last_decision.note, found.passed, solver.exact.calls
+
+    ranks = []
+    on_threads(2, lambda comm: ranks.append(run(comm)))
+    assert len(ranks) == 2 and ranks[0] == ranks[1] and ranks[0][2] and ranks[0][3] == 4
