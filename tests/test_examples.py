@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_example_is_tested():
-    assert EXAMPLES == ["aim.py", "dmft_bethe.py"]
+    assert EXAMPLES == ["aim.py", "dmft_bethe.py", "two_orbitals.py"]
 
 
 def test_bethe_lattice(folder):
@@ -64,3 +64,11 @@ def test_anderson_impurity(folder):
     assert np.all(np.diff(density) < 0)
     assert density + density[::-1] == pytest.approx(2.0, abs=0.02)
     assert int(re.search(r"answered by the model: (\d+) of 9", printed)[1]) >= 2
+
+
+def test_two_orbitals(folder):
+    """Three iterations at U = D, J = U/4: ED with two bath sites per flavour has Z = 0.674 after as many."""
+    printed = run("two_orbitals.py", folder)
+    found = re.search(r"Z = (\S+)  <n> = (\S+)  3 exact", printed)
+    assert float(found[1]) == pytest.approx(0.674, abs=0.04)
+    assert float(found[2]) == pytest.approx(2.0, abs=0.02)

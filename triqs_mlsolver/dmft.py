@@ -2,16 +2,19 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 r"""Self-consistency on the Bethe lattice, on plain problems: Δ(τ) = (D/2)² G(τ) (Georges et al., RMP 68, 13 (1996)).
 
+`solve_bethe` and `scan_bethe` serve one paramagnetic orbital, `solve_bethe_orbitals` any blocks and magnetic order.
+
 Used by the demo, the examples and the tests; any object with `solve(problem) -> Solution` can be the impurity solver.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .exact.flavour_symmetry import flavour_permutations, pair_mean, pair_orbits
 from .numerics import legendre
 from .problem import Problem
 from .solution import Solution
@@ -50,11 +53,36 @@ class Converged:
     bounds: list = field(default_factory=list)
 
 
-def semicircle(beta: float, half_bandwidth: float = 1.0, n_l: int | None = None) -> np.ndarray:
-    """Legendre coefficients of the local G of free electrons with a semicircular density of states, (n_l,)."""
+@dataclass(frozen=True, eq=False)
+class ConvergedOrbitals:
+    """One self-consistent solution for any blocks.
+
+    Attributes
+    ----------
+    problem : Problem
+        The last impurity problem.
+    solution : Solution
+        Its answer: densities and pair correlators are in `solution.nn`.
+    Z : (N,) array
+        Quasiparticle weight per flavour.
+    n_iterations, converged, exact, bounds
+        As in `Converged`.
+    """
+
+    problem: Problem
+    solution: Solution
+    Z: np.ndarray
+    n_iterations: int
+    converged: bool
+    exact: list = field(default_factory=list)
+    bounds: list = field(default_factory=list)
+
+
+def semicircle(beta: float, half_bandwidth: float = 1.0, n_l: int | None = None, *, level: float = 0.0) -> np.ndarray:
+    """Legendre coefficients of the G of free electrons, (n_l,): a semicircular density of states about `level`."""
     theta = (np.arange(400) + 0.5) * np.pi / 400
     weight = 2 / 400 * np.sin(theta) ** 2
-    return legendre.from_poles(beta, half_bandwidth * np.cos(theta), weight, n_l)
+    return legendre.from_poles(beta, level + half_bandwidth * np.cos(theta), weight, n_l)
 
 
 def bethe_problem(beta: float, U: float, mu: float, G_l: np.ndarray, half_bandwidth: float = 1.0) -> Problem:
@@ -103,29 +131,147 @@ def solve_bethe(
     mu = U / 2 if mu is None else mu
     half_filled = abs(mu - U / 2) < 1e-12
     G = semicircle(beta, half_bandwidth) if start is None else np.asarray(start)
+    loop = _iterate(
+        solver,
+        lambda G: bethe_problem(beta, U, mu, G[0][:, 0, 0], half_bandwidth),
+        [G[:, None, None]],
+        lambda solution: [paramagnetic(solution, half_filled)[:, None, None]],
+        max_iterations,
+        tolerance,
+        mixing,
+        watch,
+    )
+    Z = float(np.mean(loop.Z))
+    density = float(np.sum(loop.solution.density))
+    pair = loop.solution.double_occupancy
+    return Converged(U, mu, loop.solution, Z, pair, density, loop.n_iterations, loop.converged, loop.exact, loop.bounds)
+
+
+def solve_bethe_orbitals(
+    solver,
+    local: Problem,
+    start: Sequence[np.ndarray] | None = None,
+    *,
+    half_bandwidth: float | Sequence[float] = 1.0,
+    bath_of: Mapping[str, str] | None = None,
+    max_iterations: int = 100,
+    tolerance: float = 1e-3,
+    mixing: float = 1.0,
+    watch: Callable[[int, Solution], None] | None = None,
+) -> ConvergedOrbitals:
+    """DMFT on the Bethe lattice for any blocks and interaction: Δ_ab(τ) = ¼ D_a D_b G_ab(τ).
+
+    Flavours that the first impurity problem does not tell apart stay alike: every G is averaged over them, and at half
+    filling of a particle-hole symmetric problem over τ → β − τ.
+
+    Parameters
+    ----------
+    solver : object with solve(problem) -> Solution
+    local : Problem
+        β, blocks, h_loc0 (−μ included) and the interaction; its Δ is not used.
+    start : sequence of (n_l, n, n) arrays, optional
+        Legendre coefficients of the local G per block to start from; by default free electrons, polarised where
+        `bath_of` exchanges blocks.
+    half_bandwidth : float or (N,) array
+        D of all flavours or of each.
+    bath_of : dict, optional
+        The block of G that makes the bath of a block, where that is another one: {"up": "down", "down": "up"} on a
+        bipartite lattice with two antiferromagnetic sublattices that differ by a spin flip.
+    max_iterations, tolerance, mixing, watch
+        As in `solve_bethe`.
+    """
+    D = np.broadcast_to(np.asarray(half_bandwidth, float), local.n_flavours)
+    blocks = [slice(o, o + size) for o, (_, size) in zip(local.offsets, local.gf_struct)]
+    strength = [0.25 * np.outer(D[block], D[block]) for block in blocks]
+    source = _sources(local, bath_of or {})
+    if start is None:
+        start = _free(local, D, _polarisation(source, float(np.max(D))))
+
+    def problem_of(G):
+        Delta_l = tuple(strength[b] * G[source[b]] for b in range(len(blocks)))
+        return replace(local, Delta_l=Delta_l, bath=None)
+
+    first = problem_of(start)
+    alike = _pairs_alike(first)
+    # terms of four different flavours do not change under the particle-hole map; levels that mix orbitals do
+    plain = first.is_diagonal and all(len(set(indices)) == 4 for _, indices in first.terms)
+    symmetric = plain and first.is_particle_hole_symmetric()
+
+    def symmetrised(solution):
+        n_l = max(len(g) for g in solution.G_l)
+        G = np.zeros((n_l, local.n_flavours, local.n_flavours))
+        for block, g in zip(blocks, solution.G_l):
+            G[:, block, block] = legendre.resized(g, n_l)
+        G = pair_mean(G, alike)
+        if symmetric:
+            G[1::2] = 0.0
+        return [G[:, block, block] for block in blocks]
+
+    return _iterate(solver, problem_of, list(start), symmetrised, max_iterations, tolerance, mixing, watch)
+
+
+def _sources(local: Problem, bath_of: Mapping[str, str]) -> list[int]:
+    """Number of the block whose G makes the bath of each block."""
+    names = [name for name, _ in local.gf_struct]
+    unknown = sorted({*bath_of, *bath_of.values()} - set(names))
+    if unknown:
+        raise ValueError(f"bath_of names the blocks {unknown}, which are not in gf_struct: it has {names}")
+    source = [names.index(bath_of.get(name, name)) for name in names]
+    for (name, size), other in zip(local.gf_struct, source):
+        if local.gf_struct[other][1] != size:
+            raise ValueError(
+                f"bath_of gives block {name!r} of size {size} the bath of {names[other]!r}, of another size"
+            )
+    return source
+
+
+def _free(local: Problem, D: np.ndarray, levels: list[float]) -> list[np.ndarray]:
+    """G_l of free electrons per block (n_l, n, n), for the half bandwidth of each flavour and level of each block."""
+    out = []
+    for offset, (_, size), level in zip(local.offsets, local.gf_struct, levels):
+        own = [semicircle(local.beta, d, level=level) for d in D[offset : offset + size]]
+        n_l = max(map(len, own))
+        out.append(np.stack([np.diag(row) for row in np.stack([legendre.resized(g, n_l) for g in own], axis=1)]))
+    return out
+
+
+def _polarisation(source: list[int], unit: float) -> list[float]:
+    """Levels that start exchanged blocks off in opposite directions."""
+    return [0.5 * unit * float(np.sign(block - other)) for block, other in enumerate(source)]
+
+
+def _pairs_alike(problem: Problem) -> np.ndarray:
+    """Label of each pair of flavours, (N, N), equal for those the problem does not tell apart."""
+    n_l = max(len(d) for d in problem.Delta_l)
+    Delta = np.zeros((n_l, problem.n_flavours, problem.n_flavours))
+    for o, d in zip(problem.offsets, problem.Delta_l):
+        Delta[:, o : o + d.shape[1], o : o + d.shape[1]] = legendre.resized(d, n_l)
+    return pair_orbits(flavour_permutations(problem, Delta), problem.n_flavours)
+
+
+def _iterate(solver, problem_of, G, symmetrised, max_iterations, tolerance, mixing, watch) -> ConvergedOrbitals:
+    """The loop: `problem_of` makes a problem from the local G per block, `symmetrised` the next G from a solution."""
     exact, bounds, changes = [], [], []
     converged = False
-    tau = np.linspace(0, beta, 201)
     for iteration in range(1, max_iterations + 1):
-        problem = bethe_problem(beta, U, mu, G, half_bandwidth)
+        problem = problem_of(G)
         solution = solver.solve(problem)
-        new = paramagnetic(solution, half_filled)
+        new = symmetrised(solution)
         decision = getattr(solver, "last_decision", None)
         exact.append(decision is None or decision.source == "exact")
         bounds.append(np.nan if decision is None else decision.error_bound)
         if watch:
             watch(iteration, solution)
-        old = legendre.resized(G, len(new))
-        change = new - old
-        changes.append(float(np.max(np.abs(legendre.evaluate(beta, change, tau)))))
-        G = old + mixing * change
+        old = [legendre.resized(g, len(n)) for g, n in zip(G, new)]
+        change = [n - o for n, o in zip(new, old)]
+        tau = np.linspace(0, problem.beta, 201)
+        changes.append(float(max(np.max(np.abs(legendre.evaluate(problem.beta, c, tau))) for c in change)))
+        G = [o + mixing * c for o, c in zip(old, change)]
         noise = solution.provenance.get("G_tau_noise", 0.0)  # an answer with noise cannot come to rest more closely
         if distance_to_fixed_point(changes) < max(tolerance, 2 * noise):
             converged = True
             break
-    Z = float(np.mean(solution.Z(problem)))
-    density = float(np.sum(solution.density))
-    return Converged(U, mu, solution, Z, solution.double_occupancy, density, iteration, converged, exact, bounds)
+    return ConvergedOrbitals(problem, solution, solution.Z(problem), iteration, converged, exact, bounds)
 
 
 def distance_to_fixed_point(changes: list[float]) -> float:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..exact.ed_symmetry import flavour_permutations, interaction_table, local_hamiltonian, pair_orbits
+from ..exact.flavour_symmetry import flavour_permutations, interaction_table, local_hamiltonian, pair_mean, pair_orbits
 from ..numerics import dlr
 from ..problem import Problem
 from ..solution import Solution
@@ -76,13 +76,7 @@ class BlockGrid:
 
     def averaged_pairs(self, values: np.ndarray) -> np.ndarray:
         """The same without regard to blocks, for correlators of densities."""
-        label = self.orbits.ravel()
-        flat = values.reshape(*values.shape[:-2], -1)
-        out = np.empty_like(flat)
-        for k in set(label.tolist()):
-            members = label == k
-            out[..., members] = flat[..., members].mean(axis=-1, keepdims=True)
-        return out.reshape(values.shape)
+        return pair_mean(values, self.orbits)
 
     def G(self, Sigma: np.ndarray) -> np.ndarray:
         """(iω − h − Δ − Σ)⁻¹ for Σ of shape (N, N) or (2 r', N, N)."""

@@ -16,7 +16,7 @@ from ..numerics.bath import fit_bath
 from ..problem import DiscreteBath, Problem
 from ..solution import Solution, static_moments
 from ..version import version
-from .ed_symmetry import pair_orbits
+from .flavour_symmetry import pair_mean, pair_orbits
 from .impurity_operators import ImpurityOperators, pair_correlators, why_not_hermitian
 from .spectrum import Spectrum, why_too_large
 
@@ -215,5 +215,4 @@ def _local_quantities(spectrum: Spectrum) -> dict:
 
 def _alike(pairs: np.ndarray, spectrum: Spectrum) -> np.ndarray:
     """Pair correlators that symmetries connect, made equal beyond rounding."""
-    label = pair_orbits(spectrum.flavour_permutations, len(pairs))
-    return pairs.ravel()[label]
+    return pair_mean(pairs, pair_orbits(spectrum.flavour_permutations, len(pairs)))

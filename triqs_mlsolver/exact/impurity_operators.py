@@ -19,7 +19,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from ..problem import Problem
-from .ed_symmetry import interaction_table
+from .flavour_symmetry import interaction_table
 from .fock import String, applied, occupations
 
 

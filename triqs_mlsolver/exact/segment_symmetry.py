@@ -96,7 +96,7 @@ class Symmetries:
 
     def average_flavours(self, a: np.ndarray) -> np.ndarray:
         """(s, N, ...) averaged over the permutations."""
-        return _label_mean(a, self.orbits())
+        return label_mean(a, self.orbits())
 
     def average_G(self, G: np.ndarray, mirrored=None) -> np.ndarray:
         """G (s, N, m) averaged over all symmetries; `mirrored` maps τ → β − τ on the last axis, by default of G_l."""
@@ -119,7 +119,7 @@ class Symmetries:
         """⟨n_i n_j⟩ (s, N, N) averaged over all symmetries."""
         N = nn.shape[1]
         pairs = orbit_labels(self.permutations, np.arange(N * N).reshape(N, N))
-        nn = _label_mean(nn.reshape(len(nn), N * N), pairs.ravel()).reshape(nn.shape)
+        nn = label_mean(nn.reshape(len(nn), N * N), pairs.ravel()).reshape(nn.shape)
         if self.particle_hole is None:
             return nn
         n = np.diagonal(nn, axis1=1, axis2=2)
@@ -162,7 +162,7 @@ def orbit_labels(permutations, labels: np.ndarray) -> np.ndarray:
             return labels
 
 
-def _label_mean(a: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def label_mean(a: np.ndarray, labels: np.ndarray) -> np.ndarray:
     out = np.empty_like(a)
     for label in np.unique(labels):
         members = labels == label

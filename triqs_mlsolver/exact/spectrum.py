@@ -20,7 +20,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from ..problem import DiscreteBath, Problem
-from .ed_symmetry import ModePermutation, interaction_table, local_hamiltonian, permutations_of
+from .flavour_symmetry import ModePermutation, interaction_table, local_hamiltonian, permutations_of
 from .fock import FockSpace, Moves, fock_space, occupations
 from .impurity_operators import interaction_energy
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..problem import Problem
-from .segment_symmetry import automorphisms, orbit_labels
+from .segment_symmetry import automorphisms, label_mean, orbit_labels
 
 _LIMIT = 200  # permutations searched; those found generate all where there are more
 _TOLERANCE = 1e-13  # relative to the largest energy: what differs by rounding is the same
@@ -130,3 +130,8 @@ def pair_orbits(permutations: list[tuple[int, ...]], N: int, *, ordered: bool = 
     """Label of each pair of flavours, (N, N): the first one alike by symmetry, or by exchange unless `ordered`."""
     labels = np.arange(N * N).reshape(N, N)
     return orbit_labels(permutations, labels if ordered else np.minimum(labels, labels.T))
+
+
+def pair_mean(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Matrices (…, N, N) averaged over the entries of equal label."""
+    return label_mean(values.reshape(-1, labels.size), labels.ravel()).reshape(values.shape)
