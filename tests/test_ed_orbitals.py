@@ -172,6 +172,27 @@ def test_one_block_of_all_flavours_is_the_same_problem():
     assert np.allclose(a.nn, b.nn, atol=1e-12) and a.h_int == pytest.approx(b.h_int, abs=1e-11)
 
 
+# G(iω₀) of both spins as (G_11, G_12, G_22); TRIQS/benchmarks, results of atomdiag (both) and pyed (the second)
+DIMERS = {
+    (0.0, 0.0): (-0.38364896 - 0.3861122j, 0.36366544 + 0.20219392j, -0.39337222 - 0.36894558j),
+    (0.2, 0.2): (-0.39399308 - 0.45434775j, 0.38030325 + 0.27000429j, -0.40526173 - 0.43923033j),
+}
+
+
+@pytest.mark.parametrize("hop, J", DIMERS)
+@pytest.mark.parametrize("told", [True, False])
+def test_dimers_of_the_triqs_benchmarks(hop, J, told):
+    """Dimer_nn and Dimer: off-diagonal Δ of two bath sites, given or to be found."""
+    matrix, terms = kanamori(1.0, J)
+    h = np.array([[0.0, -hop], [-hop, 0.1]])
+    bath = DiscreteBath([0.27, -0.4], np.ones((2, 2)))
+    problem = Problem.from_bath(5.0, TWO, [h, h], [bath, bath], matrix, terms)
+    solution = ED().solve(problem if told else untold(problem))
+    for g in solution.G_iw(1):
+        assert np.max(np.abs(g[0][[0, 0, 1], [0, 1, 1]] - DIMERS[hop, J])) < 1e-8
+    assert solution.provenance["fidelity"] == "exact"
+
+
 # -- fitted baths ----------------------------------------------------------------------------------------------------
 
 
