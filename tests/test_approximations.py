@@ -116,7 +116,7 @@ def test_free_of_units_and_of_block_order(solver, draw):
     assert_same_answer(problem, here, there, 1e-7)
 
 
-@pytest.mark.parametrize("solver", SINGLE_ORBITAL[1:], ids=lambda s: s.name)
+@pytest.mark.parametrize("solver", [IPT()], ids=lambda s: s.name)
 def test_refuses_terms_beyond_density_density(solver):
     p = Problem.siam(5.0, 2.0, 1.0, [0.0], [0.3])
     exchange = Problem(p.beta, p.gf_struct, p.h_loc0, p.Delta_l, p.U, terms=((0.4, (0, 1, 1, 0)),))
@@ -124,7 +124,7 @@ def test_refuses_terms_beyond_density_density(solver):
         solver.solve(exchange)
 
 
-@pytest.mark.parametrize("solver", SINGLE_ORBITAL[1:], ids=lambda s: s.name)
+@pytest.mark.parametrize("solver", [IPT()], ids=lambda s: s.name)
 def test_refuses_off_diagonal_hybridisation(solver):
     bath = (DiscreteBath([0.0], [[0.3, 0.2]]),)
     p = Problem.from_bath(5.0, (("ud", 2),), ([[-1, 0], [0, -1]],), bath, [[0, 2], [2, 0]])

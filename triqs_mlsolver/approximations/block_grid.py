@@ -47,10 +47,20 @@ class BlockGrid:
     @cached_property
     def Delta(self) -> np.ndarray:
         """Δ(iω_n), (2 r', N, N) (energy)."""
+        return self.of_legendre(self.problem.Delta_l)
+
+    def of_legendre(self, coefficients: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Values on the grid, (2 r', N, N), of functions given by Legendre coefficients (n_l, n, n) per block."""
         out = np.zeros((len(self.iw), *self.h.shape), complex)
-        for o, d in zip(self.problem.offsets, self.problem.Delta_l):
-            part = slice(o, o + d.shape[1])
-            out[:, part, part] = self.grid.iw_of_legendre(d)
+        for o, f in zip(self.problem.offsets, coefficients):
+            out[:, o : o + f.shape[1], o : o + f.shape[1]] = self.grid.iw_of_legendre(f)
+        return out
+
+    def of_blocks(self, matrices: tuple[np.ndarray, ...]) -> np.ndarray:
+        """One matrix over all flavours, (N, N), from one (n, n) per block."""
+        out = np.zeros_like(self.h)
+        for o, m in zip(self.problem.offsets, matrices):
+            out[o : o + len(m), o : o + len(m)] = m
         return out
 
     @cached_property

@@ -15,7 +15,7 @@ temperatures. At high temperature, these are the sites whose Δ is right at the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from ..exact.ed import ED
 from ..numerics.bath import projected_bath
 from ..problem import DiscreteBath, Problem
 from ..solution import Solution
-from .block_grid import bounded
+from .cluster import answer_of_cluster
 from .local import LocalGrid, pair_occupancy
 
 _N_IW = 256  # Matsubara frequencies that are averaged over
@@ -40,7 +40,7 @@ class FewSiteED:
     Parameters
     ----------
     n_bath : int, default 1
-        Bath sites per spin, 1 to 3.
+        Bath sites per flavour, 1 to 3; several orbitals allow as many as make 16 spin-orbitals with them.
     """
 
     n_bath: int = 1
@@ -54,37 +54,30 @@ class FewSiteED:
         return f"ed{self.n_bath}"
 
     def solve(self, problem: Problem) -> Solution:
-        """The answer with the cluster's self-energy.
-
-        Raises
-        ------
-        ValueError
-            If Δ or h_loc0 is not diagonal, if there are terms beyond U_ij, or if the cluster is too large to diagonalise.
-        """
-        local = LocalGrid(problem)
+        """The answer with the cluster's self-energy; ValueError where the cluster is too large."""
         bath = self._bath(problem)
-        blocks = tuple((str(i), 1) for i in range(problem.n_flavours))
-        levels = tuple(np.reshape(level, (1, 1)) for level in problem.levels)
-        cluster = Problem.from_bath(problem.beta, blocks, levels, bath, problem.U)
-        small = ED().solve(cluster)
+        if [size for _, size in problem.gf_struct] != [1, 1] or problem.terms:
+            return answer_of_cluster(problem, bath, self.name)
+        small = ED().solve(Problem.from_bath(problem.beta, problem.gf_struct, problem.h_loc0, bath, problem.U))
+        local = LocalGrid(problem)
         G_cluster = np.stack([local.grid.iw_of_legendre(g[:, 0, 0]) for g in small.G_l], axis=1)
         Sigma = local.iw - local.levels - sum_of_poles(local.iw, bath) - 1 / G_cluster
         G = 1 / (local.iw - local.levels - local.Delta - Sigma)
-        return local.solution(G, self._correlators(local, G, Sigma, small.nn), self.name)
-
-    @staticmethod
-    def _correlators(local: LocalGrid, G: np.ndarray, Sigma: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-        """⟨n_i n_j⟩: from Σ and G for one orbital, else the connected ones of the cluster around the densities of G."""
-        n, own = local.density(G), np.diag(cluster)
-        if len(n) == 2:
-            pair = pair_occupancy(local, G, Sigma, local.problem.U @ own)
-            return np.array([[n[0], pair], [pair, n[1]]])
-        return bounded(np.outer(n, n) + cluster - np.outer(own, own), n)
+        n = local.density(G)
+        pair = pair_occupancy(local, G, Sigma, problem.U @ small.density)
+        return local.solution(G, np.array([[n[0], pair], [pair, n[1]]]), self.name)
 
     def _bath(self, problem: Problem) -> tuple[DiscreteBath, ...]:
+        """Projected sites for each flavour; fitted ones where Δ mixes flavours."""
+        if not problem.is_diagonal:
+            return ED(n_bath=self.n_bath).bath_of(replace(problem, bath=None))[0]
         filters = low_frequency_filters(problem.beta * problem.scale, self.n_bath)
-        Delta = [np.diagonal(d, axis1=1, axis2=2) for d in problem.Delta_iw(len(filters))]
-        return tuple(DiscreteBath(*projected_bath(problem.beta, d, filters)) for d in np.concatenate(Delta, axis=1).T)
+        baths = []
+        for Delta in problem.Delta_iw(len(filters)):
+            sites = [projected_bath(problem.beta, d, filters) for d in np.diagonal(Delta, axis1=1, axis2=2).T]
+            V = np.concatenate([np.outer(v, unit) for (_, v), unit in zip(sites, np.eye(len(sites)))])
+            baths.append(DiscreteBath(np.concatenate([eps for eps, _ in sites]), V))
+        return tuple(baths)
 
 
 def low_frequency_filters(beta_scale: float, n: int) -> np.ndarray:

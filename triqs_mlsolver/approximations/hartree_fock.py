@@ -58,7 +58,7 @@ class HartreeFock:
         nn = bounded(pairs, np.diag(rho))
         if problem.is_density_density and problem.is_diagonal:
             h_int = 0.5 * float(np.sum(problem.U * nn))
-            Sigma_1 = np.diag(np.concatenate([np.diag(s) for s in static_moments(problem, nn)[1]]))
+            Sigma_1 = local.of_blocks(static_moments(problem, nn)[1])
         else:
             h_int = 0.5 * float(np.trace(local.static(rho) @ rho + local.occupation(second @ G)))
             Sigma_l = local.grid.to_legendre(problem.beta, second_tau, problem.n_l)

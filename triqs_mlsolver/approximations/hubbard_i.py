@@ -53,9 +53,7 @@ class HubbardI:
         occupation = local.occupation(G)
         nn = bounded(wick_pairs(occupation) + connected, np.diag(occupation))
         h_int = 0.5 * float(np.sum(problem.U * nn)) + operators.expectation(operators.terms, rho)
-        Sigma_1 = np.zeros_like(local.h)
-        for o, first in zip(problem.offsets, operators.moments(rho)[1]):
-            Sigma_1[o : o + len(first), o : o + len(first)] = first
+        Sigma_1 = local.of_blocks(operators.moments(rho)[1])
         return local.solution(G, local.averaged_pairs(nn), Sigma_1, h_int, self.name)
 
 

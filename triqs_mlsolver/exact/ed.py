@@ -24,6 +24,7 @@ _LARGEST_BATH = 6
 _USUAL_BATH, _USUAL_MODES = 5, 12  # bath sites per flavour, and spin-orbitals in all, that are not exceeded unasked
 _EXACT, _POOR = 1e-6, 0.02  # residuals of a bath fit below which it counts as exact, above which it is worth a warning
 _ALIKE = 1e-12  # relative difference of hybridisations that share one fitted bath
+_DEGENERATE = 1e-6  # relative difference of eigenvalues of Δ(iω₀) that count as equal
 
 log = logging.getLogger("triqs_mlsolver")
 
@@ -93,8 +94,8 @@ class ED:
         start = time.perf_counter()
         bath, residual = self.bath_of(problem)
         spectrum = Spectrum(problem, bath)
-        G_l, F_l = self._functions(spectrum)
-        local = _local_quantities(spectrum)
+        G_l, F_l = green_functions(spectrum, improved_estimator=self.improved_estimator)
+        local = local_quantities(spectrum)
         if residual > _POOR:
             log.warning(
                 "ed: %d bath sites fit the hybridisation to %.2g only, the answer is about as uncertain",
@@ -136,8 +137,7 @@ class ED:
         off_diagonal = Delta_l * (1 - np.eye(size))
         basis = np.eye(size)
         if np.max(np.abs(off_diagonal), initial=0.0) > 1e-10 * np.max(np.abs(Delta_l), initial=0.0):
-            lowest = legendre.to_matsubara(Delta_l, 1)[0]
-            basis = np.linalg.eigh(lowest.real + lowest.imag)[1]
+            basis = _eigenbasis(legendre.to_matsubara(Delta_l, 1)[0])
         rotated = np.einsum("ak,lab,bk->kl", basis, Delta_l, basis)
         found = [self._orbital_fit(problem, d, fits) for d in rotated]
         eps = np.concatenate([e for e, _, _ in found])
@@ -162,35 +162,49 @@ class ED:
         fits.append((Delta_l, found))
         return found
 
-    # -- Green functions -------------------------------------------------------------------------------------------
 
-    def _functions(self, spectrum: Spectrum) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...] | None]:
-        """Legendre coefficients of G, and of F if asked for, per block; what is alike by symmetry is computed once."""
-        problem, space = spectrum.problem, spectrum.space
-        N = problem.n_flavours
-        labels = {"G": pair_orbits(spectrum.flavour_permutations, N)}
-        if self.improved_estimator:  # Σ G is no symmetric matrix
-            labels["F"] = pair_orbits(spectrum.flavour_permutations, N, ordered=True)
-            commutators = ImpurityOperators(problem).commutators
-        blocks = [range(o, o + size) for o, (_, size) in zip(problem.offsets, problem.gf_struct)]
-        operators, pairs = {}, {}
-        for kind, label in labels.items():
-            for k in {int(label[a, b]) for block in blocks for a in block for b in block}:
-                a, b = divmod(k, N)
-                for flavour in (a, b):
-                    operators["c", flavour] = space.creation(flavour)
-                if kind == "F" and ("q", a) not in operators:
-                    operators["q", a] = space.impurity_operator(commutators[a].T, N)
-                pairs[kind, k] = (("c" if kind == "G" else "q", a), ("c", b))
-        tau, _ = legendre.quadrature(problem.beta, problem.n_l + 24)
-        values = spectrum.correlators(tau, operators, pairs.values())
-        coefficients = {key: legendre.project(problem.beta, values[pair], problem.n_l) for key, pair in pairs.items()}
-        matrix = lambda kind, block: [[coefficients[kind, int(labels[kind][a, b])] for b in block] for a in block]
-        found = {kind: tuple(np.array(matrix(kind, block)).transpose(2, 0, 1) for block in blocks) for kind in labels}
-        return found["G"], found.get("F")
+def _eigenbasis(Delta: np.ndarray) -> np.ndarray:
+    """Columns that diagonalise Im Δ(iω₀), and Re Δ(iω₀) where that leaves a choice; (n, n).
+
+    The particle-hole map changes the sign of the real part alone, so that both problems have one basis.
+    """
+    strength, basis = np.linalg.eigh(Delta.imag)
+    groups = np.split(np.arange(len(strength)), np.flatnonzero(np.diff(strength) > _DEGENERATE * np.ptp(strength)) + 1)
+    for group in groups:
+        inside = basis[:, group]
+        basis[:, group] = inside @ np.linalg.eigh(inside.T @ Delta.real @ inside)[1]
+    return basis
 
 
-def _local_quantities(spectrum: Spectrum) -> dict:
+def green_functions(
+    spectrum: Spectrum, *, improved_estimator: bool = False
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...] | None]:
+    """Legendre coefficients of G, and of F if asked for, per block; what is alike by symmetry is computed once."""
+    problem, space = spectrum.problem, spectrum.space
+    N = problem.n_flavours
+    labels = {"G": pair_orbits(spectrum.flavour_permutations, N)}
+    if improved_estimator:  # Σ G is no symmetric matrix
+        labels["F"] = pair_orbits(spectrum.flavour_permutations, N, ordered=True)
+        commutators = ImpurityOperators(problem).commutators
+    blocks = [range(o, o + size) for o, (_, size) in zip(problem.offsets, problem.gf_struct)]
+    operators, pairs = {}, {}
+    for kind, label in labels.items():
+        for k in {int(label[a, b]) for block in blocks for a in block for b in block}:
+            a, b = divmod(k, N)
+            for flavour in (a, b):
+                operators["c", flavour] = space.creation(flavour)
+            if kind == "F" and ("q", a) not in operators:
+                operators["q", a] = space.impurity_operator(commutators[a].T, N)
+            pairs[kind, k] = (("c" if kind == "G" else "q", a), ("c", b))
+    tau, _ = legendre.quadrature(problem.beta, problem.n_l + 24)
+    values = spectrum.correlators(tau, operators, pairs.values())
+    coefficients = {key: legendre.project(problem.beta, values[pair], problem.n_l) for key, pair in pairs.items()}
+    matrix = lambda kind, block: [[coefficients[kind, int(labels[kind][a, b])] for b in block] for a in block]
+    found = {kind: tuple(np.array(matrix(kind, block)).transpose(2, 0, 1) for block in blocks) for kind in labels}
+    return found["G"], found.get("F")
+
+
+def local_quantities(spectrum: Spectrum) -> dict:
     """nn, Σ∞, Σ₁, ⟨H_int⟩ and the density matrix of the impurity, as arguments of `Solution`."""
     problem = spectrum.problem
     if problem.is_density_density and problem.is_diagonal:  # nothing mixes the impurity's Fock states

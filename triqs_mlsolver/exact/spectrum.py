@@ -22,7 +22,7 @@ import numpy as np
 from ..problem import DiscreteBath, Problem
 from .flavour_symmetry import ModePermutation, interaction_table, local_hamiltonian, permutations_of
 from .fock import FockSpace, Moves, fock_space, occupations
-from .impurity_operators import interaction_energy
+from .impurity_operators import interaction_energy, why_not_hermitian
 
 _LARGEST_SECTOR = 2500  # states; its diagonalisation takes about half a minute
 _MOST_MODES = 16
@@ -55,11 +55,11 @@ class Spectrum:
     Raises
     ------
     ValueError
-        If the largest sector is too large for a full diagonalisation.
+        If a sector is too large for a full diagonalisation, or the interaction is not Hermitian.
     """
 
     def __init__(self, problem: Problem, bath: Sequence[DiscreteBath] | None = None):
-        reason = why_too_large(problem, bath)
+        reason = why_not_hermitian(problem) or why_too_large(problem, bath)
         if reason:
             raise ValueError(reason)
         self.problem = problem
