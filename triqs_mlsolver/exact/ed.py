@@ -24,6 +24,7 @@ _LARGEST_BATH = 6
 _USUAL_BATH, _USUAL_MODES = 5, 12  # bath sites per flavour, and spin-orbitals in all, that are not exceeded unasked
 _EXACT, _POOR = 1e-6, 0.02  # residuals of a bath fit below which it counts as exact, above which it is worth a warning
 _ALIKE = 1e-12  # relative difference of hybridisations that share one fitted bath
+_DIAGONAL = 1e-10  # size of off-diagonal elements of Δ that count as none
 _DEGENERATE = 1e-6  # relative difference of eigenvalues of Δ(iω₀) that count as equal
 
 log = logging.getLogger("triqs_mlsolver")
@@ -133,23 +134,18 @@ class ED:
 
     def _block_bath(self, problem: Problem, Delta_l: np.ndarray, fits: list) -> tuple[DiscreteBath, float]:
         """Bath of one block, fitted in the basis that diagonalises Δ(iω₀), and the residual."""
-        size = Delta_l.shape[1]
-        off_diagonal = Delta_l * (1 - np.eye(size))
-        basis = np.eye(size)
-        if np.max(np.abs(off_diagonal), initial=0.0) > 1e-10 * np.max(np.abs(Delta_l), initial=0.0):
-            basis = _eigenbasis(legendre.to_matsubara(Delta_l, 1)[0])
+        basis = orbital_basis(Delta_l)
         rotated = np.einsum("ak,lab,bk->kl", basis, Delta_l, basis)
         found = [self._orbital_fit(problem, d, fits) for d in rotated]
-        eps = np.concatenate([e for e, _, _ in found])
-        V = np.concatenate([np.outer(v, basis[:, k]) for k, (_, v, _) in enumerate(found)])
+        bath = joined_bath([(eps, V) for eps, V, _ in found], basis)
         residual = max(r for _, _, r in found)
-        if np.any(basis != np.eye(size)):
+        if np.any(basis != np.eye(len(basis))):
             tau = legendre.quadrature(problem.beta, 64)[0]
-            kernel = legendre.fermi_kernel(problem.beta, tau, eps)
-            missed = np.einsum("tk,ka,kb->tab", kernel, V, V) - legendre.evaluate(problem.beta, Delta_l, tau)
-            strength = max(float(np.max(-sum(legendre.at_ends(problem.beta, d)))) for d in rotated)
+            kernel = legendre.fermi_kernel(problem.beta, tau, bath.eps)
+            missed = np.tensordot(kernel, bath.weights, axes=1) - legendre.evaluate(problem.beta, Delta_l, tau)
+            strength = max(float(-sum(legendre.at_ends(problem.beta, d))) for d in rotated)
             residual = max(residual, float(np.max(np.abs(missed)) / strength))
-        return DiscreteBath(eps, V), residual
+        return bath, residual
 
     def _orbital_fit(self, problem: Problem, Delta_l: np.ndarray, fits: list) -> tuple:
         """Levels, couplings and residual for one orbital; hybridisations that are alike share one fit."""
@@ -163,17 +159,27 @@ class ED:
         return found
 
 
-def _eigenbasis(Delta: np.ndarray) -> np.ndarray:
-    """Columns that diagonalise Im Δ(iω₀), and Re Δ(iω₀) where that leaves a choice; (n, n).
+def orbital_basis(Delta_l: np.ndarray) -> np.ndarray:
+    """Columns that diagonalise Im Δ(iω₀), and Re Δ(iω₀) where that leaves a choice, (n, n); unity for a diagonal Δ.
 
     The particle-hole map changes the sign of the real part alone, so that both problems have one basis.
     """
+    size = Delta_l.shape[1]
+    if np.max(np.abs(Delta_l * (1 - np.eye(size)))) <= _DIAGONAL * np.max(np.abs(Delta_l)):
+        return np.eye(size)
+    Delta = legendre.to_matsubara(Delta_l, 1)[0]
     strength, basis = np.linalg.eigh(Delta.imag)
     groups = np.split(np.arange(len(strength)), np.flatnonzero(np.diff(strength) > _DEGENERATE * np.ptp(strength)) + 1)
     for group in groups:
         inside = basis[:, group]
         basis[:, group] = inside @ np.linalg.eigh(inside.T @ Delta.real @ inside)[1]
     return basis
+
+
+def joined_bath(sites: list[tuple[np.ndarray, np.ndarray]], basis: np.ndarray) -> DiscreteBath:
+    """The bath of a block from levels and couplings of the sites of each orbital in `basis`."""
+    V = [np.outer(couplings, orbital) for (_, couplings), orbital in zip(sites, basis.T)]
+    return DiscreteBath(np.concatenate([eps for eps, _ in sites]), np.concatenate(V))
 
 
 def green_functions(
