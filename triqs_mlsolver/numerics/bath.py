@@ -67,12 +67,14 @@ def fit_bath(
 def projected_bath(beta: float, Delta_iw: np.ndarray, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     r"""The bath seen through n filters, a smooth function of Δ.
 
-    Be H the bath without the impurity and v the state that the impurity couples to, :math:`\Delta(z) = v^\dagger (z -
-    H)^{-1} v`. H is projected on the n states :math:`\sum_k a_{kj} (i\omega_k - H)^{-1} v`. All matrix elements follow from
-    Δ(iω), since :math:`(z - \bar w) (\bar w - H)^{-1} (z - H)^{-1} = (\bar w - H)^{-1} - (z - H)^{-1}` (Loewner matrices;
-    Mayo, Antoulas, Linear Algebra Appl. 425, 634 (2007)). The levels lie within the band, and levels and couplings are
-    analytic functions of Δ. A bath of n sites comes back as it is. Filters that pass one frequency each give the bath
-    whose Δ is right there.
+    Be H the bath without the impurity and v the state that the impurity couples to,
+    :math:`\Delta(z) = v^\dagger (z - H)^{-1} v`. H is projected on the n states
+    :math:`\sum_k a_{kj} (i\omega_k - H)^{-1} v`. All matrix elements follow from Δ(iω), since
+    :math:`(z - \bar w) (\bar w - H)^{-1} (z - H)^{-1} = (\bar w - H)^{-1} - (z - H)^{-1}` (Loewner matrices; Mayo,
+    Antoulas, Linear Algebra Appl. 425, 634 (2007)).
+
+    The levels lie within the band, and levels and couplings are analytic functions of Δ. A bath of n sites comes back
+    as it is. Filters that pass one frequency each give the bath whose Δ is right there.
 
     Parameters
     ----------
