@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The embedded CTQMC: hybridisation expansion in the segment picture (Werner et al., PRL 97, 076405).
 
-For density-density interactions and diagonal hybridisation, any number of flavours. The compiled kernel is loaded when the
-first problem is solved.
+For density-density interactions and diagonal hybridisation, any number of flavours. The compiled kernel is loaded when
+the first problem is solved.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class SegmentSolver:
     max_time : float
         Seconds after which measuring stops, −1 for no limit.
     target_error : float, optional
-        One standard error of G(τ), the largest over τ and flavours (dimensionless): run until it is reached, tested only at
-        doubling run lengths. Default 5e-4 where `n_cycles` is not given either.
+        One standard error of G(τ), the largest over τ and flavours (dimensionless): run until it is reached, tested only
+        at doubling run lengths. Default 5e-4 where `n_cycles` is not given either.
     n_threads : int
         Chains that this process samples at the same time where it is the only rank; they count as ranks.
     comm : communicator, optional
-        Object with rank, size and allgather, such as `triqs_mlsolver.mpi.world()`; all its ranks call `solve` together and
-        each gets the same solution. None samples on this process alone.
+        Object with rank, size and allgather, such as `triqs_mlsolver.mpi.world()`; all its ranks call `solve` together
+        and each gets the same solution. None samples on this process alone.
 
     Examples
     --------
@@ -174,8 +174,8 @@ def causal_hybridisation(problem: Problem) -> tuple[list[np.ndarray], float]:
         Deltas.append(Delta_l)
     if largest > 0:
         log.warning(
-            "segment: Delta(tau) > 0 somewhere; projected onto non-negative spectral weight, moved by at most %.1e of its "
-            "largest magnitude",
+            "segment: Delta(tau) > 0 somewhere; projected onto non-negative spectral weight, moved by at most %.1e of "
+            "its largest magnitude",
             largest,
         )
     return Deltas, largest
@@ -218,10 +218,11 @@ class _Run:
         return chain
 
     def _build_chain(self):
-        from . import segment_chain, segment_global, segment_kernel, segment_moves
+        from . import segment_chain, segment_global, segment_kernel, segment_moves, segment_reweight
         from .kernel_cache import discard_stale
 
-        if self.rank == 0 and not discard_stale(segment_kernel.run, (segment_kernel, segment_global, segment_moves)):
+        sources = (segment_kernel, segment_global, segment_moves, segment_reweight)
+        if self.rank == 0 and not discard_stale(segment_kernel.run, sources):
             log.warning("segment: compiling the sampling kernel, once on this machine (about 10 seconds)")
         seed = self.options.random_seed + _RANK_STRIDE * self.rank
         chain = segment_chain.MarkovChain(self.problem, self.symmetries, measured_length(self.problem), seed)
@@ -238,29 +239,33 @@ class _Run:
             updates = options.n_warmup_cycles * options.length_cycle
         elif options.n_cycles is not None and options.target_error is None:
             updates = max(updates, options.n_cycles // 2)
-        orders = self._move(updates)
+        finding = updates // 4 if np.any(self.chain.target.added) else 0
+        if finding:
+            weights = self._move(finding, lambda: self.chain.weight)
+            self.chain.balance(float(np.mean(self._allgather(np.mean(weights[len(weights) // 5 :])))))
+        orders = self._move(updates - finding, lambda: self.chain.orders.copy())
         order = np.mean(self._allgather(np.mean(orders[len(orders) // 5 :], axis=0)), axis=0)
         self.length_cycle = options.length_cycle or int(5 + 3 * order.sum())
         self.chain.recast_every = _recast_interval(order, len(self.symmetries.Deltas))
         done = updates // self.length_cycle
         if options.n_warmup_cycles is not None and done < options.n_warmup_cycles:
-            self._move((options.n_warmup_cycles - done) * self.length_cycle)
+            self._move((options.n_warmup_cycles - done) * self.length_cycle, lambda: None)
             done = options.n_warmup_cycles
         self.warmup_cycles = done
 
-    def _move(self, n_updates: int) -> list[np.ndarray]:
-        """Update without measuring; the expansion orders at about 50 moments on the way."""
+    def _move(self, n_updates: int, watch) -> list:
+        """Update without measuring; what `watch` says at about 50 moments on the way."""
         chunk = max(min(n_updates // 50, 200_000), 1)
-        orders = []
+        watched = []
         for _ in range(max(n_updates // chunk, 1)):
             self.chain.advance(chunk, 1, False)
-            orders.append(self.chain.orders.copy())
+            watched.append(watch())
             if self._out_of_time():
                 raise RuntimeError(
                     f"max_time = {self.options.max_time:g} s ran out during the warm-up, before anything was measured: "
                     f"raise max_time or lower n_warmup_cycles"
                 )
-        return orders
+        return watched
 
     def sample(self) -> None:
         """Measure until n_cycles, the target error or max_time is reached."""
@@ -304,13 +309,13 @@ class _Run:
         self.n_cycles = self.n_bins * self.cycles_per_bin // self.size
         if self.n_bins < 8:
             raise RuntimeError(
-                f"max_time = {self.options.max_time:g} s left time for {self.n_bins} of {_N_BINS * self.size} bins, too few for "
-                f"error bars: raise max_time, or lower n_cycles or length_cycle"
+                f"max_time = {self.options.max_time:g} s left time for {self.n_bins} of {_N_BINS * self.size} bins, too few "
+                f"for error bars: raise max_time, or lower n_cycles or length_cycle"
             )
         self.blocks = sum(self._allgather(self.chain.sums.blocks))
         spread = 1 + 2 * self.autocorrelation_time()
         n_independent = self.n_bins * self.cycles_per_bin / (spread if np.isfinite(spread) else 10.0)
-        self.analysis = analyse(self.work, bins[0].join(bins), n_independent)
+        self.analysis = analyse(self.work, bins[0].join(bins), n_independent, self.chain.sampled)
 
     # -- what is told about the run ---------------------------------------------------------------------------------
 
@@ -349,6 +354,7 @@ class _Run:
             "n_bins": self.n_bins,
             "seconds": time.perf_counter() - self.started,
             "average_sign": sign,
+            "average_weight": self.analysis.average_weight,
             "auto_corr_time": auto_corr_time,
             "independent_samples": self.n_bins * self.cycles_per_bin / (1 + 2 * auto_corr_time),
             "average_order": float((histogram * np.arange(histogram.shape[1])).sum() / max(histogram[0].sum(), 1)),

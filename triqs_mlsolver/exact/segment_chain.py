@@ -12,7 +12,9 @@ from numpy.polynomial import legendre as polynomial
 from ..numerics import legendre
 from ..problem import Problem
 from . import segment_kernel as kernel
+from .segment_global import refresh
 from .segment_moves import Chain, Model
+from .segment_reweight import LEAST, Target, reweight, sampled_hybridisation, strength
 from .segment_symmetry import Symmetries
 
 _TABLE_ACCURACY = 2e-9  # of the interpolation of Δ, relative to its largest value
@@ -45,21 +47,22 @@ def hybridisation_tables(beta: float, Deltas) -> np.ndarray:
 
 @dataclass
 class RawBins:
-    """Averages over equal bins, the sign not divided out.
+    """Averages over equal bins, the weight of the measurements not divided out.
 
-    G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), sign (n_bins,), and G(τ) and F(τ) integrated over the cells of the
-    measurement mesh in increasing τ, G_cells and F_cells (n_bins, N, n_cells).
+    G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), weight and its magnitude (n_bins,), and G(τ) and F(τ) integrated over
+    the cells of the measurement mesh in increasing τ, G_cells and F_cells (n_bins, N, n_cells).
     """
 
     G_l: np.ndarray
     F_l: np.ndarray
     nn: np.ndarray
-    sign: np.ndarray
+    weight: np.ndarray
+    magnitude: np.ndarray
     G_cells: np.ndarray
     F_cells: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.sign)
+        return len(self.weight)
 
     def map(self, function) -> RawBins:
         """The same function applied to each array."""
@@ -87,7 +90,7 @@ class MarkovChain:
     def __init__(self, problem: Problem, symmetries: Symmetries, n_l: int, seed: int):
         N, beta = problem.n_flavours, problem.beta
         self.beta, self.n_l = beta, n_l
-        self.model = Model(
+        self._own = Model(
             float(beta),
             problem.levels.copy(),
             problem.U.copy(),
@@ -95,23 +98,48 @@ class MarkovChain:
             hybridisation_tables(beta, symmetries.Deltas),
             symmetries.moves(),
         )
+        self._Deltas, self._width = symmetries.Deltas, problem.scale
         self.recast_every = 200
         self.position = np.zeros(3, dtype=np.int64)
         self.chain = _empty_chain(N, max(32, N), seed)
         self.sums = kernel.Sums(
             cells=np.zeros((N, 4 * n_l, 2, kernel.N_MOMENTS)),
             nn=np.zeros((N, N)),
-            histogram=np.zeros((N, 512), dtype=np.int64),
-            sign=np.zeros(1),
+            histogram=np.zeros((N, 512)),
+            weight=np.zeros(2),
             blocks=np.zeros((2 + N, 48, 4)),
             interaction=np.zeros((2, self.chain.S.shape[1])),
         )
         self.projection = _cell_projection(4 * n_l, n_l)
 
+        self.add_hybridisation(LEAST)
+
+    def add_hybridisation(self, c: float) -> None:
+        """Sample with hybridisation of strength `c` added where the problem's own is small, see `segment_reweight`."""
+        own = self._own
+        self.added = c
+        self.sampled = sampled_hybridisation(self.beta, self._Deltas, len(own.level), self._width, c)
+        added = np.array([s is not d for s, d in zip(self.sampled, self._Deltas)])
+        self.target = Target(own, added)
+        self.model = own._replace(table=hybridisation_tables(self.beta, self.sampled)) if np.any(added) else own
+        deviation = self.chain.deviation[0]
+        refresh(self.model, self.chain)
+        self.chain.deviation[0] = deviation
+
+    def balance(self, average_weight: float) -> None:
+        """Adapt the strength of what was added to the `weight` it has on average."""
+        self.add_hybridisation(strength(average_weight, self.added))
+
+    @property
+    def weight(self) -> float:
+        """Weight of the present configuration in the problem itself relative to its weight in the chain."""
+        return reweight(self.target, self.model, self.chain) if np.any(self.target.added) else 1.0
+
     def advance(self, n_cycles: int, length_cycle: int, measuring: bool) -> None:
         """Run the chain; memory grows where an expansion order outgrows it."""
         while not kernel.run(
-            self.model, self.chain, self.sums, self.position, n_cycles, length_cycle, self.recast_every, measuring
+            self.model, self.target, self.chain, self.sums, self.position, n_cycles, length_cycle, self.recast_every,
+            measuring,
         ):
             self.chain = _enlarged(self.chain)
             self.sums = self.sums._replace(interaction=np.zeros((2, self.chain.S.shape[1])))
@@ -119,16 +147,17 @@ class MarkovChain:
     def measure_bins(self, n_bins: int, n_cycles: int, length_cycle: int, keep_going=lambda: True) -> RawBins:
         """`n_bins` bins of `n_cycles` measurements each; fewer where `keep_going` says stop between two bins."""
         N, n_cells = self.sums.cells.shape[:2]
-        shapes = ((N, self.n_l), (N, self.n_l), (N, N), (), (N, n_cells), (N, n_cells))
+        shapes = ((N, self.n_l), (N, self.n_l), (N, N), (), (), (N, n_cells), (N, n_cells))
         bins = RawBins(*(np.zeros((n_bins, *shape)) for shape in shapes))
         done, unit = 0, self.beta * n_cycles
         while done < n_bins and keep_going():
-            for sum_ in (self.sums.cells, self.sums.nn, self.sums.sign):
+            for sum_ in (self.sums.cells, self.sums.nn, self.sums.weight):
                 sum_[...] = 0
             self.advance(n_cycles, length_cycle, True)
             G_and_F = -np.tensordot(self.sums.cells, self.projection, axes=([1, 3], [0, 1])) / unit
             bins.G_l[done], bins.F_l[done] = G_and_F[:, 0], G_and_F[:, 1]
-            bins.nn[done], bins.sign[done] = self.sums.nn / unit, self.sums.sign[0] / n_cycles
+            bins.nn[done] = self.sums.nn / unit
+            bins.weight[done], bins.magnitude[done] = self.sums.weight / n_cycles
             bins.G_cells[done] = -_in_order(self.sums.cells[:, :, 0, 0]) / unit
             bins.F_cells[done] = -_in_order(self.sums.cells[:, :, 1, 0]) / unit
             done += 1

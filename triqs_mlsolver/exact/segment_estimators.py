@@ -11,9 +11,9 @@ pair that obeys it exactly and lies closest to them in units of their error bars
     \min_a\; \sum_c \frac{(F_c - \hat F_c)^2}{\sigma_{F,c}^2} + \sum_c \frac{(G_c - \hat G_c)^2}{\sigma_{G,c}^2}
     + \sum_k \frac{a_k^2}{A^2},
 
-where c counts the cells of the measurement mesh in τ (noise is far larger at some τ than at others: in coefficients it would
-spread over all of them), and subject to what the static correlators measured in the same run fix: F(0⁺), F(β⁻), F'(0⁺) + F'(β⁻) (hence Σ∞ and Σ₁) and
-G(β⁻) = −⟨n⟩; G(0⁺) + G(β⁻) = −1 and the higher moments of G follow. The last term, a Gaussian prior of amplitude A = Σ_j |U_ij|
+where c counts the cells of the measurement mesh in τ (noise is far larger at some τ than at others: in coefficients it
+would spread over all of them), and subject to what the static correlators measured in the same run fix: F(0⁺), F(β⁻),
+F'(0⁺) + F'(β⁻) (hence Σ∞ and Σ₁) and G(β⁻) = −⟨n⟩; G(0⁺) + G(β⁻) = −1 and the higher moments of G follow. The last term, a Gaussian prior of amplitude A = Σ_j |U_ij|
 on the poles, is what decides where data are pure noise, in place of a truncation in l: combinations of poles that
 leave no trace in G(τ) stay zero. The answer is linear in the estimates, so it carries no bias beyond the prior's, and
 that part of the posterior error is known and handed out beside the statistical one.

@@ -23,22 +23,23 @@ import numpy as np
 
 from .segment_global import permute, recast, refresh
 from .segment_moves import compiled, flip, insert, occupation, random, remove, shift
+from .segment_reweight import reweight
 
 N_MOMENTS = 8
 
 #: Sums over one bin. cells: (N, n_cells, 2, 8) moments of G and F. nn: (N, N). histogram: (N, n_histogram) perturbation orders.
-#: sign: (1,). blocks: (2 + N, n_levels, 4): logarithmic binning (see `collect`) of the total order, the interaction energy
+#: weight: (2,) and its magnitude. blocks: (2 + N, n_levels, 4): logarithmic binning (see `collect`) of the total order, the interaction energy
 #: times β, and the length of each flavour. interaction: (2, n_max) scratch.
-Sums = namedtuple("Sums", "cells nn histogram sign blocks interaction")
+Sums = namedtuple("Sums", "cells nn histogram weight blocks interaction")
 
 PERMUTE_EVERY, REFRESH_EVERY = 8, 10000  # updates
 
 
 @compiled
-def measure_green(model, chain, sums, f):
-    """Add the elements of the inverse matrix of flavour f to the cells."""
-    beta, q, sign = model.beta, chain.slot[f], chain.sign[0]
-    n, S, E, M = chain.n_pairs[q], chain.S[q], chain.E[q], chain.M[q]
+def measure_green(model, chain, sums, f, M, weight):
+    """Add the elements of the inverse matrix M of flavour f to the cells."""
+    beta, q = model.beta, chain.slot[f]
+    n, S, E = chain.n_pairs[q], chain.S[q], chain.E[q]
     at_start, at_end = sums.interaction[0], sums.interaction[1]
     for i in range(n):
         at_start[i] = 0.0
@@ -57,7 +58,7 @@ def measure_green(model, chain, sums, f):
     for j in range(n):
         Mj, s, us = M[j], S[j], at_start[j]
         for i in range(n):
-            value = Mj[i] * sign
+            value = Mj[i] * weight
             x = (E[i] - s) / beta
             if x < 0.0:
                 x += 1.0
@@ -94,30 +95,32 @@ def collect(blocks, observable, value):
 
 
 @compiled
-def measure(model, chain, sums):
+def measure(model, target, chain, sums):
     """All measurements of one configuration."""
-    sign = chain.sign[0]
-    sums.sign[0] += sign
+    weight = chain.sign[0] * reweight(target, model, chain)
+    sums.weight[0] += weight
+    sums.weight[1] += abs(weight)
     n_flavours, top = len(chain.slot), sums.histogram.shape[1] - 1
     order, energy = 0, 0.0
     for f in range(n_flavours):
         q = chain.slot[f]
         order += chain.n_pairs[q]
-        sums.histogram[f, min(chain.n_pairs[q], top)] += 1
-        sums.nn[f, f] += sign * chain.length[q]
+        sums.histogram[f, min(chain.n_pairs[q], top)] += weight
+        sums.nn[f, f] += weight * chain.length[q]
         collect(sums.blocks, 2 + f, chain.length[q])
         for g in range(f):
             overlap = chain.overlap[q, chain.slot[g]]
             energy += model.U[f, g] * overlap
-            sums.nn[f, g] += sign * overlap
+            sums.nn[f, g] += weight * overlap
             sums.nn[g, f] = sums.nn[f, g]
-        measure_green(model, chain, sums, f)
+        M = chain.spare_M[f] if target.added[model.delta_class[f]] else chain.M[q]
+        measure_green(model, chain, sums, f, M, weight)
     collect(sums.blocks, 0, order)
     collect(sums.blocks, 1, energy)
 
 
 @compiled
-def run(model, chain, sums, position, n_cycles, length_cycle, recast_every, measuring):
+def run(model, target, chain, sums, position, n_cycles, length_cycle, recast_every, measuring):
     """Run `n_cycles` cycles of `length_cycle` updates, each followed by a measurement if `measuring`.
 
     The moves that change whole determinants are tried every `recast_every` updates.
@@ -152,6 +155,6 @@ def run(model, chain, sums, position, n_cycles, length_cycle, recast_every, meas
                 refresh(model, chain)
         position[1] = 0
         if measuring:
-            measure(model, chain, sums)
+            measure(model, target, chain, sums)
     position[0], position[1], position[2] = 0, 0, done
     return True

@@ -19,6 +19,7 @@ _LONGEST_MEASURED = 80  # Legendre coefficients; beyond, all is noise at any aff
 _N_TAU = 201
 _N_IW = 8
 _LONGEST_PRIOR = 128  # independent functions with a spectrum; 40 at βE = 250
+_WINDOW = 5  # cells over which error bars are averaged: they vary slowly with τ, their estimates do not
 
 
 def measured_length(problem: Problem) -> int:
@@ -31,7 +32,7 @@ class Analysis:
     """Results by flavour; arrays with a leading sample axis hold the mean and then the leave-one-out samples.
 
     G_l and F_l (s, N, n_l), nn (s, N, N); G_unresolved, F_unresolved (r, N, n_l): see `segment_estimators.ConsistentPair`;
-    raw: the samples of the estimates behind them.
+    raw: the samples of the estimates behind them; average_weight: of a measurement, see `segment_reweight`.
     """
 
     G_l: np.ndarray
@@ -43,6 +44,7 @@ class Analysis:
     G_tau: np.ndarray
     G_tau_error: np.ndarray
     average_sign: float
+    average_weight: float
     drift: float
     symmetry_deviation: float
     raw: dict
@@ -85,10 +87,10 @@ class Workspace:
         return self._prior * np.sum(np.abs(self.problem.U[f]))
 
 
-def analyse(work: Workspace, bins, n_independent: float) -> Analysis:
+def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarray]) -> Analysis:
     """Everything that follows from the bins (`segment_chain.RawBins`) of all ranks.
 
-    `n_independent` is the number of independent measurements in them.
+    `n_independent` is the number of independent measurements in them, `sampled` the hybridisation of each class in the chain.
 
     Raises
     ------
@@ -97,11 +99,12 @@ def analyse(work: Workspace, bins, n_independent: float) -> Analysis:
     """
     problem, symmetries, edges, to_tau = work.problem, work.symmetries, work.edges, work.to_tau
     U, N = problem.U, problem.n_flavours
-    average_sign = float(np.mean(bins.sign))
+    average_weight = float(np.mean(bins.magnitude))
+    average_sign = float(np.mean(bins.weight)) / average_weight
     if not abs(average_sign) > 1e-3:
         raise RuntimeError(f"the average sign is {average_sign:.1e}: Delta is not causal and nothing can be measured")
     samples = bins.map(leave_one_out)
-    over = lambda a: a / samples.sign.reshape((-1,) + (1,) * (a.ndim - 1))
+    over = lambda a: a / samples.weight.reshape((-1,) + (1,) * (a.ndim - 1))
     G_hat, F_hat, nn, G_cells, F_cells = (
         over(a) for a in (samples.G_l, samples.F_l, samples.nn, samples.G_cells, samples.F_cells)
     )
@@ -129,10 +132,11 @@ def analyse(work: Workspace, bins, n_independent: float) -> Analysis:
     G, F = np.zeros((2, len(nn), N, n_l))
     dG, dF = np.zeros((2, _LONGEST_PRIOR, N, n_l))  # deviations that the data do not decide
     # one visit more to a state never visited lasts for about the inverse of its energy
+    n_independent = n_independent * average_weight
     nn_unseen = 1 / (n_independent * max(1.0, problem.beta * float(np.max(np.abs(U), initial=0.0))))
     unseen = np.array(
         [
-            _unseen(problem.beta, symmetries.Deltas[c], edges, n_independent, G_cells[0, f], G_error[f], n[0, f])
+            _unseen(problem.beta, sampled[c], edges, n_independent, G_cells[0, f], G_error[f], n[0, f])
             for f, c in enumerate(symmetries.delta_class)
         ]
     )
@@ -151,7 +155,7 @@ def analyse(work: Workspace, bins, n_independent: float) -> Analysis:
         dG, dF = symmetries.average_G(dG), symmetries.average_F(dF, dG, U)
 
     analysis = Analysis(
-        G, F, nn, dG, dF, work.tau, (G @ to_tau)[0], np.empty(0), average_sign,
+        G, F, nn, dG, dF, work.tau, (G @ to_tau)[0], np.empty(0), average_sign, average_weight,
         float(np.max(np.abs(drift(bins.nn.reshape(len(bins), -1))))), asymmetry,
         {"G_l": G_hat, "F_l": F_hat, "G_cells": G_cells, "unseen": unseen, "nn_unseen": nn_unseen},
     )  # fmt: skip
@@ -248,9 +252,10 @@ def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
 def _unseen(beta, Delta_l, edges, n_independent: float, G_cells, G_error, density: float) -> np.ndarray:
     """What events that happened not to occur could add to the integral of −G over each cell.
 
-    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)| and as rare as |Δ| is small. Where Δ(τ)
-    nearly vanishes, a run sees no such event and finds G ≈ 0 ± 0; one missing event is the standard
-    error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest times where it is known.
+    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, Δ being the sampled one, and as rare as
+    |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in each window that error bars are averaged
+    over is the standard error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest
+    times where it is known.
     """
     middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
     Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - middle))
@@ -258,11 +263,11 @@ def _unseen(beta, Delta_l, edges, n_independent: float, G_cells, G_error, densit
     known = missing < 0.5 * (np.abs(G_cells) + G_error)
     tau = np.concatenate([[0.0], middle[known], [beta]])
     value = np.concatenate([[1 - density], ((np.abs(G_cells) + 2 * G_error) / width)[known], [density]])
-    return np.minimum(missing, np.interp(middle, tau, value) * width)
+    return np.minimum(missing / np.sqrt(_WINDOW), np.interp(middle, tau, value) * width)
 
 
-def _smooth(error: np.ndarray, width: int = 5) -> np.ndarray:
-    """Error bars (N, n_cells) averaged over neighbouring cells: they vary slowly, their estimates do not."""
-    padded = np.pad(error**2, ((0, 0), (width // 2,) * 2), mode="edge")
-    mean = sum(padded[:, i : i + error.shape[1]] for i in range(width)) / width
+def _smooth(error: np.ndarray) -> np.ndarray:
+    """Error bars (N, n_cells) averaged over neighbouring cells."""
+    padded = np.pad(error**2, ((0, 0), (_WINDOW // 2,) * 2), mode="edge")
+    mean = sum(padded[:, i : i + error.shape[1]] for i in range(_WINDOW)) / _WINDOW
     return np.sqrt(np.maximum(mean, (1e-9 * np.max(error, axis=1, keepdims=True, initial=0.0)) ** 2 + 1e-300))
