@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Sampling with a little more hybridisation than the problem has, against exact diagonalisation and plain determinants."""
+"""Sampling with a little more hybridisation than the problem has, against ED and plain determinants."""
 
 from __future__ import annotations
 
