@@ -12,7 +12,7 @@ import pytest
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
-from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, SmoothEstimate
+from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, SmoothEstimate, conserved_numbers
 from triqs_mlsolver.interaction import parse_interaction, parse_quadratic
 from triqs_mlsolver.numerics import legendre
 
@@ -103,22 +103,68 @@ def test_single_orbital_within_error_bars(exact):
     assert found.provenance["average_sign"] == 1.0 and found.provenance["n_cycles"] == 40000
 
 
-@needs_cthyb
-def test_kanamori_with_off_diagonal_hybridisation():
+def two_orbitals(V, h_off_diagonal: float, spin_flips: bool) -> Problem:
+    """Two orbitals per spin with bath sites at −0.6 and 0.4 of couplings V[site]; Kanamori, or its density part."""
     from test_operators import kanamori
 
     gf_struct = [("up", 2), ("down", 2)]
-    parsed = parse_interaction(kanamori(3.0, 0.4), gf_struct)
-    bath = DiscreteBath([-0.6, 0.4], [[0.4, 0.1], [0.1, 0.4]])
-    h = np.array([[-3.0, 0.1], [0.1, -3.2]])
-    problem = Problem.from_bath(5.0, gf_struct, (h, h), (bath, bath), parsed.U, parsed.terms)
-    found = CthybSolver(n_cycles=8000, length_cycle=30, n_warmup_cycles=300).solve(problem)
-    assert objections(problem, found) == []
-    assert found.G_l[0].shape[1:] == (2, 2) and found.provenance["average_sign"] > 0.5
-    np.testing.assert_allclose(found.G_l[0], found.G_l[0].transpose(0, 2, 1))
-    # ⟨H_int⟩ from the density matrix against the pair correlators and spin-flip terms: at least the density part agrees
-    density_part = 0.5 * np.sum(problem.U * (found.nn - np.diag(np.diag(found.nn))))
-    assert abs(found.h_int - density_part) < 0.5
+    parsed = parse_interaction(kanamori(2.0, 0.3), gf_struct)
+    h = np.array([[-2.4, h_off_diagonal], [h_off_diagonal, -2.1]])
+    bath = DiscreteBath([-0.6, 0.4], V)
+    terms = parsed.terms if spin_flips else ()
+    return Problem.from_bath(5.0, gf_struct, (h, h), (bath, bath), parsed.U, terms)
+
+
+DIAGONAL, MIXED = [[0.6, 0.0], [0.0, 0.5]], [[0.6, 0.2], [0.1, 0.5]]
+TWO_ORBITALS = {
+    "Kanamori": two_orbitals(DIAGONAL, 0.0, True),
+    "Kanamori, orbitals mixed by the bath alone": two_orbitals(MIXED, 0.0, True),
+    "Kanamori, orbitals mixed by bath and levels": two_orbitals(MIXED, 0.1, True),
+    "density-density, orbitals mixed by the bath alone": two_orbitals(MIXED, 0.0, False),
+}
+
+
+def test_sectors_hold_the_elements_that_the_bath_mixes():
+    mixed = TWO_ORBITALS["Kanamori, orbitals mixed by the bath alone"]
+    params = CthybSolver()._parameters_of_run(mixed, 0)
+    assert params["partition_method"] == "quantum_numbers"
+    assert [parse_quadratic(n, mixed.gf_struct)[0][0, 0] for n in params["quantum_numbers"]] == [1.0, 0.0]
+    per_orbital = Problem(
+        5.0, [("1", 2), ("2", 2)], mixed.h_loc0, mixed.Delta_l, mixed.U, [(c, (0, 1, 2, 3)) for c, _ in mixed.terms[:1]]
+    )
+    assert len(conserved_numbers(per_orbital)) == 1  # pairs hop between the blocks
+    assert "partition_method" not in CthybSolver()._parameters_of_run(TWO_ORBITALS["Kanamori"], 0)
+    assert CthybSolver(partition_method="none")._parameters_of_run(mixed, 0)["partition_method"] == "none"
+
+
+@needs_cthyb
+@pytest.mark.parametrize("name", TWO_ORBITALS)
+def test_two_orbitals_within_error_bars(fock_space, name):
+    """Against the diagonalisation of the whole Fock space: G, correlators, ⟨H_int⟩, and the tails of Σ."""
+    problem = TWO_ORBITALS[name]
+    found = CthybSolver(n_cycles=24000, length_cycle=30, n_warmup_cycles=500, n_runs=16, random_seed=3).solve(problem)
+    reference = fock_space(problem)
+    assert objections(problem, found) == [] and found.provenance["average_sign"] > 0.85
+    assert found.provenance["n_runs"] == 16 and found.provenance["n_cycles"] == 24000
+
+    z = np.abs(found.nn - reference.nn) / found.nn_error
+    assert np.max(z) < 5 and np.max(found.nn_error) < 0.01
+    c, p = reference.operators, reference.probabilities
+    terms = sum(v * p @ np.einsum("an,an->n", c[j] @ c[i], c[k] @ c[l]) for v, (i, j, k, l) in problem.terms)
+    h_int = 0.5 * np.sum(problem.U * reference.nn) + terms
+    assert (terms == 0) == problem.is_density_density
+    assert abs(found.h_int - h_int) < 5 * np.sum(problem.U * found.nn_error)
+
+    iw, high = 1j * problem.omega(4), 1j * problem.omega(400)[-1:]
+    for b, (G, G_l_error, exact, tail) in enumerate(
+        zip(found.G_iw(4), found.G_l_error, reference.G(iw), reference.G(high))
+    ):
+        T = legendre.transfer_matrix(np.arange(4), len(G_l_error))
+        error = np.sqrt(np.tensordot(np.abs(T) ** 2, G_l_error**2, axes=(1, 0)))
+        assert np.max(np.abs(G - exact) / (error + 1e-9)) < 5 and np.max(error) < 0.05
+        Sigma = problem.G0_inverse_iw(400)[b][-1] - np.linalg.inv(tail[0])
+        assert np.max(np.abs(found.Sigma_infty[b] - Sigma.real)) < 0.02
+        assert np.max(np.abs(found.Sigma_1[b] + Sigma.imag * high[0].imag)) < 0.05
 
 
 @needs_cthyb

@@ -134,6 +134,8 @@ class CthybSolver(_Parameters):
         n_cycles = params.get("n_cycles")
         # ranks must differ even where all were given the same seed
         seed = int(params.get("random_seed", _CTHYB_SEED)) + _CTHYB_SEED_STRIDE * compat.mpi.rank
+        if not problem.is_diagonal and self.partition_method is None:
+            params |= {"partition_method": "quantum_numbers", "quantum_numbers": conserved_numbers(problem)}
         return {
             **params,
             "h_int": containers.interaction_operator(problem),
@@ -217,6 +219,18 @@ class MeanOfRuns:
         return _mean([getattr(S, name) for S in self.runs])
 
 
+def conserved_numbers(problem: Problem) -> list:
+    """Particle numbers that the local Hamiltonian conserves: of each block, or of all blocks together.
+
+    cthyb's own partition of the local Hilbert space is finer where orbitals of a block mix through Δ alone. Its density
+    matrix then lacks ⟨c†_a c_b⟩ between them, and with it their exact tails.
+    """
+    block_of = np.repeat(np.arange(len(problem.gf_struct)), [size for _, size in problem.gf_struct])
+    numbers = [sum((compat.n(bl, a) for a in range(size)), compat.Operator()) for bl, size in problem.gf_struct]
+    conserved = all(sorted(block_of[[i, j]]) == sorted(block_of[[k, l]]) for _, (i, j, k, l) in problem.terms)
+    return numbers if conserved else [sum(numbers, compat.Operator())]
+
+
 def _mean(values: list):
     first = values[0]
     if first is None or isinstance(first, (str, bool)):
@@ -279,17 +293,26 @@ def _occupation(S, block: str, size: int) -> np.ndarray:
 
 
 def _self_energy_moments(problem: Problem, native: MeanOfRuns, nn: np.ndarray) -> tuple[tuple, tuple]:
-    if problem.is_density_density:
-        return static_moments(problem, nn)
-    from triqs_cthyb.tail_fit import sigma_high_frequency_moments
+    """Σ∞ = ⟨{[c, H], c†}⟩ and Σ₁ = ⟨{[c, H], [H, c†]}⟩ − Σ∞² of each block, H being the interaction.
 
-    h_int = containers.interaction_operator(problem)
-    S = native.runs[0]
-    moments = sigma_high_frequency_moments(
-        native.density_matrix, S.h_loc_diagonalization, list(problem.gf_struct), h_int
-    )
-    symmetric = lambda m: 0.5 * np.real(m + m.T)
-    return tuple(symmetric(m[0]) for m in moments.values()), tuple(symmetric(m[1]) for m in moments.values())
+    `triqs_cthyb.tail_fit` squares Σ∞ element by element, which is wrong where it has off-diagonal elements.
+    """
+    if problem.is_density_density and problem.is_diagonal:
+        return static_moments(problem, nn)
+    H = containers.interaction_operator(problem)
+    expectation = lambda operator: np.real(_expectation(native.density_matrix, operator, native))
+    anticommutator = lambda x, y: x * y + y * x
+    static, second = [], []
+    for bl, size in problem.gf_struct:
+        Hc = [compat.c(bl, a) * H - H * compat.c(bl, a) for a in range(size)]
+        S0, S1 = np.empty((2, size, size))
+        for a, b in np.ndindex(size, size):
+            S0[a, b] = expectation(anticommutator(Hc[a], compat.c_dag(bl, b)))
+            S1[a, b] = expectation(anticommutator(Hc[a], compat.dagger(Hc[b])))
+        S0, S1 = 0.5 * (S0 + S0.T), 0.5 * (S1 + S1.T)
+        static.append(S0)
+        second.append(S1 - S0 @ S0)
+    return tuple(static), tuple(second)
 
 
 def _moments(problem: Problem, block: int, Sigma_infty: np.ndarray, Sigma_1: np.ndarray) -> np.ndarray:
