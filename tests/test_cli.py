@@ -6,12 +6,44 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from click.testing import CliRunner
 
-from triqs_mlsolver import demo
+from triqs_mlsolver import commands, demo, mpi
 from triqs_mlsolver.cli import main
+
+
+COMMANDS = [m.name for m in iter_modules(commands.__path__) if not m.name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name):
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0 and f"mlsolver {name}" in result.output.partition("xample")[2]
+
+
+def test_unknown_command():
+    result = CliRunner().invoke(main, ["predict"])
+    assert result.exit_code == 2 and "No such command 'predict'" in result.output
+
+
+@pytest.mark.parametrize("rank, said", [(0, "Error: no such place"), (1, "")])
+def test_a_mistake_is_said_once(monkeypatch, tmp_path, rank, said):
+    """One rank says it; all end with the same code."""
+    monkeypatch.setattr(demo.Demo, "run", lambda self: (_ for _ in ()).throw(OSError("no such place")))
+    comm = mpi.Comm()
+    comm.rank = rank
+    monkeypatch.setattr(mpi, "world", lambda: comm)
+    result = CliRunner().invoke(main, ["demo", "--output", str(tmp_path)])
+    assert result.exit_code == 1 and result.output.strip() == said
+
+
+def test_a_fault_of_ours_keeps_its_traceback(monkeypatch, tmp_path):
+    monkeypatch.setattr(demo.Demo, "run", lambda self: 1 / 0)
+    result = CliRunner().invoke(main, ["demo", "--output", str(tmp_path)])
+    assert isinstance(result.exception, ZeroDivisionError)
 
 
 @pytest.fixture
