@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from triqs_mlsolver import commands, demo, mpi
 from triqs_mlsolver.cli import main
 
-
 COMMANDS = [m.name for m in iter_modules(commands.__path__) if not m.name.startswith("_")]
 
 
