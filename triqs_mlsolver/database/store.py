@@ -21,8 +21,8 @@ from ..solution import Solution
 from . import snapshot, table
 from .compaction import fold
 from .contents import Contents, StoredContents
-from .files import explained, make_directory, remove_if_there, sync_directory, temporary_name, write_durably
-from .journal import Journal
+from .files import explained, remove_if_there, sync_directory, temporary_name
+from .journal import Journal, id_of
 from .lock import Locked
 from .point import Point, decode_problem, encode, encode_inputs, plain, specification
 
@@ -64,13 +64,14 @@ class Database:
         self.path = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))
         self.read_only = read_only
         self.journal = None if self.path is None else Journal(self.path + ".journal")
+        self._replay = None if self.path is None else Journal(self.path + ".replay")
         if self.path is None:
             self._contents = Contents()
         else:
             self._check_place()
             self._contents = StoredContents(self.path, self.journal)
             self._contents.look()
-            self._tidy()
+            self.tidy()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -318,6 +319,19 @@ class Database:
             self._guarded(fold, "compacting", self.path, self.journal)
             self._contents.look()
 
+    def tidy(self) -> None:
+        """Compact if the journal has grown long and this process may; opening and closing a database do so."""
+        if self.path is None or self.read_only or not os.access(os.path.dirname(self.path), os.W_OK):
+            return
+        if len(self.journal.names()) <= _JOURNAL_LIMIT:
+            return
+        try:
+            self.compact()
+        except Locked:
+            return
+        except OSError as error:
+            warnings.warn(f"the journal of {self.path} stays long: {error}", stacklevel=3)
+
     def update_settings(self, **values) -> None:
         """Set small attributes (strings, numbers, lists, dicts); replaced atomically, the last writer wins."""
         self._refuse_if_read_only("its settings cannot be changed")
@@ -336,21 +350,17 @@ class Database:
             return None
         self._refuse_if_read_only("no inputs can be saved beside it")
         record = encode_inputs(problem, {**attributes, "why": why})
-        directory = self.path + ".replay"
-        name = os.path.join(directory, f"{time.time_ns():020d}-{record.id}.h5")
+        return self._replay.path(self._guarded(self._replay.add, "saving inputs for replay", record))
 
-        def write():
-            make_directory(directory)
-            write_durably(name, snapshot.record_to_bytes(record))
-
-        self._guarded(write, "saving inputs for replay")
-        return name
+    def refused(self) -> list[str]:
+        """Ids of the problems whose inputs were saved by `save_replay`."""
+        return [] if self.path is None else [id_of(name) for name in self._replay.names()]
 
     def __enter__(self) -> Database:
         return self
 
     def __exit__(self, *exc) -> None:
-        self._tidy()
+        self.tidy()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -417,19 +427,6 @@ class Database:
             if self.journal is not None:
                 self._guarded(self.journal.add_event, f"recording to {action} a point", event)
             self._contents.take_events([event])
-
-    def _tidy(self) -> None:
-        """Compact when the journal has grown long, if this process may and nobody else does."""
-        if self.path is None or self.read_only or not os.access(os.path.dirname(self.path), os.W_OK):
-            return
-        if len(self.journal.names()) <= _JOURNAL_LIMIT:
-            return
-        try:
-            self.compact()
-        except Locked:
-            return
-        except OSError as error:
-            warnings.warn(f"the journal of {self.path} stays long: {error}", stacklevel=3)
 
 
 def read_replay(path: str | os.PathLike) -> tuple[Problem, dict]:

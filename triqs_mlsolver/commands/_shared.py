@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""What commands share."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+
+class Progress:
+    """How much of a known amount of work is done: a bar on a terminal, a line now and then elsewhere; on rank 0 only.
+
+    Used as `with Progress("points") as progress: progress(17, 100)`.
+    """
+
+    def __init__(self, unit: str, visible: bool = True, every: float = 30.0):
+        self.unit, self.visible, self.every = unit, visible, every
+        self._bar = None
+        self._said = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self.visible:
+            return
+        if sys.stderr.isatty():
+            self._draw(done, total)
+        elif done >= total or time.monotonic() - self._said > self.every:
+            self._said = time.monotonic()
+            click.echo(f"{done} of {total} {self.unit}", err=True)
+
+    def _draw(self, done: int, total: int) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, initial=done, unit=f" {self.unit}", dynamic_ncols=True)
+        self._bar.update(done - self._bar.n)
+
+
+def quiet_solvers() -> None:
+    """The progress replaces the lines of the solvers; errors are still said."""
+    import logging
+
+    logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)
