@@ -59,7 +59,7 @@ class Contents:
     def ids_of_problem(self, problem_id: str) -> list[str]:
         """Ids of all answers to a problem."""
         for i in self.all_ids[self._n_indexed :]:
-            self._by_problem.setdefault(self.record(i).description["problem"], []).append(i)
+            self._by_problem.setdefault(self.record(i).problem_id, []).append(i)
         self._n_indexed = len(self._where)
         return [i for i in self._by_problem.get(problem_id, ()) if i not in self.removed]
 

@@ -11,7 +11,7 @@ import math
 import socket
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -86,7 +86,10 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """The stored form of a point: `header` describes the point and the arrays that follow one another in `data`."""
+    """The stored form of a point: `header` describes the point and the arrays that follow one another in `data`.
+
+    The header is compact JSON whose keys come in the order of `_header`.
+    """
 
     id: str
     header: bytes
@@ -100,17 +103,51 @@ class Record:
     def checksum(self) -> int:
         return zlib.crc32(memoryview(np.ascontiguousarray(self.data)).cast("B"), zlib.crc32(self.header))
 
+    @property
+    def problem_id(self) -> str:
+        """`id` of the problem; found without reading the whole header."""
+        return self.header.partition(b'"problem":"')[2].partition(b'"')[0].decode()
+
+    @property
+    def attributes(self) -> dict:
+        """Provenance; read without the rest of the header."""
+        return json.loads(self.header.partition(b',"attributes":')[2][:-1])
+
+    @property
+    def layout_text(self) -> bytes:
+        """The part of the header that names the arrays: equal where `layout` is equal."""
+        return self.header.partition(b',"arrays":')[2].partition(b',"attributes":')[0]
+
+    @property
+    def layout(self) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """Where each array begins in `data`, and its shape; do not change it, it is shared."""
+        return _layout(self.layout_text)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by name; views of `data`."""
-        out, start = {}, 0
-        for name, shape in self.description["arrays"]:
-            if isinstance(shape, str):  # the same numbers as an earlier block
-                out[name] = out[shape]
-                continue
-            size = math.prod(shape)
-            out[name] = self.data[start : start + size].reshape(shape)
-            start += size
-        return out
+        return {name: self._cut(start, shape) for name, (start, shape) in self.layout.items()}
+
+    def blocks(self, name: str) -> list[np.ndarray]:
+        """The arrays name/0, name/1, ... as far as there are any; views of `data`."""
+        found, layout = [], self.layout
+        while (key := f"{name}/{len(found)}") in layout:
+            found.append(self._cut(*layout[key]))
+        return found
+
+    def _cut(self, start: int, shape: tuple[int, ...]) -> np.ndarray:
+        return self.data[start : start + math.prod(shape)].reshape(shape)
+
+
+@lru_cache(maxsize=256)
+def _layout(text: bytes) -> dict[str, tuple[int, tuple[int, ...]]]:
+    out, start = {}, 0
+    for name, shape in json.loads(text):
+        if isinstance(shape, str):  # the same numbers as an earlier block
+            out[name] = out[shape]
+            continue
+        out[name] = (start, tuple(shape))
+        start += math.prod(shape)
+    return out
 
 
 def specification(problem: Problem) -> dict:

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 
@@ -17,6 +19,7 @@ _NUMBER = ("unit", "seed", "n_cycles", "average_sign", "auto_corr_time", "second
 _PHYSICS = ("beta", "U", "U_matrix", "level", "x", "density", "nn", "double_occupancy", "error_bar")
 _SERIES = ("Delta_l", "G_l", "G_l_error", "F_l", "F_l_error")
 COLUMNS = _TEXT + _NUMBER + _PHYSICS
+_BATCH = 4096  # records that are looked at together: columns are assembled without a second copy of all headers
 
 
 def build(records: Iterable[Record], columns: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -25,19 +28,15 @@ def build(records: Iterable[Record], columns: Iterable[str] | None = None) -> di
     unknown = [name for name in columns if name not in COLUMNS + _SERIES]
     if unknown:
         raise unknown_name(unknown[0], COLUMNS + _SERIES)
-    wanted = [name for name in columns if name not in _SERIES]
-    values: dict[str, list] = {name: [] for name in wanted}
-    series: dict[str, list] = {name: [] for name in columns if name in _SERIES}
-    for record in records:
-        arrays = record.arrays()
-        row = _Row(record, arrays)
-        for name in wanted:
-            values[name].append(row.value(name))
-        for name in series:
-            series[name].append([arrays[f"{name}/{b}"] for b in range(row.n_blocks) if f"{name}/{b}" in arrays])
-    out = {name: _as_array(name, column) for name, column in values.items()}
-    for name, column in series.items():
-        out |= _padded(name, column)
+    records = iter(records)
+    batches = []
+    while batch := list(islice(records, _BATCH)):
+        batches.append(_batch(batch, columns))
+    batches = batches or [_batch([], columns)]
+    out = {name: np.concatenate([b[name] for b in batches]) for name in columns if name not in _SERIES}
+    for name in columns:
+        if name in _SERIES:
+            out |= _series(name, [blocks for b in batches for blocks in b[name]])
     return out
 
 
@@ -48,63 +47,102 @@ def unknown_name(name: str, allowed: Iterable[str]) -> TypeError:
     return TypeError(f"there is no column {name!r}.{hint} Columns: {', '.join(allowed)}")
 
 
-class _Row:
-    """The entries of one record."""
+def _batch(records: list[Record], columns: tuple[str, ...]) -> dict:
+    """The columns of some records; of a series the list of arrays per record."""
+    out = {name: _empty(name, len(records)) for name in columns if name in _TEXT + _NUMBER}
+    if out:
+        _fill_attributes(out, records)
+    alike: dict[bytes, list[int]] = {}
+    for row, record in enumerate(records):
+        alike.setdefault(record.layout_text, []).append(row)
+    for name in columns:
+        if name in _SERIES:
+            out[name] = [record.blocks(name) for record in records]
+    wanted = [name for name in columns if name in _PHYSICS]
+    for rows in alike.values():
+        group = _Group([records[row] for row in rows])
+        for name in wanted:
+            values = getattr(group, name)()
+            if name not in out:
+                out[name] = np.full((len(records), *values.shape[1:]), np.nan)
+            out[name][rows] = values
+    for name in wanted:
+        out.setdefault(name, np.empty(0))
+    return out
 
-    def __init__(self, record: Record, arrays: dict[str, np.ndarray]):
-        self.record, self.a = record, arrays
-        self.attributes = record.description["attributes"]
-        self.n_blocks = len(record.description["gf_struct"])
 
-    def value(self, name: str):
-        if name == "id":
-            return self.record.id
-        if name == "problem_id":
-            return self.record.description["problem"]
-        if name in _PHYSICS:
-            return getattr(self, name)()
-        value = self.attributes.get(name)
+def _empty(name: str, n: int) -> np.ndarray:
+    return np.full(n, np.nan) if name in _NUMBER else np.full(n, "", dtype=object)
+
+
+def _fill_attributes(out: dict[str, np.ndarray], records: list[Record]) -> None:
+    for row, record in enumerate(records):
+        attributes = record.attributes
+        for name, column in out.items():
+            if name == "id":
+                column[row] = record.id
+            elif name == "problem_id":
+                column[row] = record.problem_id
+            elif name in _TEXT:
+                column[row] = str(attributes.get(name) or "")
+            elif isinstance(value := attributes.get(name), (int, float)):
+                column[row] = value
+    for name in out:
         if name in _TEXT:
-            return "" if value is None else str(value)
-        return float(value) if isinstance(value, (int, float)) else np.nan
+            out[name] = out[name].astype(str)
+
+
+class _Group:
+    """Records whose arrays have the same names and shapes; each method gives one value per record."""
+
+    def __init__(self, records: list[Record]):
+        self.records = records
+        self.layout = records[0].layout
+        self.n_blocks = sum(name.startswith("h_loc0/") for name in self.layout)
+
+    def array(self, name: str) -> np.ndarray:
+        """(n, *shape)"""
+        start, shape = self.layout[name]
+        stop = start + math.prod(shape)
+        return np.stack([r.data[start:stop] for r in self.records]).reshape(len(self.records), *shape)
 
     def beta(self):
-        return float(self.a["beta"])
+        return self.array("beta")
 
     def U(self):
-        return float(self.a["U"].max(initial=0.0))
+        return self.array("U").max(axis=(1, 2), initial=0.0)
 
     def U_matrix(self):
-        return self.a["U"]
+        return self.array("U")
 
     def level(self):
-        return np.concatenate([np.diag(self.a[f"h_loc0/{b}"]) for b in range(self.n_blocks)])
+        blocks = [self.array(f"h_loc0/{b}") for b in range(self.n_blocks)]
+        return np.concatenate([np.diagonal(h, axis1=1, axis2=2) for h in blocks], axis=1)
 
     def x(self):
-        return self.level() + 0.5 * self.a["U"].sum(axis=1)
+        return self.level() + 0.5 * self.array("U").sum(axis=2)
 
     def nn(self):
-        return self.a["nn"]
+        return self.array("nn")
 
     def density(self):
-        return np.diag(self.a["nn"])
+        return np.diagonal(self.array("nn"), axis1=1, axis2=2)
 
     def double_occupancy(self):
-        return float(self.a["nn"][0, 1]) if len(self.a["nn"]) == 2 else np.nan
+        nn = self.array("nn")
+        return nn[:, 0, 1] if nn.shape[1] == 2 else np.full(len(nn), np.nan)
 
     def error_bar(self):
         """Standard error of G(τ), root mean square over τ (Parseval), the largest of all elements."""
-        errors = [self.a[f"G_l_error/{b}"] for b in range(self.n_blocks) if f"G_l_error/{b}" in self.a]
-        return max((float(np.sqrt((e**2).sum(axis=0)).max()) / self.beta() for e in errors), default=0.0)
+        worst = np.zeros(len(self.records))
+        for b in range(self.n_blocks):
+            if f"G_l_error/{b}" in self.layout:
+                squares = (self.array(f"G_l_error/{b}") ** 2).sum(axis=1)
+                worst = np.maximum(worst, np.sqrt(squares.max(axis=(1, 2))))
+        return worst / self.beta()
 
 
-def _as_array(name: str, column: list) -> np.ndarray:
-    if name in _TEXT:
-        return np.array(column, dtype=str)
-    return np.array(column, dtype=float)
-
-
-def _padded(name: str, column: list) -> dict[str, np.ndarray]:
+def _series(name: str, column: list[list[np.ndarray]]) -> dict[str, np.ndarray]:
     """`name_b` for each block b, (n, longest, size, size), with zeros where a series is shorter or missing."""
     out = {}
     for b in range(max((len(blocks) for blocks in column), default=0)):
