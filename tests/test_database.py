@@ -445,3 +445,20 @@ def test_decision_log(tmp_path):
     np.testing.assert_array_equal(t["bound"], [1e-3, np.nan])
     np.testing.assert_array_equal(t["seconds"], [np.nan, 2.0])
     assert np.all(np.diff(t["time"]) >= 0) and len(log) == 2
+
+
+def test_exact_answers_supersede_cheap_ones(tmp_path):
+    """Of each problem the best answer; the others stay."""
+    db = Database(tmp_path / "db.h5")
+    first, second = (Problem.siam(beta=5.0, U=U, mu=0.5, eps=[0.1], V=[0.4]) for U in (1.0, 2.0))
+    noisy = lambda error: {"G_l_error": tuple(np.full((8, 1, 1), error) for _ in range(2))}
+    answers = {p: ED().solve(p) for p in (first, second)}
+    cheap = db.add(second, answers[second], fidelity="ed1")
+    db.add(first, answers[first], fidelity="ed3")
+    better = db.add(first, answers[first], fidelity="short")
+    assert db.best_points() == [cheap, better]
+    for seed, error in ((1, 0.2), (2, 0.1), (3, 0.3)):
+        solution = dataclasses.replace(answers[first], provenance={"solver": "mc", "seed": seed}, **noisy(error))
+        db.add(first, solution)
+    assert [p.attributes.get("seed") for p in db.best_points()] == [0, 2] and len(db) == 6
+    assert len(db.find(first)) == 5 and Database(None).best_points() == []

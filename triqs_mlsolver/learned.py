@@ -31,6 +31,7 @@ from .problem import Problem
 from .solution import Solution
 
 _LOG_REMEMBERED = 500  # solves of earlier runs that count when the bounds are judged
+_UNCERTAIN = 0.5  # share of the tolerance beyond which the inputs of a model's answer are kept in the log
 
 
 class Uncertified(RuntimeError):
@@ -184,7 +185,7 @@ class LearnedSolver:
         else:
             solution, decision = self._compute(problem, plan, exact_parameters)
         self._last_noise = solution.provenance.get("G_tau_noise", 0.0)
-        self._conclude(replace(decision, seconds=time.perf_counter() - start))
+        self._conclude(replace(decision, seconds=time.perf_counter() - start), problem)
         self._last = _Answered(problem, solution, plan, decision)
         if decision.source == "model":
             self._accepted.add(decision.number, problem, plan.prediction)
@@ -225,7 +226,7 @@ class LearnedSolver:
         by_model = last.decision.solver == "model"
         plan = _Plan(False, by_model, "certify", last.plan.prediction)
         exact, decision = self._compute(last.problem, plan, exact_parameters, may_fall_back=False)
-        self._conclude(replace(decision, seconds=time.perf_counter() - start))
+        self._conclude(replace(decision, seconds=time.perf_counter() - start), last.problem)
         p = plan.prediction
         claimed = (p.error_bound, p.sigma_bound, p.density_bound, p.docc_bound)
         bounds = claimed if by_model else (0.0, 0.0, 0.0, 0.0)
@@ -236,9 +237,9 @@ class LearnedSolver:
         mpi.on_root(self.comm, report, str(made))
         return made
 
-    def _conclude(self, decision: Decision) -> None:
+    def _conclude(self, decision: Decision, problem: Problem) -> None:
         """Report, log and remember how a solve was answered; warn loudly where it must not be overlooked."""
-        mpi.on_root(self.comm, self._record, decision)
+        mpi.on_root(self.comm, self._record, decision, problem)
         self.last_decision = decision
 
     def _one_blas_thread(self):
@@ -392,11 +393,17 @@ class LearnedSolver:
         more |= {"density_bound": p.density_bound, "docc_bound": p.docc_bound}
         return Decision(source, solver, plan.reason, *bounds, p.nearest, 0.0, problem.id, **more)
 
-    def _record(self, decision: Decision) -> None:
+    def _record(self, decision: Decision, problem: Problem) -> None:
         report(str(decision))
-        self.log.append(**decision.row())
+        self.log.append(problem=problem if _worth_refreshing(decision) else None, **decision.row())
         if decision.alarm:
             warnings.warn(f"solve {decision.number}: {decision.alarm}", RuntimeWarning, stacklevel=2)
+
+
+def _worth_refreshing(decision: Decision) -> bool:
+    """A model's answer so uncertain that `refresh` may want to compute the problem: then the log keeps it."""
+    large = decision.error_bound > _UNCERTAIN * decision.tolerance
+    return decision.source != "exact" and (large or decision.sigma_bound > _UNCERTAIN * decision.sigma_tolerance)
 
 
 def _joined(*texts: str) -> str:

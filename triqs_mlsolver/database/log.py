@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import time
 
 import numpy as np
 
-from .point import plain
+from ..problem import Problem
+from .point import Record, decode_problem, encode_inputs, plain
+
+_INPUTS = "inputs"
 
 
 class DecisionLog:
@@ -38,8 +42,10 @@ class DecisionLog:
         self.path = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))
         self._memory: list[bytes] = []
 
-    def append(self, **row) -> None:
+    def append(self, *, problem: Problem | None = None, **row) -> None:
         """Add one row of strings, numbers and flags; `time` (seconds since 1970) is added where it is not given.
+
+        With `problem` its inputs are kept, for `problems`.
 
         Raises
         ------
@@ -47,6 +53,8 @@ class DecisionLog:
             If the row cannot be written in full.
         """
         content = {name: plain(name, value) for name, value in {"time": time.time(), **row}.items()}
+        if problem is not None:
+            content[_INPUTS] = _packed(problem)
         line = json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         if self.path is None:
             self._memory.append(line)
@@ -66,8 +74,13 @@ class DecisionLog:
         """All rows, or the `last` ones: one array per column that any row has; NaN or "" where a row lacks it."""
         lines = self._lines() if last is None else self._lines()[-last:]
         rows = [row for line in lines if (row := _parsed(line)) is not None]
-        names = list(dict.fromkeys(name for row in rows for name in row))
+        names = list(dict.fromkeys(name for row in rows for name in row if name != _INPUTS))
         return {name: _column([row.get(name) for row in rows]) for name in names}
+
+    def problems(self) -> list[tuple[dict, Problem]]:
+        """The rows whose problem was kept, as dicts, each with its problem in the units it was asked in."""
+        rows = [row for line in self._lines() if _INPUTS.encode() in line and (row := _parsed(line)) is not None]
+        return [(row, _unpacked(row.pop(_INPUTS))) for row in rows if _INPUTS in row]
 
     def __len__(self) -> int:
         return sum(_parsed(line) is not None for line in self._lines())
@@ -80,6 +93,17 @@ class DecisionLog:
                 return f.read().splitlines()
         except FileNotFoundError:
             return []
+
+
+def _packed(problem: Problem) -> dict:
+    record = encode_inputs(problem, {})
+    return {"header": record.header.decode(), "data": base64.b64encode(record.data.tobytes()).decode()}
+
+
+def _unpacked(inputs: dict) -> Problem:
+    data = np.frombuffer(base64.b64decode(inputs["data"]), "<f8")
+    header = inputs["header"].encode()
+    return decode_problem(Record(json.loads(header)["id"], header, data))
 
 
 def _parsed(line: bytes) -> dict | None:

@@ -24,7 +24,7 @@ from .contents import Contents, StoredContents
 from .files import explained, remove_if_there, sync_directory, temporary_name
 from .journal import Journal, id_of
 from .lock import Locked
-from .point import Point, decode_problem, encode, encode_inputs, plain, specification
+from .point import Point, decode_problem, distrust, encode, encode_inputs, plain, specification
 
 _JOURNAL_LIMIT = 1000  # files in the journal beyond which opening the database folds them into the snapshot
 
@@ -133,9 +133,10 @@ class Database:
             content.update(np.ascontiguousarray(self._contents.record(i).data))
         return content.hexdigest()[:16]
 
-    def find(self, problem: Problem) -> list[Point]:
-        """All answers to `problem`, in any units and with any block names."""
-        return [self[i] for i in self._contents.ids_of_problem(problem.id)]
+    def find(self, problem: Problem | str) -> list[Point]:
+        """All answers to `problem`, in any units and with any block names, or to the problem of this id."""
+        problem_id = problem if isinstance(problem, str) else problem.id
+        return [self[i] for i in self._contents.ids_of_problem(problem_id)]
 
     def refresh(self) -> list[Point]:
         """Look for points that others have added since the last look; they are appended and returned."""
@@ -170,6 +171,19 @@ class Database:
                 fulfilled = values == condition
             keep &= fulfilled.reshape(len(self), -1).all(axis=1) if len(self) else keep
         return [self[int(i)] for i in np.flatnonzero(keep)]
+
+    def best_points(self) -> list[Point]:
+        """For each problem the answer that is trusted most, in the order of the points.
+
+        An exact answer supersedes cheaper ones; among equals the smallest error bar decides, then the latest. The
+        others stay: a model that learns the difference between fidelities finds pairs by `problem_id`.
+        """
+        t = self.table(("problem_id", "fidelity", "error_bar"))
+        ranks = {name: distrust(name) for name in np.unique(t["fidelity"]).tolist()}
+        rank = np.array([ranks[name] for name in t["fidelity"].tolist()], dtype=int)
+        order = np.lexsort((-np.arange(len(self)), t["error_bar"], rank))
+        _, first = np.unique(t["problem_id"][order], return_index=True)
+        return [self[int(i)] for i in np.sort(order[first])]
 
     def table(self, columns: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """One row per point, as a dict of arrays (dimensionless, in units of each problem's scale).

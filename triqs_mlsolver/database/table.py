@@ -99,12 +99,16 @@ class _Group:
         self.records = records
         self.layout = records[0].layout
         self.n_blocks = sum(name.startswith("h_loc0/") for name in self.layout)
+        self._arrays: dict[str, np.ndarray] = {}
 
     def array(self, name: str) -> np.ndarray:
         """(n, *shape)"""
-        start, shape = self.layout[name]
-        stop = start + math.prod(shape)
-        return np.stack([r.data[start:stop] for r in self.records]).reshape(len(self.records), *shape)
+        if name not in self._arrays:
+            start, shape = self.layout[name]
+            stop = start + math.prod(shape)
+            rows = np.array([r.data[start:stop] for r in self.records])
+            self._arrays[name] = rows.reshape(len(self.records), *shape)
+        return self._arrays[name]
 
     def beta(self):
         return self.array("beta")

@@ -100,6 +100,9 @@ class Predictor(BaseEstimator):
     training_ : TrainingSet or None
         None before the first point.
     bound_ : ErrorBound
+    leave_out_error_ : (n_rows, 2) array
+        Errors of G(τ), the largest over τ, and of Σ(iω₀), relative, of each row predicted without its group; where that
+        has its price, of a random share of the rows only.
     n_points_ : int
 
     Examples
@@ -292,6 +295,7 @@ class Predictor(BaseEstimator):
         pairs = np.abs(residual[:, data.n_G : data.n_G + len(data.kind.shells)]).max(axis=1)
         docc_error = pairs + 2 * data.density[rows] * density_error  # of ⟨n_i n_j⟩ = connected + ⟨n_i⟩⟨n_j⟩
         error = np.column_stack([data.max_error(residual), sigma_error, density_error, docc_error])
+        self.leave_out_error_ = error[:, :2]
         once, worst = _once(data.problem[rows], error)
         scale = std * data.amplitude[rows]
         self.bound_.fit(data.summary[rows][once], scale[once], worst[:, :2], noise[once], followers=worst[:, 2:])

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Problems that might be worth computing: recombinations of stored ones, and how uncertain the model is about them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .model import Predictor, descriptor
+from .numerics import legendre
+from .problem import DiscreteBath, Problem
+
+_JITTER = 0.1  # relative change of β and U, and change of the level in units of D
+_SAME_BETA = 1e-3
+
+
+def recombined(stored: list[Problem], random: np.random.Generator, n: int) -> list[Problem]:
+    """`n` problems distributed like the stored ones, within their ranges.
+
+    With discrete baths of the same size: β, U and level of one stored problem, slightly changed, and each bath site
+    from one of two others. Otherwise what lies between two problems of the same β: U, level and Δ mixed in equal shares.
+    Problems of more than one orbital are left out.
+    """
+    known = [p for p in (problem.canonical() for problem in stored) if descriptor.supports(p) is None]
+    if not known:
+        return []
+    box = _Box(known)
+    return [_child(known, random, box) for _ in range(n)]
+
+
+class _Box:
+    """Ranges of the stored parameters."""
+
+    def __init__(self, problems: list[Problem]):
+        values = np.array([(p.beta, p.U[0, 1], np.max(np.abs(p.x))) for p in problems])
+        self.low, self.high = values.min(axis=0), values.max(axis=0)
+
+    def inside(self, beta: float, U: float, x: np.ndarray) -> tuple[float, float, np.ndarray]:
+        beta, U = np.clip((beta, U), self.low[:2], self.high[:2])
+        return float(beta), float(U), np.clip(x, -self.high[2], self.high[2])
+
+
+def _child(known: list[Problem], random: np.random.Generator, box: _Box) -> Problem:
+    a, b, c = (known[i] for i in random.integers(len(known), size=3))
+    sizes = {len(p.bath[0].eps) if p.bath else 0 for p in (a, b, c)}
+    if len(sizes) == 1 and sizes != {0}:
+        return _new_bath(a, b, c, random, box)
+    partners = [p for p in known if abs(p.beta / a.beta - 1) < _SAME_BETA]
+    return _mixture(a, partners[random.integers(len(partners))], random, box)
+
+
+def _new_bath(a: Problem, b: Problem, c: Problem, random: np.random.Generator, box: _Box) -> Problem:
+    change = _JITTER * random.normal(size=3)
+    symmetric = a.is_particle_hole_symmetric()
+    x = a.x if symmetric else a.x + change[2]
+    beta, U, x = box.inside(a.beta * np.exp(change[0]), a.U[0, 1] * np.exp(change[1]), x)
+    from_b = np.full(len(b.bath[0].eps), True) if symmetric else random.random(len(b.bath[0].eps)) < 0.5
+    bath = tuple(
+        DiscreteBath(np.where(from_b, one.eps, two.eps), np.where(from_b[:, None], one.V, two.V))
+        for one, two in zip(b.bath, c.bath)
+    )
+    levels = tuple(np.array([[level]]) for level in x - U / 2)
+    return Problem.from_bath(beta, a.gf_struct, levels, bath, [[0, U], [U, 0]])
+
+
+def _mixture(a: Problem, b: Problem, random: np.random.Generator, box: _Box) -> Problem:
+    share = random.random()
+    mix = lambda f, g: share * f + (1 - share) * g
+    change = _JITTER / 3 * random.normal(size=2)
+    x = mix(a.x, b.x)
+    if np.any(x):
+        x = x + change[1]
+    beta, U, x = box.inside(a.beta, mix(a.U[0, 1], b.U[0, 1]) * np.exp(change[0]), x)
+    n_l = max(len(d) for p in (a, b) for d in p.Delta_l)
+    Delta = tuple(mix(legendre.resized(d, n_l), legendre.resized(e, n_l)) for d, e in zip(a.Delta_l, b.Delta_l))
+    levels = tuple(np.array([[level]]) for level in x - U / 2)
+    return Problem(beta, a.gf_struct, levels, Delta, [[0, U], [U, 0]])
+
+
+class Candidates:
+    """Problems with their descriptors, so that a growing model can be asked about them again and again."""
+
+    def __init__(self, problems: list[Problem]):
+        self.problems: list[Problem] = []
+        self._rows: list[tuple[descriptor.Row, ...]] = []
+        self.extend(problems)
+
+    def __len__(self) -> int:
+        return len(self.problems)
+
+    def extend(self, problems: list[Problem]) -> None:
+        self.problems += problems
+        self._rows += [descriptor.describe(problem.canonical()).rows for problem in problems]
+
+    def pop(self, positions: list[int]) -> list[Problem]:
+        """Take the problems at these positions out."""
+        taken = [self.problems[i] for i in positions]
+        kept = [i for i in range(len(self)) if i not in set(positions)]
+        self.problems = [self.problems[i] for i in kept]
+        self._rows = [self._rows[i] for i in kept]
+        return taken
+
+    @property
+    def features(self) -> np.ndarray:
+        """Of the first row of each problem, (n, n_features)."""
+        return np.stack([rows[0].features for rows in self._rows])
+
+    def bounds(self, predictor: Predictor) -> np.ndarray:
+        """Bound on the error of G(τ) that the model would give, (n,); what makes an answer physical is not in it."""
+        rows = [row for found in self._rows for row in found]
+        _, std = predictor.regression_.predict(np.stack([row.features for row in rows]), return_std=True)
+        amplitude = np.array([row.amplitude for row in rows])
+        bound = predictor.bound_.predict(np.stack([row.summary for row in rows]), std * amplitude)[:, 0]
+        ends = np.cumsum([len(found) for found in self._rows])
+        return np.array([part.max() for part in np.split(bound, ends[:-1])])
+
+
+def spread_out(value: np.ndarray, features: np.ndarray, n: int) -> list[int]:
+    """Positions of `n` large values that are not neighbours of each other, the largest first.
+
+    Each choice lowers the value of its surroundings, within the typical distance between candidates.
+    """
+    scaled = features / np.maximum(features.std(axis=0), 1e-9)
+    squares = ((scaled[:, None] - scaled) ** 2).sum(axis=2)
+    reach = np.median(np.sort(squares, axis=1)[:, min(5, len(value) - 1)])
+    value, chosen = np.array(value, float), []
+    for _ in range(min(n, len(value))):
+        best = int(np.argmax(value))
+        chosen.append(best)
+        value *= 1 - np.exp(-squares[best] / max(reach, 1e-12))
+        value[best] = -np.inf
+    return chosen
