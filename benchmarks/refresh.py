@@ -60,9 +60,10 @@ def main() -> None:
         seconds = time.perf_counter() - start
         after = percentile(database, test)
         ratios.append((before - after, before - random))
-        print(f"{seed:4d} {before:8.5f} {random:8.5f} {after:8.5f} {ratios[-1][0] / ratios[-1][1]:20.2f} {seconds:8.0f}")
+        ratio = ratios[-1][0] / ratios[-1][1]
+        print(f"{seed:4d} {before:8.5f} {random:8.5f} {after:8.5f} {ratio:20.2f} {seconds:8.0f}", flush=True)
     gained, by_chance = np.mean(ratios, axis=0)
-    print(f"mean reduction by refresh {gained:.5f}, by random additions {by_chance:.5f}: {gained / by_chance:.2f} times")
+    print(f"mean reduction by refresh {gained:.5f}, at random {by_chance:.5f}: {gained / by_chance:.2f} times")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ def recombined(stored: list[Problem], random: np.random.Generator, n: int) -> li
     """`n` problems distributed like the stored ones, within their ranges.
 
     With discrete baths of the same size: β, U and level of one stored problem, slightly changed, and each bath site
-    from one of two others. Otherwise what lies between two problems of the same β: U, level and Δ mixed in equal shares.
-    Problems of more than one orbital are left out.
+    from one of two others. Otherwise what lies between two problems of the same β: U, level and Δ mixed in equal
+    shares. Problems of more than one orbital are left out.
     """
     known = [p for p in (problem.canonical() for problem in stored) if descriptor.supports(p) is None]
     if not known:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from . import mpi
 from .candidates import Candidates, recombined, spread_out
-from .database import Database, DecisionLog, Point
+from .database import Database, DatabaseError, DecisionLog, Point
 from .exact import registry
 from .generate import answer
 from .model import Predictor
@@ -33,7 +33,7 @@ _PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class State:
-    """How good a model is: median and 95 % quantile of its leave-out errors of G(τ), and of its bounds on new problems."""
+    """How good a model is: median and 95 % quantile of leave-out errors of G(τ), and of bounds on new problems."""
 
     points: int
     error: tuple[float, float]
@@ -104,7 +104,9 @@ def refresh(
     Raises
     ------
     ValueError
-        Without budget and minutes, or for a database with fewer than five points.
+        Without budget and minutes.
+    DatabaseError
+        For a database with fewer than five points.
     """
     comm = mpi.world() if comm is None else comm
     start = time.perf_counter()
@@ -195,7 +197,7 @@ class _Planner:
         self.database = work.database
         self.left = np.inf if budget is None else int(budget)
         if len(self.database) < 5:
-            raise ValueError(f"{self.database!r} is too small to say what it lacks: fill it first (mlsolver generate)")
+            raise DatabaseError(f"{self.database!r} is too small to say what it lacks: fill it (mlsolver generate)")
         self.log = DecisionLog(f"{self.database.path}.log" if self.database.path else None)
         self.random = np.random.default_rng(work.seed)
         self.predictor = Predictor().fit(self.database)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -50,3 +51,17 @@ def quiet_solvers() -> None:
     import logging
 
     logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)
+
+
+def opened(path: Path, read_only: bool = False):
+    """The database at a path, which must be there."""
+    from ..database import Database
+
+    require(path)
+    return Database(path, read_only=read_only)
+
+
+def require(path: Path) -> None:
+    """Refuse a path where no database is: nothing is created by a slip of the pen."""
+    if not path.exists() and not Path(f"{path}.journal").is_dir():
+        raise click.ClickException(f"there is no database {path}: correct the path, or fill one (mlsolver generate)")

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""`mlsolver info | merge | compact | export`: what they print and write, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from triqs_mlsolver import Database, DiscreteBath, Problem, Solution
+from triqs_mlsolver.cli import main
+from triqs_mlsolver.database import DecisionLog
+from triqs_mlsolver.exact.ed import ED
+
+
+def problem(U: float) -> Problem:
+    return Problem.siam(beta=5.0, U=U, mu=0.4, eps=[-0.3, 0.6], V=[0.3, 0.4])
+
+
+@pytest.fixture
+def path(tmp_path):
+    db = Database(tmp_path / "db.h5")
+    for U in (1.0, 2.0, 3.0):
+        db.add(problem(U), ED().solve(problem(U)))
+    return tmp_path / "db.h5"
+
+
+def run(*arguments) -> str:
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_info(path):
+    log = DecisionLog(f"{path}.log")
+    log.append(source="model")
+    log.append(source="exact", audit=True, miss=True)
+    said = run("info", path)
+    assert "3 points" in said and "3 exact" in said and "2 solves, 1 exact, 1 audits, 1 of them missed" in said
+    assert "U           1 to 3" in said
+    info = json.loads(run("info", path, "--json"))
+    assert info["points"] == 3 and info["digest"] == Database(path).digest
+
+
+def test_merge_and_compact(path, tmp_path):
+    other = Database(tmp_path / "other.h5")
+    for U in (3.0, 4.0):
+        other.add(problem(U), ED().solve(problem(U)))
+    said = run("merge", tmp_path / "all.h5", path, tmp_path / "other.h5")
+    assert "3 of 3 points were new" in said and "1 of 2 points were new" in said
+    assert len(Database(tmp_path / "all.h5")) == 4
+    assert "3 files of the journal" in run("compact", path)
+    assert list((tmp_path / "db.h5.journal").iterdir()) == [] and len(Database(path)) == 3
+
+
+def test_databases_of_two_kinds_are_not_merged(path, tmp_path):
+    bath = DiscreteBath([0.1], [[0.3, 0.2]])
+    both = Problem.from_bath(5.0, [("up", 2)], [np.zeros((2, 2))], [bath], [[0, 1], [1, 0]])
+    zero = (np.zeros((2, 2)),)
+    solution = Solution(5.0, both.gf_struct, (np.zeros((8, 2, 2)),), np.full((2, 2), 0.25), zero, zero)
+    Database(tmp_path / "two.h5").add(both, solution)
+    result = CliRunner().invoke(main, ["merge", str(path), str(tmp_path / "two.h5")])
+    assert result.exit_code == 1 and "use one database for each" in result.output and len(Database(path)) == 3
+
+
+def test_export_csv(path, tmp_path):
+    run("export", path, tmp_path / "out.csv")
+    with open(tmp_path / "out.csv", newline="") as f:
+        rows = list(csv.DictReader(f))
+    assert [r["id"] for r in rows] == Database(path).ids
+    table = Database(path).table()
+    assert np.array_equal([float(r["density_1"]) for r in rows], table["density"][:, 1])
+    assert np.array_equal([float(r["nn_0_1"]) for r in rows], table["nn"][:, 0, 1])
+
+
+def test_export_npz(path, tmp_path):
+    run("export", path, tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as f:
+        assert f["id"].tolist() == Database(path).ids
+        n_l = len(Database(path)[1].solution.G_l[1])
+        assert np.array_equal(f["G_l_1"][1, :n_l], Database(path)[1].solution.G_l[1])
+        assert f["Delta_l_0"].shape[0] == 3
+
+
+@pytest.mark.parametrize("arguments, code, message", [
+    (["info", "none.h5"], 1, "there is no database none.h5"),
+    (["compact", "none.h5"], 1, "there is no database"),
+    (["merge", "all.h5", "none.h5"], 1, "there is no database"),
+    (["merge", "all.h5"], 2, "OTHERS"),
+    (["export", "none.h5", "out.csv"], 1, "there is no database"),
+    (["export", "none.h5", "out.xls"], 2, "neither in .csv nor in .npz"),
+    (["info", "text.h5"], 1, "damaged or no HDF5 file"),
+])  # fmt: skip
+def test_refusals(tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.h5").write_text("no database")
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code and message in result.output and "Traceback" not in result.output
+    assert [p.name for p in tmp_path.iterdir()] == ["text.h5"]

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""`mlsolver info`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ._shared import opened
+
+
+@click.command()
+@click.argument("database", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
+def command(database: Path, as_json: bool) -> None:
+    """What DATABASE holds: points by solver and fidelity, ranges, error bars, provenance, disk use, calibration.
+
+    Example: mlsolver info bethe.h5
+    """
+    from ..database import DecisionLog
+
+    db = opened(database, read_only=True)
+    info = db.info() | {"audits": audits(DecisionLog(f"{db.path}.log"))}
+    click.echo(json.dumps(info, indent=2) if as_json else "\n".join(_lines(info)))
+
+
+def audits(log) -> dict:
+    """Solves, exact runs, audits and missed bounds that the decision log knows of."""
+    rows = log.read()
+    if not rows:
+        return {}
+    flag = lambda name: rows[name] == 1 if name in rows else rows["source"] == "no such column"
+    return {
+        "solves": len(rows["source"]),
+        "exact": int((rows["source"] == "exact").sum()),
+        "audits": int(flag("audit").sum()),
+        "audits missed": int((flag("audit") & flag("miss")).sum()),
+    }
+
+
+def _lines(info: dict) -> list[str]:
+    counts = lambda d: ", ".join(f"{n} {name.strip()}" for name, n in d.items())
+    lines = [f"{info['path']}: {info['points']} points, {info['removed']} removed, digest {info['digest']}"]
+    if info["specification"]:
+        spec = info["specification"]
+        lines.append(f"  blocks      {'+'.join(map(str, spec['blocks']))}, {spec['interaction']} interaction")
+    if info["points"]:
+        lines += [f"  solvers     {counts(info['solvers'])}", f"  fidelity    {counts(info['fidelities'])}"]
+        for name, (low, high) in info["ranges"].items():
+            lines.append(f"  {name:11s} {low:.4g} to {high:.4g}")
+        quantiles = ", ".join(f"{value:.2g} ({name})" for name, value in info["error_bar_quantiles"].items())
+        lines += [f"  error bars  {quantiles}", f"  computed in {info['seconds']:.0f} s of wall time"]
+        lines.append(f"  dates       {info['dates'][0]} to {info['dates'][1]}")
+    if found := info["audits"]:
+        audited = f"{found['audits']} audits, {found['audits missed']} of them missed"
+        lines.append(f"  log         {found['solves']} solves, {found['exact']} exact, {audited}")
+    disk = f"{info['snapshot_bytes'] / 1e6:.2f} MB, and {info['journal_bytes'] / 1e6:.2f} MB in the journal"
+    return [*lines, f"  disk        {disk} ({info['journal_files']} files)"]
