@@ -55,10 +55,10 @@ def _new_bath(a: Problem, b: Problem, c: Problem, random: np.random.Generator, b
     x = a.x if symmetric else a.x + change[2]
     beta, U, x = box.inside(a.beta * np.exp(change[0]), a.U[0, 1] * np.exp(change[1]), x)
     from_b = np.full(len(b.bath[0].eps), True) if symmetric else random.random(len(b.bath[0].eps)) < 0.5
-    bath = tuple(
-        DiscreteBath(np.where(from_b, one.eps, two.eps), np.where(from_b[:, None], one.V, two.V))
-        for one, two in zip(b.bath, c.bath)
-    )
+    eps = [np.where(from_b, one.eps, two.eps) for one, two in zip(b.bath, c.bath)]
+    V = [np.where(from_b[:, None], one.V, two.V) for one, two in zip(b.bath, c.bath)]
+    D = 2 * np.sqrt(sum(np.sum(v**2) for v in V) / len(V))  # the new problem is to have D = 1, as the old ones have
+    bath = tuple(DiscreteBath(e, v / D) for e, v in zip(eps, V))
     levels = tuple(np.array([[level]]) for level in x - U / 2)
     return Problem.from_bath(beta, a.gf_struct, levels, bath, [[0, U], [U, 0]])
 
