@@ -27,6 +27,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="GPL-3.0-or-later",
+    package_data={"triqs_mlsolver": ["data/*.h5"]},
     python_requires=">=3.10",
     packages=find_packages(include=["triqs_mlsolver", "triqs_mlsolver.*"]),
     install_requires=[

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .model import Predictor, descriptor
+from .model import Predictor
+from .model.descriptor import Descriptor, Kind, Row
 from .numerics import legendre
 from .problem import DiscreteBath, Problem
 
@@ -21,11 +22,15 @@ def recombined(stored: list[Problem], random: np.random.Generator, n: int) -> li
     from one of two others. Otherwise what lies between two problems of the same β: U, level and Δ mixed in equal
     shares. Problems of more than one orbital are left out.
     """
-    known = [p for p in (problem.canonical() for problem in stored) if descriptor.supports(p) is None]
+    known = [p for p in (problem.canonical() for problem in stored) if _single_orbital(p)]
     if not known:
         return []
     box = _Box(known)
     return [_child(known, random, box) for _ in range(n)]
+
+
+def _single_orbital(problem: Problem) -> bool:
+    return Kind.of(problem) == Kind(2, False) and Descriptor().supports(problem) is None
 
 
 class _Box:
@@ -77,12 +82,16 @@ def _mixture(a: Problem, b: Problem, random: np.random.Generator, box: _Box) -> 
     return Problem(beta, a.gf_struct, levels, Delta, [[0, U], [U, 0]])
 
 
+_DEFAULT = Descriptor()
+
+
 class Candidates:
     """Problems with their descriptors, so that a growing model can be asked about them again and again."""
 
-    def __init__(self, problems: list[Problem]):
+    def __init__(self, problems: list[Problem], descriptor: Descriptor = _DEFAULT):
         self.problems: list[Problem] = []
-        self._rows: list[tuple[descriptor.Row, ...]] = []
+        self._descriptor = descriptor
+        self._rows: list[tuple[Row, ...]] = []
         self.extend(problems)
 
     def __len__(self) -> int:
@@ -90,7 +99,7 @@ class Candidates:
 
     def extend(self, problems: list[Problem]) -> None:
         self.problems += problems
-        self._rows += [descriptor.describe(problem.canonical()).rows for problem in problems]
+        self._rows += [self._descriptor.describe(problem.canonical()).rows for problem in problems]
 
     def pop(self, positions: list[int]) -> list[Problem]:
         """Take the problems at these positions out."""
@@ -107,10 +116,7 @@ class Candidates:
 
     def bounds(self, predictor: Predictor) -> np.ndarray:
         """Bound on the error of G(τ) that the model would give, (n,); what makes an answer physical is not in it."""
-        rows = [row for found in self._rows for row in found]
-        _, std = predictor.regression_.predict(np.stack([row.features for row in rows]), return_std=True)
-        amplitude = np.array([row.amplitude for row in rows])
-        bound = predictor.bound_.predict(np.stack([row.summary for row in rows]), std * amplitude)[:, 0]
+        bound = predictor.row_bounds([row for found in self._rows for row in found])[:, 0]
         ends = np.cumsum([len(found) for found in self._rows])
         return np.array([part.max() for part in np.split(bound, ends[:-1])])
 

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from . import mpi
 from .approximations import IPT, FewSiteED, HubbardI
-from .database import Database, sampling
+from .database import Database, open_database, sampling
 from .database.sampling import Bounds, Sequence
 from .dmft import solve_bethe
 from .exact import registry
@@ -174,7 +174,7 @@ class _Work:
         check_solver(self.exact)
         self.sequence = sequence(self.draw, self.seed, **self.bounds)
         if not isinstance(self.database, Database):
-            self.database = Database(self.database)
+            self.database = open_database(self.database)
         elif self.comm.size > 1 and self.database.path is None:
             raise ValueError("a database in memory cannot be shared by several ranks: give a path")
         name = self.exact if isinstance(self.exact, str) else self.exact.name

@@ -19,7 +19,7 @@ from . import mpi
 from .alarms import Alarms, contradicts
 from .certificate import AcceptedAnswers, Certificate, certificate
 from .comparison import Comparison, compare
-from .database import Database, DecisionLog
+from .database import Database, DecisionLog, open_database
 from .decision import Decision
 from .exact import registry
 from .exact.quality import objections
@@ -65,7 +65,8 @@ class LearnedSolver:
     Parameters
     ----------
     database : str, Database or None
-        Path (created at the first point), an open database, or None for memory only.
+        Path (created at the first point), an open database, None for memory only, or "starter": the database that comes
+        with the package, read only, with your own points in `mlsolver.h5` beside it.
     exact : {"auto", "segment", "cthyb", "ed"} or object with solve(problem)
         The exact solver.
     tolerance : float
@@ -139,14 +140,16 @@ class LearnedSolver:
         mpi.on_root(self.comm, self._open, database)
 
     def _open(self, database) -> None:
-        self.database = database if isinstance(database, Database) else Database(database, read_only=not self.learn)
+        known = isinstance(database, Database)
+        self.database = database if known else open_database(database, read_only=not self.learn)
         if self.learn and self.database.read_only:
             raise ValueError(f"{self.database!r} was opened read only: pass learn=False, or open it for writing")
         path = self.database.path
         self.log = DecisionLog(f"{path}.log" if path and self.learn else None)
         self._alarms = Alarms(self.log.read(last=_LOG_REMEMBERED))
         if path:
-            report(f"database {path}: {len(self.database)} points" + ("" if self.learn else ", read only"))
+            on_top = f" with those of {self.database.base}" if self.database.base else ""
+            report(f"database {path}: {len(self.database)} points{on_top}" + ("" if self.learn else ", read only"))
 
     # -- solving ---------------------------------------------------------------------------------------------------
 

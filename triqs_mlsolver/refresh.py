@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from . import mpi
 from .candidates import Candidates, recombined, spread_out
-from .database import Database, DatabaseError, DecisionLog, Point
+from .database import Database, DatabaseError, DecisionLog, Point, open_database
 from .exact import registry
 from .generate import answer
 from .model import Predictor
@@ -160,7 +160,7 @@ class _Work:
 
     def __post_init__(self):
         if not isinstance(self.database, Database):
-            self.database = Database(self.database)
+            self.database = open_database(self.database)
         elif self.comm.size > 1 and self.database.path is None:
             raise ValueError("a database in memory cannot be shared by several ranks: give a path")
 
@@ -203,9 +203,9 @@ class _Planner:
         self.predictor = Predictor().fit(self.database)
         self.learned = set(self.database.ids)
         self.tried: set[str] = set()
-        self.pool = Candidates([])
+        self.pool = Candidates([], self.predictor.descriptor_)
         stored = [point.problem for point in self.database.best_points()]
-        self.probes = Candidates(recombined(stored, np.random.default_rng(0), _PROBES))
+        self.probes = Candidates(recombined(stored, np.random.default_rng(0), _PROBES), self.predictor.descriptor_)
 
     def has_time(self) -> bool:
         return _has_time(self.start, self.minutes)

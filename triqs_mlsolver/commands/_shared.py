@@ -54,14 +54,16 @@ def quiet_solvers() -> None:
 
 
 def opened(path: Path, read_only: bool = False):
-    """The database at a path, which must be there."""
-    from ..database import Database
+    """The database at a path, which must be there, or "starter"."""
+    from ..database import open_database
 
     require(path)
-    return Database(path, read_only=read_only)
+    return open_database(str(path), read_only=read_only)
 
 
 def require(path: Path) -> None:
     """Refuse a path where no database is: nothing is created by a slip of the pen."""
+    if str(path) == "starter":  # the one that comes with the package
+        return
     if not path.exists() and not Path(f"{path}.journal").is_dir():
         raise click.ClickException(f"there is no database {path}: correct the path, or fill one (mlsolver generate)")

@@ -68,7 +68,7 @@ def command(database: Path, n: int, sampling: str, exact: str, seed: int, n_bath
     with Progress("points", mpi.is_root(comm)) as progress:
         try:
             done = generate(
-                database, n, draw=drawn, exact=exact, fidelity=fidelity, seed=seed, options=given, comm=comm,
+                str(database), n, draw=drawn, exact=exact, fidelity=fidelity, seed=seed, options=given, comm=comm,
                 watch=progress,
             )  # fmt: skip
         except TooManyRefused as error:

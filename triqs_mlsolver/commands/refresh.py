@@ -55,7 +55,7 @@ def command(
     given = {name: value for name, value in options.items() if value is not None}
     with Progress("runs", mpi.is_root(comm) and budget is not None) as progress:
         done = refresh(
-            database, budget=budget, minutes=minutes, exact=exact, tolerance=tolerance, share=share, seed=seed,
+            str(database), budget=budget, minutes=minutes, exact=exact, tolerance=tolerance, share=share, seed=seed,
             options=given, comm=comm, watch=progress,
         )  # fmt: skip
     if mpi.is_root(comm):

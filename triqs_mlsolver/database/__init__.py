@@ -5,6 +5,7 @@
 from .files import DatabaseError
 from .log import DecisionLog
 from .point import Point
+from .starter import open_database
 from .store import Database
 
-__all__ = ["Database", "DatabaseError", "DecisionLog", "Point"]
+__all__ = ["Database", "DatabaseError", "DecisionLog", "Point", "open_database"]

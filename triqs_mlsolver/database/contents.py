@@ -24,6 +24,7 @@ class Contents:
         self.ids: list[str] = []  # those that are not removed
         self.removed: dict[str, dict] = {}
         self.settings: dict = {}
+        self.n_base = 0  # records that belong to another file
         self._where: dict[str, tuple[Sequence[Record], int]] = {}
         self._events: dict[tuple, dict] = {}
         self._cache: dict[str, Point] = {}
@@ -80,6 +81,15 @@ class Contents:
         self.specification = spec
         self._put(record.id, [record], 0)
 
+    def take_base(self, path: str) -> None:
+        """Take in all that the snapshot of another database holds."""
+        with Snapshot(path) as snap:
+            records = snap.read(self._where)
+        self.specification, self.settings, self.n_base = snap.specification, snap.settings, len(records)
+        for k, point_id in enumerate(records.ids):
+            self._put(point_id, records, k)
+        self.take_events(snap.events)
+
     def take_events(self, events: Iterable[dict]) -> None:
         """Take in removals and restorations; the last one of a point decides."""
         known = len(self._events)
@@ -129,7 +139,7 @@ class StoredContents(Contents):
             return True
         try:
             with Snapshot(self.path) as snap:
-                if reason := self.mismatch(snap.specification, f"{self.path}, replaced meanwhile,"):
+                if reason := self.mismatch(snap.specification, self.path):
                     raise DatabaseError(reason)
                 records = snap.read(self._where)
         except (FileNotFoundError, DatabaseError):

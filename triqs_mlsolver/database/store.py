@@ -43,6 +43,9 @@ class Database:
         exit.
     read_only : bool, optional
         Refuse every change.
+    base : str, optional
+        Another database, compacted, whose points are served as well; it is never written to. What is added or removed
+        is kept at `path`.
 
     Raises
     ------
@@ -60,18 +63,22 @@ class Database:
     (1, True, 10.0, 1.0)
     """
 
-    def __init__(self, path: str | os.PathLike | None, *, read_only: bool = False):
+    def __init__(
+        self, path: str | os.PathLike | None, *, read_only: bool = False, base: str | os.PathLike | None = None
+    ):
         self.path = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))
         self.read_only = read_only
+        self.base = None if base is None else os.path.abspath(os.path.expanduser(os.fspath(base)))
         self.journal = None if self.path is None else Journal(self.path + ".journal")
         self._replay = None if self.path is None else Journal(self.path + ".replay")
-        if self.path is None:
-            self._contents = Contents()
-        else:
+        if self.path is not None:
             self._check_place()
-            self._contents = StoredContents(self.path, self.journal)
-            self._contents.look()
-            self.tidy()
+        self._contents = Contents() if self.path is None else StoredContents(self.path, self.journal)
+        if self.base is not None:
+            self._contents.take_base(self.base)
+        self._is_created = self.path is not None and os.path.exists(self.path)
+        self.refresh()
+        self.tidy()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -106,7 +113,8 @@ class Database:
         return point_id in self._contents and point_id not in self._contents.removed
 
     def __repr__(self) -> str:
-        return f"Database({self.path!r}: {len(self)} points)"
+        beside = f" on top of {self.base!r}" if self.base else ""
+        return f"Database({self.path!r}{beside}: {len(self)} points)"
 
     @property
     def ids(self) -> list[str]:
@@ -208,6 +216,8 @@ class Database:
         names = self.journal.names() if self.journal else []
         return {
             "path": self.path,
+            "base": self.base,
+            "points_of_base": self._contents.n_base,
             "points": len(self),
             "removed": len(self._contents.removed),
             "specification": self.specification,
@@ -272,8 +282,9 @@ class Database:
                 self._guarded(self.journal.sync, "storing the point")  # it may have been seen before it was durable
             return self[record.id]
         if self.journal is not None:
-            if contents.specification is None:
+            if not self._is_created:
                 self._guarded(self._create, "creating the database", specification(problem))
+                self._is_created = True
                 contents.look()
                 self._check_specification(problem)
             self._guarded(self.journal.add, "storing the point", record)
@@ -388,7 +399,8 @@ class Database:
             raise FileNotFoundError(
                 f"the directory {directory} of the database does not exist: create it, or correct the path"
             )
-        if self.read_only and not os.path.exists(self.path) and not os.path.isdir(self.journal.directory):
+        is_there = os.path.exists(self.path) or os.path.isdir(self.journal.directory)
+        if self.read_only and self.base is None and not is_there:
             raise FileNotFoundError(
                 f"there is no database {self.path} to read: correct the path, or open it without read_only"
             )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..solution import Solution
 from . import regressors
 from .answer import Correction, physical_answer
 from .confidence import ErrorBound
-from .descriptor import Description, Descriptor, Indescribable, Kind
+from .descriptor import Description, Descriptor, Indescribable, Kind, Row
 from .reduction import GroupedPCA
 from .representation import N_LEGENDRE
 from .selection import SearchResult, search
@@ -316,23 +316,37 @@ class Predictor(BaseEstimator):
             description = self.descriptor_.describe(problem.canonical())
         except Indescribable as error:
             return Prediction(None, np.inf, np.inf, str(error), np.inf)
-        X = self.reduction_.transform(np.stack([row.features for row in description.rows]))
-        amplitude = np.array([row.amplitude for row in description.rows])
-        scaled, std = self.regression_.predict(X, return_std=True)
-        answer = physical_answer(description, self._correction(scaled, amplitude), self.n_points_)
-        summary = np.stack([row.summary for row in description.rows])
-        bound = self.bound_.predict(summary, std * amplitude).max(axis=0)
+        correction, std, bounds = self._ask(description.rows)
+        answer = physical_answer(description, correction, self.n_points_)
+        bound = bounds.max(axis=0)
         floor = _SPREAD_FLOOR * description.spread
         return Prediction(
             answer.solution.in_units_of(problem),
             float(max(bound[0], floor) + answer.moved),
             float(max(bound[1], floor) + answer.sigma_moved),
             self._novelty(description, std),
-            float(self.regression_.nearest(X).max()),
+            float(self.regression_.nearest(self._features(description.rows)).max()),
             answer.moved,
             float(max(bound[2], floor) + answer.moved),
             float(max(bound[3], floor) + answer.moved),
         )
+
+    def row_bounds(self, rows: Sequence[Row]) -> np.ndarray:
+        """Bounds on the errors of G(τ), Σ(iω₀), ⟨n⟩ and ⟨n_i n_j⟩ for rows of descriptions, (n_rows, 4).
+
+        What it takes to make an answer physical is not in them.
+        """
+        return self._ask(rows)[2]
+
+    def _ask(self, rows: Sequence[Row]) -> tuple[Correction, np.ndarray, np.ndarray]:
+        """Corrections, standard deviations of the regression (n_rows,), and bounds (n_rows, 4)."""
+        amplitude = np.array([row.amplitude for row in rows])
+        scaled, std = self.regression_.predict(self._features(rows), return_std=True)
+        bounds = self.bound_.predict(np.stack([row.summary for row in rows]), std * amplitude)
+        return self._correction(scaled, amplitude), std, bounds
+
+    def _features(self, rows: Sequence[Row]) -> np.ndarray:
+        return self.reduction_.transform(np.stack([row.features for row in rows]))
 
     def _correction(self, scaled: np.ndarray, amplitude: np.ndarray) -> Correction:
         values = self.transform_.inverse_transform(scaled) * amplitude[:, None]
