@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mpi_scripts.launcher import mpiexec
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
 from triqs_mlsolver.candidates import Candidates, recombined, spread_out
@@ -177,6 +178,18 @@ def test_impossible_calls(database, arguments, error, message):
 def test_too_small_a_database():
     with pytest.raises(DatabaseError, match="too small"):
         refresh(Database(None), budget=1, exact="ed")
+
+
+@pytest.mark.parametrize("how", ["apart", "share"])
+def test_ranks(database, how):
+    """Each rank takes problems of its own, or all share each run; either way the budget is kept."""
+    run = mpiexec(2, "refreshing.py", database.path, "5", how)
+    assert run.returncode == 0, run.stderr
+    first, second = (line.split() for line in run.stdout.splitlines())
+    assert first[:3] == ["0", "5", "17"] and second[:3] == ["1", "5", "17"]
+    asked = (first[3:], second[3:])
+    assert asked[0] == asked[1] if how == "share" else (len(asked[0]), len(asked[1])) == (3, 2)
+    assert len(set(asked[0] + asked[1])) == 5 and len(Database(database.path)) == 17
 
 
 # -- candidates --------------------------------------------------------------------------------------------------------
