@@ -68,12 +68,12 @@ class Demo:
         apart = max(abs(a.Z - b.Z) for a, b in zip(branches[0], branches[1][::-1]))
         print(f"largest difference of Z between the branches: {apart:.3f}")
         try:
-            from .report import plot_mott
+            from .plots import plot_mott, save
         except ImportError:
             print("no plot: matplotlib is missing (pip install matplotlib)")
         else:
             figure = self.output / f"mott{'' if self.beta == 20 else f'-beta{self.beta:g}'}.png"
-            plot_mott(branches, self.beta, figure)
+            save(plot_mott(branches, self.beta), figure)
             print(f"plot:     {figure}")
         print(f"database: {database}")
 

@@ -20,6 +20,7 @@ from .alarms import Alarms, contradicts
 from .certificate import AcceptedAnswers, Certificate, certificate
 from .comparison import Comparison, compare
 from .database import Database, DecisionLog, open_database
+from .database.log import physics
 from .decision import Decision
 from .exact import registry
 from .exact.quality import objections
@@ -188,7 +189,7 @@ class LearnedSolver:
         else:
             solution, decision = self._compute(problem, plan, exact_parameters)
         self._last_noise = solution.provenance.get("G_tau_noise", 0.0)
-        self._conclude(replace(decision, seconds=time.perf_counter() - start), problem)
+        self._conclude(replace(decision, seconds=time.perf_counter() - start), problem, solution)
         self._last = _Answered(problem, solution, plan, decision)
         if decision.source == "model":
             self._accepted.add(decision.number, problem, plan.prediction)
@@ -229,7 +230,7 @@ class LearnedSolver:
         by_model = last.decision.solver == "model"
         plan = _Plan(False, by_model, "certify", last.plan.prediction)
         exact, decision = self._compute(last.problem, plan, exact_parameters, may_fall_back=False)
-        self._conclude(replace(decision, seconds=time.perf_counter() - start), last.problem)
+        self._conclude(replace(decision, seconds=time.perf_counter() - start), last.problem, exact)
         p = plan.prediction
         claimed = (p.error_bound, p.sigma_bound, p.density_bound, p.docc_bound)
         bounds = claimed if by_model else (0.0, 0.0, 0.0, 0.0)
@@ -240,9 +241,9 @@ class LearnedSolver:
         mpi.on_root(self.comm, report, str(made))
         return made
 
-    def _conclude(self, decision: Decision, problem: Problem) -> None:
+    def _conclude(self, decision: Decision, problem: Problem, solution: Solution) -> None:
         """Report, log and remember how a solve was answered; warn loudly where it must not be overlooked."""
-        mpi.on_root(self.comm, self._record, decision, problem)
+        mpi.on_root(self.comm, self._record, decision, problem, solution)
         self.last_decision = decision
 
     def _one_blas_thread(self):
@@ -396,9 +397,10 @@ class LearnedSolver:
         more |= {"density_bound": p.density_bound, "docc_bound": p.docc_bound}
         return Decision(source, solver, plan.reason, *bounds, p.nearest, 0.0, problem.id, **more)
 
-    def _record(self, decision: Decision, problem: Problem) -> None:
+    def _record(self, decision: Decision, problem: Problem, solution: Solution) -> None:
         report(str(decision))
-        self.log.append(problem=problem if _worth_refreshing(decision) else None, **decision.row())
+        kept = problem if _worth_refreshing(decision) else None
+        self.log.append(problem=kept, **decision.row(), **physics(problem, solution))
         if decision.alarm:
             warnings.warn(f"solve {decision.number}: {decision.alarm}", RuntimeWarning, stacklevel=2)
 

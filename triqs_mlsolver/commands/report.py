@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""`mlsolver report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ._files import open_database, read_log, require_matplotlib
+
+
+@click.command()
+@click.argument("file", metavar="FILE.h5", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Page to write.  [default: FILE.html]"
+)
+def command(file: Path, output: Path | None) -> None:
+    """Write one self-contained HTML page about a database: its points, its calibration, its last runs.
+
+    Example: mlsolver report bethe.h5 -o report.html
+    """
+    require_matplotlib()
+    from ..report import page
+
+    database = open_database(file)
+    log = read_log(file) if Path(f"{file}.log").is_file() else {}
+    output = output or file.with_suffix(".html")
+    try:
+        output.write_text(page(database, log), encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from None
+    click.echo(f"written: {output}")
