@@ -17,8 +17,9 @@ extras = {
     "mpi": ["mpi4py>=3.1", "mpich"],
     "plot": ["matplotlib>=3.6"],
     "test": ["pytest>=7", "hypothesis>=6", "matplotlib>=3.6"],
+    "doc": ["sphinx>=7", "numpydoc>=1.6", "sphinx-gallery>=0.15", "myst-parser>=2", "furo", "matplotlib>=3.6"],
 }
-extras["dev"] = sorted({*extras["test"], *extras["plot"], "ruff>=0.4"})
+extras["dev"] = sorted({*extras["test"], *extras["plot"], *extras["doc"], "build", "ruff>=0.4"})
 
 setup(
     name="triqs_mlsolver",

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""An Anderson impurity in a flat conduction band: a scan of its level from filled to empty.
+"""
+An Anderson impurity
+====================
+
+An impurity in a flat conduction band: a scan of its level from filled to empty::
 
     python examples/aim.py [--quick]        mpiexec -n 2 python examples/aim.py
 
@@ -16,7 +20,7 @@ import numpy as np
 from triqs_mlsolver import Solver
 from triqs_mlsolver.compat import HDFArchive, Wilson, inverse, iOmega_n, mpi, n
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--quick", action="store_true", help="seconds: nine levels, exact diagonalisation as exact solver")
 options = parser.parse_args()
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""DMFT for the half-filled Hubbard model on the Bethe lattice, from the metal to the Mott insulator.
+"""
+DMFT on the Bethe lattice
+=========================
+
+The half-filled Hubbard model, from the metal to the Mott insulator::
 
     python examples/dmft_bethe.py [--quick]        mpiexec -n 2 python examples/dmft_bethe.py
 
@@ -16,7 +20,7 @@ import numpy as np
 from triqs_mlsolver import Solver
 from triqs_mlsolver.compat import HDFArchive, SemiCircular, inverse, iOmega_n, mpi, n
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--quick", action="store_true", help="seconds: two values of U, exact diagonalisation")
 options = parser.parse_args()
 

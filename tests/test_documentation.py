@@ -7,6 +7,9 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,8 +43,14 @@ def test_code_blocks_run(path, tmp_path, monkeypatch):
         exec(compile("\n" * line + code, str(path), "exec"), namespace)
 
 
-def test_guide_and_readme_have_code():
-    assert {"README.md", "guide.md"} <= {path.name for path in WITH_CODE}
+def test_pages_that_show_code_have_some():
+    assert {"README.md", "start.md", "cthyb.md", "database.md", "architecture.md"} <= {p.name for p in WITH_CODE}
+
+
+def test_every_page_is_in_the_contents():
+    contents = (ROOT / "doc" / "index.md").read_text(encoding="utf-8")
+    pages = {path.stem for path in (ROOT / "doc").glob("*.md")} - {"index"}
+    assert pages == {line for line in contents.splitlines() if re.fullmatch(r"\w+", line)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
@@ -55,10 +64,13 @@ def constructor_parameters() -> dict[str, inspect.Parameter]:
     return {**inspect.signature(LearnedSolver.__init__).parameters, **inspect.signature(Solver.__init__).parameters}
 
 
-def test_guide_lists_every_parameter():
+def parameter_page() -> str:
+    return (ROOT / "doc" / "parameters.md").read_text(encoding="utf-8")
+
+
+def test_page_lists_every_parameter():
     """The tables name every argument of the constructor and of solve(), and nothing else is called one."""
-    guide = (ROOT / "doc" / "guide.md").read_text(encoding="utf-8")
-    rows = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`[^|]*) \|", guide, re.MULTILINE))))
+    rows = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`[^|]*) \|", parameter_page(), re.MULTILINE))))
     constructor = set(constructor_parameters())
     solve = {*cthyb_parameters.DEFAULTS, *cthyb_parameters.POST_PROCESSING, *cthyb_parameters.OWN}
     expected = (constructor - {"self", "options"}) | solve
@@ -66,15 +78,57 @@ def test_guide_lists_every_parameter():
     assert rows - expected == set()
 
 
-def test_guide_has_the_defaults_of_the_constructor():
-    guide = (ROOT / "doc" / "guide.md").read_text(encoding="utf-8")
-    table = guide[guide.index("### `Solver(...)`") : guide.index("### `solve(...)`")]
+def test_page_has_the_defaults_of_the_constructor():
+    page = parameter_page()
+    table = page[page.index("## `Solver(...)`") : page.index("## `solve(...)`")]
     told = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \|", table, re.MULTILINE))
     for name, text in told.items():
         default = constructor_parameters()[name].default
         expected = "required" if default is inspect.Parameter.empty else str(default)
         assert text.strip('"').split(":")[0] == expected, name
     assert told["sigma_tolerance"] == f"None: {DEFAULT_SIGMA_TOLERANCE:g}"
+
+
+def plain(text: str) -> str:
+    """A default as the page writes it: numbers in one form, no quotes."""
+    text = text.strip('" ').replace("−", "-")
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return text
+
+
+def test_page_has_the_defaults_of_solve():
+    """Where a row gives one plain default per parameter, it is that of the code."""
+    page = parameter_page()
+    table = page[page.index("## `solve(...)`") :]
+    code = {**cthyb_parameters.DEFAULTS, **cthyb_parameters.POST_PROCESSING, **cthyb_parameters.OWN}
+    checked = set()
+    for names, text in re.findall(r"^\| (`[^|]*) \|[^|]*\| ([^|]*) \|", table, re.MULTILINE):
+        names, told = re.findall(r"`(\w+)`", names), re.split(r", ", text)
+        told = told * len(names) if len(told) == 1 else told
+        for name, default in zip(names, told if len(told) == len(names) else []):
+            expected = code[name]
+            if expected is not cthyb_parameters.REQUIRED and name != "loc_n_max":
+                assert plain(re.split(r"[:;]", default)[0]) == plain(str(expected)), name
+                checked.add(name)
+    assert len(checked) > 50
+
+
+@pytest.mark.slow
+def test_pages_build_without_warnings(tmp_path):
+    """`make doc`: Sphinx with warnings as errors, offline."""
+    pytest.importorskip("sphinx_gallery")
+    pytest.importorskip("myst_parser")
+    pytest.importorskip("furo")
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "doc", source / "doc", ignore=shutil.ignore_patterns("_build", "auto_examples"))
+    for name in ("examples", "triqs_mlsolver"):
+        (source / name).symlink_to(ROOT / name)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(source / "doc"), str(tmp_path / "html")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "html" / "index.html").is_file()
 
 
 def test_module_map_names_every_package():
