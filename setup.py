@@ -28,9 +28,17 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="GPL-3.0-or-later",
-    package_data={"triqs_mlsolver": ["data/*.h5"]},
+    author="The triqs_mlsolver authors",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Physics",
+    ],
     python_requires=">=3.10",
     packages=find_packages(include=["triqs_mlsolver", "triqs_mlsolver.*"]),
+    package_data={"triqs_mlsolver": ["data/*.h5"]},
     install_requires=[
         "numpy>=1.24",
         "scipy>=1.11",
