@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import re
 import subprocess
@@ -13,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from triqs_mlsolver import Problem
 from triqs_mlsolver.compat import HDFArchive
+from triqs_mlsolver.exact.ed import ED
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
@@ -40,7 +44,12 @@ def folder(tmp_path_factory):
 
 
 def test_every_example_is_tested():
-    assert EXAMPLES == ["aim.py", "dmft_bethe.py", "two_orbitals.py"]
+    assert EXAMPLES == ["aim.py", "dmft_bethe.py", "dmft_doping.py", "own_exact_solver.py", "temperature.py", "two_orbitals.py"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_are_short(name):
+    assert len((ROOT / "examples" / name).read_text(encoding="utf-8").splitlines()) < 80
 
 
 def test_bethe_lattice(folder):
@@ -72,3 +81,53 @@ def test_two_orbitals(folder):
     found = re.search(r"Z = (\S+)  <n> = (\S+)  3 exact", printed)
     assert float(found[1]) == pytest.approx(0.674, abs=0.04)
     assert float(found[2]) == pytest.approx(2.0, abs=0.02)
+
+
+def test_doping(folder):
+    """Filling and Z of the published solution at U = 2 D, beta D = 50."""
+    run("dmft_doping.py", folder)
+    with HDFArchive(str(folder / "dmft_doping.h5"), "r") as archive:
+        rows = {round(shift, 2): (filling, Z) for shift, filling, Z in np.array(archive["shift_filling_Z"])}
+    assert rows[0.0] == (pytest.approx(1.0, abs=1e-3), pytest.approx(0.2575, abs=0.015))
+    assert rows[-0.5] == (pytest.approx(0.84168, abs=0.003), pytest.approx(0.3835, abs=0.015))
+
+
+def test_temperature_scan(folder):
+    """Z and double occupancy of the published solutions at beta D = 20 and 50; one file of points for all of them."""
+    printed = run("temperature.py", folder)
+    found = re.findall(r"T/D = (\S+)  Z = (\S+)  <n_up n_down> = (\S+)", printed)
+    rows = {round(1 / float(T)): (float(Z), float(docc)) for T, Z, docc in found}
+    assert rows[50] == (pytest.approx(0.2575, abs=0.015), pytest.approx(0.08111, abs=0.002))
+    assert rows[20] == (pytest.approx(0.2288, abs=0.015), pytest.approx(0.06568, abs=0.002))
+    assert (folder / "temperature.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_own_exact_solver(folder):
+    """The embedded diagonalisation, an independent code, finds the same double occupancies."""
+    printed = run("own_exact_solver.py", folder)
+    found = re.findall(r"U = (\S+)  <n_up n_down> = (\S+)  (\w+)", printed)
+    assert len(found) == 11 and [source for *_, source in found].count("model") >= 4
+    for U, double_occupancy, source in found:
+        problem = Problem.siam(beta=10.0, U=float(U), mu=float(U) / 2, eps=[0.0], V=[0.5])
+        expected = ED().solve(problem).double_occupancy
+        assert float(double_occupancy) == pytest.approx(expected, abs=2e-5 if source == "exact" else 5e-3)
+
+
+def test_notebook(monkeypatch, tmp_path):
+    """The cells run in their quick form, and the lesson comes out: corrections beat direct learning and IPT alone."""
+    pytest.importorskip("matplotlib")
+    monkeypatch.setenv("MLSOLVER_QUICK", "1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.getLogger("triqs_mlsolver"), "level", logging.ERROR)
+    notebook = json.loads((ROOT / "examples" / "learning_impurity_solvers.ipynb").read_text(encoding="utf-8"))
+    namespace = {"__name__": "__main__"}
+    for number, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), namespace)
+    corrected, direct, alone = (namespace[name].mean(axis=1) for name in ("corrected", "direct", "ipt_alone"))
+    assert np.all(corrected < direct) and corrected[-1] < alone[-1]
+    assert direct[-1] < direct[0]
+    assert np.mean(namespace["true"] <= namespace["bound"]) > 0.8
+    Z = [c.Z for c in namespace["up"]]
+    assert np.all(np.diff(Z) < 0) and Z[0] > 0.6 and Z[-1] < 0.1
+    assert 0 < namespace["computed"] < len(namespace["log"]["source"])
