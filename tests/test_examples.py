@@ -44,7 +44,8 @@ def folder(tmp_path_factory):
 
 
 def test_every_example_is_tested():
-    assert EXAMPLES == ["aim.py", "dmft_bethe.py", "dmft_doping.py", "own_exact_solver.py", "temperature.py", "two_orbitals.py"]
+    tests = Path(__file__).read_text(encoding="utf-8")
+    assert len(EXAMPLES) >= 5 and all(f'run("{name}"' in tests for name in EXAMPLES)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

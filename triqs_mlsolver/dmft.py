@@ -92,7 +92,7 @@ def bethe_problem(beta: float, U: float, mu: float, G_l: np.ndarray, half_bandwi
 
 
 def solve_bethe(
-    solver,
+    solver: object,
     beta: float,
     U: float,
     mu: float | None = None,
@@ -293,7 +293,7 @@ def paramagnetic(solution: Solution, half_filled: bool = False) -> np.ndarray:
 
 
 def scan_bethe(
-    solver, beta: float, U_values: Iterable[float], start: np.ndarray | None = None, **options
+    solver: object, beta: float, U_values: Iterable[float], start: np.ndarray | None = None, **options
 ) -> list[Converged]:
     """One `solve_bethe` after the other, each started from the solution before it."""
     out = []

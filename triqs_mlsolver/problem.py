@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -135,7 +136,9 @@ class Problem:
     # -- construction ---------------------------------------------------------------------------------------------
 
     @classmethod
-    def siam(cls, beta: float, U: float, mu: float, eps, V, field: float = 0.0) -> Problem:
+    def siam(
+        cls, beta: float, U: float, mu: float, eps: Sequence[float], V: Sequence[float], field: float = 0.0
+    ) -> Problem:
         """Single-orbital Anderson model with a discrete bath, the same for both spins.
 
         Parameters
@@ -153,8 +156,16 @@ class Problem:
         )
 
     @classmethod
-    def from_bath(cls, beta, gf_struct, h_loc0, bath, U, terms=()) -> Problem:
-        """A problem whose bath is discrete in every block; `bath` is a sequence of `DiscreteBath`."""
+    def from_bath(
+        cls,
+        beta: float,
+        gf_struct: Sequence[tuple[str, int]],
+        h_loc0: Sequence[np.ndarray],
+        bath: Sequence[DiscreteBath],
+        U: np.ndarray,
+        terms: Sequence = (),
+    ) -> Problem:
+        """A problem whose bath is discrete in every block: `bath` in place of `Delta_l`, the rest as for the class."""
         Delta_l = tuple(legendre.from_poles(beta, b.eps, b.weights) for b in bath)
         return cls(beta, gf_struct, h_loc0, Delta_l, U, terms, bath)
 
@@ -162,6 +173,7 @@ class Problem:
 
     @cached_property
     def n_flavours(self) -> int:
+        """N, the number of orbitals times spins."""
         return sum(size for _, size in self.gf_struct)
 
     @cached_property
@@ -187,6 +199,7 @@ class Problem:
 
     @cached_property
     def energy_of_local_part(self) -> float:
+        """Largest element of U and the levels, by modulus (energy)."""
         return float(max([np.max(np.abs(self.U), initial=0.0)] + [np.max(np.abs(h), initial=0.0) for h in self.h_loc0]))
 
     @cached_property
@@ -212,6 +225,7 @@ class Problem:
 
     @property
     def is_density_density(self) -> bool:
+        """Whether U is all there is of the interaction."""
         return not self.terms
 
     # -- flavour-resolved views (diagonal problems) ----------------------------------------------------------------
@@ -267,7 +281,7 @@ class Problem:
             bath=None if self.bath is None else tuple(b.scaled(factor) for b in self.bath),
         )
 
-    def permuted(self, order) -> Problem:
+    def permuted(self, order: Sequence[int]) -> Problem:
         """The same problem with its blocks in the given `order`."""
         order = list(order)
         flavours = flavour_order(self.gf_struct, order)

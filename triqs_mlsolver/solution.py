@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -116,7 +117,7 @@ class Solution:
             h_int=None if self.h_int is None else self.h_int * factor,
         )
 
-    def permuted(self, order) -> Solution:
+    def permuted(self, order: Sequence[int]) -> Solution:
         """The solution with its blocks in the given `order`."""
         order = list(order)
         pick = lambda seq: None if seq is None else tuple(seq[b] for b in order)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Sequence
 from os import PathLike
 
 import numpy as np
@@ -95,7 +96,7 @@ class Solver:
     def __init__(
         self,
         beta: float,
-        gf_struct,
+        gf_struct: Sequence[tuple[str, int]],
         n_iw: int = 1025,
         n_tau: int = 10001,
         n_l: int = 30,
@@ -136,7 +137,7 @@ class Solver:
 
     # -- solving -------------------------------------------------------------------------------------------------------
 
-    def solve(self, parameters=None, **params_kw) -> None:
+    def solve(self, parameters: dict | object | None = None, **params_kw) -> None:
         """Solve the impurity problem that `G0_iw` (or `Delta_tau`) and `h_int` define.
 
         Parameters
@@ -210,10 +211,11 @@ class Solver:
 
     @property
     def solve_parameters(self) -> dict | None:
+        """The parameters of the last `solve`, as in cthyb 4; None before."""
         return self.last_solve_parameters
 
     @property
-    def h_loc_diagonalization(self):
+    def h_loc_diagonalization(self) -> object | None:
         """TRIQS' AtomDiag of `h_loc`, to use with `density_matrix`; None before `solve` or without TRIQS."""
         if self._native is not None:
             return self._native.h_loc_diagonalization

@@ -73,6 +73,7 @@ class Point:
 
     @property
     def solver(self) -> str:
+        """Name of the exact solver."""
         return self.attributes.get("solver", "")
 
     @property

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,7 +19,7 @@ _LOG_SPAN = 5.0  # ratio of largest to smallest β from which the axis is logari
 
 
 @styled
-def plot_coverage(database: Database, axes=None) -> np.ndarray:
+def plot_coverage(database: Database, axes: Sequence[Axes] | None = None) -> np.ndarray:
     """Points of the database in the planes U–β, U–level and β–level, coloured by exact solver.
 
     The level is x = h_loc0 + Σ_j U_ij / 2, zero at half filling of a symmetric bath; flavours of a point that differ

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -17,7 +19,9 @@ _N_TAU, _N_POINTS, _N_IW = 201, 21, 20
 
 
 @styled
-def plot_decision(problem: Problem, prediction: Prediction, exact: Solution | None = None, axes=None) -> np.ndarray:
+def plot_decision(
+    problem: Problem, prediction: Prediction, exact: Solution | None = None, axes: Sequence[Axes] | None = None
+) -> np.ndarray:
     """Δ(τ), G(τ), its error and Im Σ(iω) of one problem: the prediction with its bounds, and the exact answer.
 
     The band is the bound on max over τ of abs(ΔG); below G(τ) it is drawn on its own scale. The bound on Σ is one on

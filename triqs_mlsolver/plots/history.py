@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +16,9 @@ _SOURCES = (("model", BLUE, "o"), ("exact", ORANGE, "x"), ("audit", GREEN, "D"),
 
 
 @styled
-def plot_history(log: Mapping[str, np.ndarray], axes=None, *, last: int | None = None) -> np.ndarray:
+def plot_history(
+    log: Mapping[str, np.ndarray], axes: Sequence[Axes] | None = None, *, last: int | None = None
+) -> np.ndarray:
     """Bound on G(τ) and Z of every solve, marked by who answered.
 
     Above: the bound against the tolerance; solves without a bound (novel problems) at the upper edge, true errors as

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ..dmft import Converged
 from .style import COLOURS, MARKERS, panels, styled
 
 
 @styled
-def plot_mott(branches: Sequence[Sequence[Converged]], beta: float, axes=None) -> np.ndarray:
+def plot_mott(branches: Sequence[Sequence[Converged]], beta: float, axes: Sequence[Axes] | None = None) -> np.ndarray:
     """Z and double occupancy against U/D for both branches, every value with an exact call marked.
 
     Parameters

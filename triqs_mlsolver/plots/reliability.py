@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +18,9 @@ _FLOOR = 1e-7  # errors below this are drawn here: rounding is no error of the m
 
 
 @styled
-def plot_reliability(log: Mapping[str, np.ndarray], axes=None, *, confidence: float = 0.95) -> np.ndarray:
+def plot_reliability(
+    log: Mapping[str, np.ndarray], axes: Sequence[Axes] | None = None, *, confidence: float = 0.95
+) -> np.ndarray:
     """True error of G(τ) against its bound, for every solve where both are known, and the share of bounds that held.
 
     Above: one mark per exact run that had a bound; above the diagonal the bound was exceeded. Problems that were novel

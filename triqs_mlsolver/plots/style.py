@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 
 import matplotlib
@@ -41,7 +41,7 @@ def styled(plot: Callable) -> Callable:
     return drawn
 
 
-def panels(axes, n: int, height: float, **options) -> np.ndarray:
+def panels(axes: Axes | Sequence[Axes] | None, n: int, height: float, **options) -> np.ndarray:
     """The user's axes, or `n` new ones below each other, `height` inches each.
 
     Raises
