@@ -73,20 +73,35 @@ def run(*arguments):
 @pytest.mark.parametrize("held, checked", [(0, 3), (7, 7), (12, 14), (1, 1), (93, 100)])
 def test_binomial_interval(held, checked):
     expected = binomtest(held, checked).proportion_ci(0.95, method="exact")
-    assert coverage.Coverage(held, checked).interval() == pytest.approx((expected.low, expected.high), abs=1e-12)
+    found = coverage.binomial(checked, held)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def counts(*arguments, **options) -> tuple[int, int]:
+    found = coverage.coverage(*arguments, **options)
+    return found.held, found.checks
 
 
 def test_coverage_of_a_log(log):
     """The novel problem counts for nothing; audits are a sample of their own."""
-    assert coverage.coverage(log) == coverage.Coverage(2, 3)
-    assert coverage.coverage(log, coverage.audited(log)) == coverage.Coverage(1, 2)
+    assert counts(log) == (2, 3) and counts(log, accepted=True) == (1, 2)
+    assert counts(log, "Sigma") == (0, 0)
+    with pytest.raises(ValueError, match="choose 'G' or 'Sigma'"):
+        coverage.coverage(log, "Z")
+
+
+def test_error_bars_of_the_exact_answer_are_allowed_for():
+    noisy = DecisionLog(None)
+    noisy.append(**row(1e-3, 1.4e-3, noise=2.1e-4))
+    noisy.append(**row(1e-3, 1.4e-3, noise=1.9e-4))
+    assert counts(noisy.read()) == (1, 2)
 
 
 def test_coverage_without_checks():
     only = DecisionLog(None)
     only.append(**row(source="model"))
-    assert coverage.coverage(only.read()) == coverage.Coverage(0, 0)
-    assert str(coverage.Coverage(0, 0)) == "no checks yet"
+    assert counts(only.read()) == counts({}) == (0, 0)
+    assert str(coverage.binomial(0, 0)) == "no checks yet"
 
 
 def test_log_as_text(log):
@@ -132,7 +147,7 @@ def test_reliability_in_bins():
     many = DecisionLog(None)
     for i in range(200):
         missed = i >= 100 and i % 4 == 0
-        many.append(**row(1e-3 * (1 + i), 1e-4 * (1 + i) * (100 if missed else 1), miss=missed))
+        many.append(**row(1e-3 * (1 + i), 1e-4 * (1 + i) * (100 if missed else 1)))
     axes = plots.plot_reliability(many.read())
     shares = [c[0].get_ydata()[0] for c in axes[1].containers]
     assert len(shares) == 6 and shares[0] == 1 and shares[-1] == pytest.approx(0.75, abs=0.03)
@@ -267,7 +282,7 @@ def test_mistakes_are_said_without_a_traceback(used, tmp_path, monkeypatch, argu
 
 def test_log_command(used):
     code, said = run("log", used, "--last", "2")
-    assert code == 0 and "12 solves" in said and "bounds held in checked solves" in said
+    assert code == 0 and "12 solves" in said and "bound on G(tau) held in checked solves: " in said
     assert len(re.findall(r"\d\d:\d\d:\d\d", said)) == 2
 
 

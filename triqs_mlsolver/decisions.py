@@ -24,7 +24,7 @@ def cells(log: Mapping[str, np.ndarray], row: int) -> list[str]:
     texts = [_text(name, log[name][row]) if name in log else "" for name, _, _ in _COLUMNS]
     if coverage.audited(log)[row]:
         texts[1] = "audit"
-    missed = " MISSED" if log["miss"][row] in (True, 1.0) else ""
+    missed = " MISSED" if coverage.flags(log, "miss")[row] else ""
     return [*texts, str(log["reason"][row]) + missed]
 
 
@@ -55,10 +55,10 @@ def summary(log: Mapping[str, np.ndarray]) -> list[str]:
         f"{n} solves: {int(np.sum(source == 'model'))} answered by the model, {int(exact.sum())} computed "
         f"({int(audits.sum())} of them audits)",
         f"time: {np.sum(seconds[exact]):.1f} s in exact runs, {np.sum(seconds[~exact]):.1f} s in model answers",
-        f"bounds held in checked solves: {coverage.coverage(log)}",
     ]
-    if audits.any():
-        lines.append(f"of these, accepted answers (audits): {coverage.coverage(log, audits)}")
+    for kind, name in (("G", "G(tau)"), ("Sigma", "Sigma(iw0)")):
+        everywhere, accepted = coverage.coverage(log, kind), coverage.coverage(log, kind, accepted=True)
+        lines.append(f"bound on {name} held in checked solves: {everywhere}; among audits: {accepted}")
     return lines
 
 

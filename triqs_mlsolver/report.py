@@ -84,12 +84,16 @@ def _calibration(database: Database, log: Mapping[str, np.ndarray]) -> list[str]
     out = ["<h2>Calibration</h2>"]
     pictures = []
     if coverage.checked(log).any():
-        audits = coverage.audited(log)
         out.append(
-            f"<p>Bounds claim 95 % confidence. They held in {escape(str(coverage.coverage(log)))} of the solves where "
-            f"an exact run tells; among accepted answers (audits): {escape(str(coverage.coverage(log, audits)))}. In "
-            "brackets the exact binomial interval. Problems that were novel are left out.</p>"
+            "<p>Bounds claim 95 % confidence. How often they held where an exact run tells, with the exact binomial "
+            "interval; problems that were novel are left out:</p>"
         )
+        names = {"G": "G(τ)", "Sigma": "Σ(iω₀)"}
+        rows = [
+            (name, str(coverage.coverage(log, kind)), str(coverage.coverage(log, kind, accepted=True)))
+            for kind, name in names.items()
+        ]
+        out.append(_table(("bound on", "all checked solves", "accepted answers (audits)"), rows))
         pictures.append(
             _picture(plots.plot_reliability(log), "True error against bound, one mark per exact run that had a bound.")
         )

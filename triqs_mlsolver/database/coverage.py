@@ -9,78 +9,110 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_SIGMAS = 2.0  # error bars of the exact answer that count in favour of a bound
+_COLUMNS = {
+    "G": ("true_error", "error_bound", "noise"),
+    "Sigma": ("true_sigma_error", "sigma_bound", "sigma_noise"),
+}
+
 
 @dataclass(frozen=True)
 class Coverage:
-    """`held` of `checked` bounds held.
+    """How often a bound held among the checks of a log.
+
+    Attributes
+    ----------
+    checks, held : int
+    low, high : float
+        95 % binomial interval (Clopper and Pearson, Biometrika 26, 404 (1934)) of the share that holds; 0 and 1 without
+        checks.
 
     Examples
     --------
-    >>> coverage = Coverage(held=19, checked=20)
-    >>> coverage.share, [round(end, 3) for end in coverage.interval()]
-    (0.95, [0.751, 0.999])
-    >>> print(coverage)
+    >>> print(binomial(checks=20, held=19))
     19 of 20 = 95 % [75, 100]
     """
 
+    checks: int
     held: int
-    checked: int
+    low: float
+    high: float
 
     @property
     def share(self) -> float:
-        """Observed coverage; NaN before the first check."""
-        return self.held / self.checked if self.checked else np.nan
-
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Exact binomial interval of the true coverage (Clopper and Pearson, Biometrika 26, 404 (1934))."""
-        from scipy.stats import beta  # slow to import
-
-        tail = (1 - confidence) / 2
-        misses = self.checked - self.held
-        low = beta.ppf(tail, self.held, misses + 1) if self.held else 0.0
-        high = beta.ppf(1 - tail, self.held + 1, misses) if misses else 1.0
-        return float(low), float(high)
+        """Observed share that held; NaN without checks."""
+        return self.held / self.checks if self.checks else float("nan")
 
     def __str__(self) -> str:
-        if not self.checked:
+        if not self.checks:
             return "no checks yet"
-        low, high = (100 * end for end in self.interval())
-        return f"{self.held} of {self.checked} = {100 * self.share:.0f} % [{low:.0f}, {high:.0f}]"
+        percent = f"{100 * self.share:.0f} % [{100 * self.low:.0f}, {100 * self.high:.0f}]"
+        return f"{self.held} of {self.checks} = {percent}"
 
 
-def checked(log: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Rows of a decision log whose bound can be judged: true error known, a bound given, the problem not novel.
+def binomial(checks: int, held: int) -> Coverage:
+    """The coverage with its interval."""
+    from scipy.stats import beta  # slow to import
+
+    low = float(beta.ppf(0.025, held, checks - held + 1)) if held else 0.0
+    high = float(beta.ppf(0.975, held + 1, checks - held)) if held < checks else 1.0
+    return Coverage(checks, held, low, high)
+
+
+def coverage(log: Mapping[str, np.ndarray], kind: str = "G", *, accepted: bool = False) -> Coverage:
+    """How often the bound held in a decision log (`DecisionLog.read()`), error bars of the exact answers allowed for.
 
     Parameters
     ----------
     log : mapping of arrays
-        As `DecisionLog.read` returns it.
+        Columns of the decision log.
+    kind : {"G", "Sigma"}
+        The bound on G(τ) or that on Σ(iω₀).
+    accepted : bool
+        Only problems the model had accepted (audits). Otherwise all exact answers to problems that were not novel, most
+        of which were computed because their bound was large.
 
-    Returns
-    -------
-    (n_rows,) bool array
+    Raises
+    ------
+    ValueError
+        For another `kind`.
     """
-    if "true_error" not in log or "error_bound" not in log:
-        return np.zeros(len(log.get("time", ())), bool)
-    known = np.isfinite(log["true_error"].astype(float)) & np.isfinite(log["error_bound"].astype(float))
-    return known & ~novel(log)
+    check = checked(log, kind)
+    if accepted:
+        check &= audited(log)
+    return binomial(int(check.sum()), int((check & held(log, kind)).sum()))
+
+
+def checked(log: Mapping[str, np.ndarray], kind: str = "G") -> np.ndarray:
+    """Rows whose bound can be judged, (n_rows,) bool: true error known, a bound given, the problem not novel."""
+    error, bound, _ = _numbers(log, kind)
+    return np.isfinite(error) & np.isfinite(bound) & ~novel(log)
+
+
+def held(log: Mapping[str, np.ndarray], kind: str = "G") -> np.ndarray:
+    """Rows whose error is at most the bound, two error bars of the exact answer allowed for, (n_rows,) bool."""
+    error, bound, noise = _numbers(log, kind)
+    return error - _SIGMAS * np.nan_to_num(noise) <= bound
 
 
 def novel(log: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows on problems outside known territory, (n_rows,) bool."""
-    return np.char.startswith(log["reason"].astype(str), "novel")
+    return np.array([str(reason).startswith("novel") for reason in log.get("reason", ())], bool)
 
 
 def audited(log: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows of accepted answers that were computed as well: an unbiased sample of what the user was given."""
-    return np.array([flag in (True, 1.0) for flag in log.get("audit", np.zeros(len(log.get("time", ()))))], bool)
+    return flags(log, "audit")
 
 
-def coverage(log: Mapping[str, np.ndarray], among: np.ndarray | None = None) -> Coverage:
-    """How often both bounds held, among the checked rows (and those of the mask `among`).
+def flags(log: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """A column of flags; False where a row or the whole log lacks it, (n_rows,) bool."""
+    rows = len(log.get("reason", ()))
+    return np.array([flag is True or flag == 1 for flag in log.get(name, np.zeros(rows))], bool)
 
-    A bound is held where the log does not call the solve a miss: error bars of the exact answer count in its favour.
-    """
-    rows = checked(log) if among is None else checked(log) & among
-    missed = np.array([flag in (True, 1.0) for flag in log["miss"]], bool) if rows.any() else rows
-    return Coverage(int(np.sum(rows & ~missed)), int(np.sum(rows)))
+
+def _numbers(log: Mapping[str, np.ndarray], kind: str) -> list[np.ndarray]:
+    if kind not in _COLUMNS:
+        raise ValueError(f"kind = {kind!r} is no bound: choose 'G' or 'Sigma'")
+    empty = np.full(len(log.get("reason", ())), np.nan)
+    return [np.asarray(log.get(name, empty), float) for name in _COLUMNS[kind]]

@@ -74,11 +74,8 @@ def _scatter(ax: Axes, bound: np.ndarray, error: np.ndarray, audited: np.ndarray
 def _by_bound(ax: Axes, log: Mapping[str, np.ndarray], rows: np.ndarray, bound: np.ndarray) -> None:
     bins = np.array_split(rows[np.argsort(bound)], np.clip(len(rows) // _BIN, 1, _MOST_BINS))
     for mine in bins:
-        among = np.zeros(len(log["reason"]), bool)
-        among[mine] = True
-        found = coverage.coverage(log, among)
-        low, high = found.interval()
+        found = coverage.binomial(len(mine), int(np.sum(coverage.held(log)[mine])))
         centre = np.exp(np.mean(np.log(log["error_bound"][mine])))
-        around = [[found.share - low], [high - found.share]]
+        around = [[found.share - found.low], [found.high - found.share]]
         ax.errorbar(centre, found.share, yerr=around, fmt="o", color=BLUE, capsize=2, lw=1)
     ax.set(xlabel=r"bound on $\max_τ|ΔG(τ)|$", ylabel="share held", ylim=(0, 1.05))
