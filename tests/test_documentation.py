@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
-from triqs_mlsolver import Solver, cthyb_parameters
+from triqs_mlsolver import Solver, commands, cthyb_parameters
 from triqs_mlsolver.gate import DEFAULT_SIGMA_TOLERANCE
 from triqs_mlsolver.learned import LearnedSolver
 
@@ -45,6 +46,13 @@ def test_code_blocks_run(path, tmp_path, monkeypatch):
 
 def test_pages_that_show_code_have_some():
     assert {"README.md", "start.md", "cthyb.md", "database.md", "architecture.md"} <= {p.name for p in WITH_CODE}
+
+
+def test_every_command_is_on_its_page():
+    page = (ROOT / "doc" / "commands.md").read_text(encoding="utf-8")
+    table = "\n".join(re.findall(r"^\| (`mlsolver .*?) \|", page, re.MULTILINE))
+    named = set(re.findall(r"`(?:mlsolver )?(\w+)", table))
+    assert {m.name for m in iter_modules(commands.__path__) if not m.name.startswith("_")} <= named
 
 
 def test_every_page_is_in_the_contents():
