@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
+import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -174,3 +175,22 @@ def test_static_moments_of_two_orbitals(fock_space):
         Sigma = z[0] - p.levels[i] - np.sum(baths[i].V[:, 0] ** 2 / (z[0] - baths[i].eps)) - 1 / G[0, 0, 0]
         assert Sigma.real == pytest.approx(Sigma_infty[i][0, 0], abs=2e-4)
         assert (z[0] * (Sigma - Sigma_infty[i][0, 0])).real == pytest.approx(Sigma_1[i][0, 0], abs=2e-3)
+
+
+def test_plot_protocol(family):
+    """One curve of G(tau) per orbital, as TRIQS' oplot asks for them; drawn by it where TRIQS is installed."""
+    solution = ED().solve(family(1.5))
+    options = {"name": "G_imp"}
+    curves = solution._plot_(options)
+    assert options == {} and [c["label"] for c in curves] == ["G_imp up 0", "G_imp down 0"]
+    for curve, G in zip(curves, solution.G_l):
+        assert curve["xdata"][[0, -1]].tolist() == [0.0, solution.beta]
+        assert curve["ydata"] == pytest.approx(legendre.evaluate(solution.beta, G, curve["xdata"])[:, 0, 0])
+    if importlib.util.find_spec("triqs") is not None:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from triqs.plot.mpl_interface import oplot, plt
+
+        oplot(solution, name="G")
+        assert len(plt.gca().lines) == 2

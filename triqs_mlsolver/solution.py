@@ -37,8 +37,8 @@ class Solution:
     h_int : float, optional
         ⟨H_int⟩ (energy); for a density-density interaction it follows from `nn`.
     provenance : dict
-        Plain strings and numbers that are stored with the point: solver, version, seed, seconds, n_cycles, average_sign,
-        auto_corr_time, fit residual, ...
+        Plain strings and numbers that are stored with the point: solver, version, seed, seconds, n_cycles,
+        average_sign, auto_corr_time, fit residual, ...
     statistics : dict
         What only this run has and nobody stores: histograms, raw bins, the solver's own object under "native".
     """
@@ -101,6 +101,16 @@ class Solution:
         """Quasiparticle weight per flavour from the first Matsubara frequency, 1/(1 − Im Σ(iω₀)/ω₀), (N,)."""
         S = np.concatenate([np.diagonal(s[0]) for s in self.Sigma_iw(problem, 1)])
         return 1 / (1 - S.imag * problem.beta / np.pi)
+
+    def _plot_(self, options: dict) -> list[dict]:
+        """Curves of G(τ), one per orbital, for TRIQS' `oplot(solution, name="G")`."""
+        name, tau = options.pop("name", "G"), np.linspace(0, self.beta, 501)
+        labels = {"xlabel": r"$\tau$", "ylabel": rf"${name}(\tau)$"}
+        return [
+            {"xdata": tau, "ydata": G[:, a, a], "label": f"{name} {block} {a}", **labels}
+            for (block, size), G in zip(self.gf_struct, self.G_tau(tau))
+            for a in range(size)
+        ]
 
     # -- change of units and block order; keeps solutions parallel to Problem.scaled / permuted ---------------------
 
