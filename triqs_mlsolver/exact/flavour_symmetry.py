@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def permutations_of(problem: Problem, sites: tuple[np.ndarray, np.ndarray]) -> t
     return tuple(found)
 
 
-def flavour_permutations(problem: Problem, functions: np.ndarray | None = None) -> list[tuple[int, ...]]:
+def flavour_permutations(problem: Problem, functions: np.ndarray | None = None) -> tuple[tuple[int, ...], ...]:
     """Permutations of flavours that leave h_loc0 and the interaction unchanged, the identity included.
 
     Parameters
@@ -73,7 +74,7 @@ def flavour_permutations(problem: Problem, functions: np.ndarray | None = None) 
     colour = [int(np.argmax(np.max(np.abs(diagonals - d[:, None]), axis=0) <= tolerance)) for d in diagonals.T]
     unchanged = lambda p: np.max(np.abs(kept[:, p][:, :, p] - kept)) <= tolerance
     candidates = automorphisms(colour, problem.U, _LIMIT)
-    return [p for p in candidates if unchanged(np.asarray(p)) and _keeps_terms(problem, p)]
+    return tuple(p for p in candidates if unchanged(np.asarray(p)) and _keeps_terms(problem, p))
 
 
 def local_hamiltonian(problem: Problem) -> np.ndarray:
@@ -126,7 +127,8 @@ def _matched_sites(eps, V, image, tolerance):
     return where, sign
 
 
-def pair_orbits(permutations: list[tuple[int, ...]], N: int, *, ordered: bool = False) -> np.ndarray:
+@lru_cache(maxsize=64)
+def pair_orbits(permutations: tuple[tuple[int, ...], ...], N: int, *, ordered: bool = False) -> np.ndarray:
     """Label of each pair of flavours, (N, N): the first one alike by symmetry, or by exchange unless `ordered`."""
     labels = np.arange(N * N).reshape(N, N)
     return orbit_labels(permutations, labels if ordered else np.minimum(labels, labels.T))

@@ -101,7 +101,7 @@ class FockSpace:
         flat, op, value = self._elements[sector]
         dim = len(self.sectors[sector])
         H = np.bincount(flat, coefficients[op] * value, dim * dim).astype(float).reshape(dim, dim)
-        H[np.diag_indices(dim)] += diagonal[self.sectors[sector]]
+        H.flat[:: dim + 1] += diagonal[self.sectors[sector]]
         return H
 
     def creation(self, mode: int) -> dict[tuple[int, int], Moves]:

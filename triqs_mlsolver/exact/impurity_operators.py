@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags
 
 from ..problem import Problem
 from .flavour_symmetry import interaction_table
@@ -51,7 +51,7 @@ class ImpurityOperators:
     @cached_property
     def h_int(self) -> csr_array:
         """½ Σ U_ij n_i n_j + terms."""
-        return csr_array(diags_array(interaction_energy(self.problem)) + self.terms)
+        return csr_array(diags(interaction_energy(self.problem)) + self.terms)
 
     @cached_property
     def commutators(self) -> list[csr_array]:

@@ -102,8 +102,8 @@ class Spectrum:
                 self.energies[image], self.vectors[image] = self.energies[sector], vectors
 
     @property
-    def flavour_permutations(self) -> list[tuple[int, ...]]:
-        return [p.flavours for p in self.permutations]
+    def flavour_permutations(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(p.flavours for p in self.permutations)
 
     def correlators(
         self, tau: np.ndarray, operators: dict[Hashable, Operator], pairs: Iterable[tuple[Hashable, Hashable]]
