@@ -63,6 +63,21 @@ def test_random_kanamori_problems_against_the_full_fock_space(gf_struct, n_bath,
     assert_equal_to_fock_space(problem, fock_space(problem), ED().solve(problem))
 
 
+@pytest.mark.parametrize("with_terms", [True, False])
+def test_three_degenerate_orbitals(with_terms, fock_space):
+    """t2g with a bath site that all three share: G_ab has two independent elements, exactly."""
+    matrix, terms = kanamori(2.0, 0.3, n_orb=3)
+    bath = [DiscreteBath([0.2], [[0.3, 0.3, 0.3]])] * 2
+    h = [-2.5 * np.eye(3) - 0.1 * (np.ones((3, 3)) - np.eye(3))] * 2
+    problem = Problem.from_bath(12.0, (("up", 3), ("down", 3)), h, bath, matrix, terms if with_terms else ())
+    solution = ED().solve(problem)
+    assert_equal_to_fock_space(problem, fock_space(problem), solution)
+    for g in solution.G_l:
+        same, other = g[:, 0, 0], g[:, 0, 1]
+        model = same[:, None, None] * np.eye(3) + other[:, None, None] * (1 - np.eye(3))
+        assert np.array_equal(g, model) and np.max(np.abs(other)) > 1e-2
+
+
 @pytest.mark.parametrize("terms", [True, False])
 def test_self_energy_moments_are_the_asymptotics_of_dyson(terms, fock_space):
     """Also off-diagonal ones, which a density-density interaction has too when Δ mixes orbitals."""
