@@ -9,8 +9,9 @@ import pytest
 from scipy.stats import binom
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.alarms import Alarms, Widening, binomial, coverage
+from triqs_mlsolver.alarms import Alarms, Widening
 from triqs_mlsolver.comparison import Comparison, compare, label_noise
+from triqs_mlsolver.database.coverage import binomial, coverage
 from triqs_mlsolver.database import DecisionLog
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from .comparison import _SIGMAS
+from .database.coverage import binomial, coverage
 
-CONFIDENCE = 0.95  # what a bound claims
-_SURPRISE = 1e-3  # probability below which a number of misses is no accident
 _DECAY = 0.9  # factor of the widening per check that held
 _WIDEST = 10.0  # no single miss, and no series of them, widens the bounds by more
 _SAME_BOUND = 30  # bounds of so many different problems that do not vary are none
@@ -47,80 +44,6 @@ class Widening:
         missed = self.factor * np.clip(over, 1.0, _WIDEST)
         held = np.maximum(_DECAY * self.factor, 1.0)
         self.factor = np.minimum(np.where(over > 1, missed, held), _WIDEST)
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How often a bound held among the checks of a log.
-
-    Attributes
-    ----------
-    checks, held : int
-    low, high : float
-        95 % binomial interval (Clopper and Pearson) of the share that holds; 0 and 1 without checks.
-    """
-
-    checks: int
-    held: int
-    low: float
-    high: float
-
-    @property
-    def share(self) -> float:
-        """Observed share that held; NaN without checks."""
-        return self.held / self.checks if self.checks else float("nan")
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether so many misses contradict what the bound claims (probability below 0.001)."""
-        from scipy.stats import binom
-
-        misses = self.checks - self.held
-        return bool(misses and binom.sf(misses - 1, self.checks, 1 - CONFIDENCE) < _SURPRISE)
-
-
-def coverage(log: Mapping[str, np.ndarray], kind: str = "G", *, accepted: bool = False) -> Coverage:
-    """How often the bound held in a decision log (`DecisionLog.read()`), error bars of the labels allowed for.
-
-    Parameters
-    ----------
-    log : dict of arrays
-        Columns of the decision log.
-    kind : {"G", "Sigma"}
-        The bound on G(τ) or that on Σ(iω₀).
-    accepted : bool
-        Only audits and certificates, that is problems the model had accepted. Otherwise all exact answers to problems
-        that were not novel, most of which were computed because their bound was large.
-
-    Raises
-    ------
-    ValueError
-        For another `kind`.
-    """
-    columns = {
-        "G": ("true_error", "error_bound", "noise"),
-        "Sigma": ("true_sigma_error", "sigma_bound", "sigma_noise"),
-    }
-    if kind not in columns:
-        raise ValueError(f"kind = {kind!r} is no bound: choose 'G' or 'Sigma'")
-    if len(log.get("reason", ())) == 0 or columns[kind][0] not in log:
-        return binomial(0, 0)
-    empty = np.full(len(log["reason"]), np.nan)
-    error, bound, noise = (np.asarray(log.get(name, empty), float) for name in columns[kind])
-    check = np.isfinite(error) & np.isfinite(bound) & ~np.char.startswith(log["reason"].astype(str), "novel")
-    if accepted:
-        check &= np.array([value is True or value == 1 for value in log["audit"]], bool)
-    held = error - _SIGMAS * np.nan_to_num(noise) <= bound
-    return binomial(int(check.sum()), int((check & held).sum()))
-
-
-def binomial(checks: int, held: int) -> Coverage:
-    """The coverage with its interval."""
-    from scipy.stats import beta
-
-    low = float(beta.ppf(0.025, held, checks - held + 1)) if held else 0.0
-    high = float(beta.ppf(0.975, held + 1, checks - held)) if held < checks else 1.0
-    return Coverage(checks, held, low, high)
 
 
 class Alarms:

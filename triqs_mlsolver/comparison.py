@@ -12,7 +12,7 @@ from .numerics import legendre
 from .problem import Problem
 from .solution import Solution
 
-_SIGMAS = 2.0  # error bars of a label that count in favour of a bound
+SIGMAS = 2.0  # error bars of a label that count in favour of a bound
 _REPEAT_SIGMAS, _REPEAT_SLACK = 5.0, 1e-6  # what two exact runs may differ by: error bars, and rounding
 
 
@@ -37,7 +37,7 @@ class Comparison:
 
     def over(self, error_bound: float, sigma_bound: float) -> np.ndarray:
         """Both errors in units of their bounds, (2,): what the error bars explain is taken off."""
-        errors = [self.error - _SIGMAS * self.noise, self.sigma_error - _SIGMAS * self.sigma_noise]
+        errors = [self.error - SIGMAS * self.noise, self.sigma_error - SIGMAS * self.sigma_noise]
         return np.maximum(errors, 0.0) / np.maximum([error_bound, sigma_bound], 1e-300)
 
     @property

@@ -15,11 +15,13 @@ temperatures. At high temperature, these are the sites whose Δ is right at the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..exact.ed import ED
+from ..exact.ed import green_functions, joined_bath, orbital_basis
+from ..exact.impurity_operators import pair_correlators
+from ..exact.spectrum import Spectrum
 from ..numerics.bath import projected_bath
 from ..problem import DiscreteBath, Problem
 from ..solution import Solution
@@ -58,25 +60,24 @@ class FewSiteED:
         bath = self._bath(problem)
         if [size for _, size in problem.gf_struct] != [1, 1] or problem.terms:
             return answer_of_cluster(problem, bath, self.name)
-        small = ED().solve(Problem.from_bath(problem.beta, problem.gf_struct, problem.h_loc0, bath, problem.U))
         local = LocalGrid(problem)
-        G_cluster = np.stack([local.grid.iw_of_legendre(g[:, 0, 0]) for g in small.G_l], axis=1)
-        Sigma = local.iw - local.levels - sum_of_poles(local.iw, bath) - 1 / G_cluster
+        spectrum = Spectrum(problem, bath)
+        G_l = np.stack([g[:, 0, 0] for g in green_functions(spectrum)[0]], axis=1)
+        nn = pair_correlators(problem, spectrum.populations())
+        Sigma = local.iw - local.levels - sum_of_poles(local.iw, bath) - 1 / local.grid.iw_of_legendre(G_l)
         G = 1 / (local.iw - local.levels - local.Delta - Sigma)
+        static = problem.U @ np.diag(nn)
+        pair = pair_occupancy(local, G, Sigma, static)
         n = local.density(G)
-        pair = pair_occupancy(local, G, Sigma, problem.U @ small.density)
         return local.solution(G, np.array([[n[0], pair], [pair, n[1]]]), self.name)
 
     def _bath(self, problem: Problem) -> tuple[DiscreteBath, ...]:
-        """Projected sites for each flavour; fitted ones where Δ mixes flavours."""
-        if not problem.is_diagonal:
-            return ED(n_bath=self.n_bath).bath_of(replace(problem, bath=None))[0]
         filters = low_frequency_filters(problem.beta * problem.scale, self.n_bath)
         baths = []
-        for Delta in problem.Delta_iw(len(filters)):
-            sites = [projected_bath(problem.beta, d, filters) for d in np.diagonal(Delta, axis1=1, axis2=2).T]
-            V = np.concatenate([np.outer(v, unit) for (_, v), unit in zip(sites, np.eye(len(sites)))])
-            baths.append(DiscreteBath(np.concatenate([eps for eps, _ in sites]), V))
+        for Delta_l, Delta_iw in zip(problem.Delta_l, problem.Delta_iw(len(filters))):
+            basis = orbital_basis(Delta_l)
+            orbitals = np.einsum("ak,wab,bk->kw", basis, Delta_iw, basis)
+            baths.append(joined_bath([projected_bath(problem.beta, d, filters) for d in orbitals], basis))
         return tuple(baths)
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SIGMAS = 2.0  # error bars of the exact answer that count in favour of a bound
+from ..comparison import SIGMAS
+
+_CONFIDENCE = 0.95  # what a bound claims
+_SURPRISE = 1e-3  # probability below which a number of misses is no accident
 _COLUMNS = {
     "G": ("true_error", "error_bound", "noise"),
     "Sigma": ("true_sigma_error", "sigma_bound", "sigma_noise"),
@@ -42,6 +45,14 @@ class Coverage:
     def share(self) -> float:
         """Observed share that held; NaN without checks."""
         return self.held / self.checks if self.checks else float("nan")
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether so many misses contradict what the bound claims (probability below 0.001)."""
+        from scipy.stats import binom  # slow to import
+
+        misses = self.checks - self.held
+        return bool(misses and binom.sf(misses - 1, self.checks, 1 - _CONFIDENCE) < _SURPRISE)
 
     def __str__(self) -> str:
         if not self.checks:
@@ -92,7 +103,7 @@ def checked(log: Mapping[str, np.ndarray], kind: str = "G") -> np.ndarray:
 def held(log: Mapping[str, np.ndarray], kind: str = "G") -> np.ndarray:
     """Rows whose error is at most the bound, two error bars of the exact answer allowed for, (n_rows,) bool."""
     error, bound, noise = _numbers(log, kind)
-    return error - _SIGMAS * np.nan_to_num(noise) <= bound
+    return error - SIGMAS * np.nan_to_num(noise) <= bound
 
 
 def novel(log: Mapping[str, np.ndarray]) -> np.ndarray:
