@@ -108,8 +108,7 @@ def test_failed_certificate_names_what_it_puts_in_doubt(stocked, family, monkeyp
     assert not found.held and not found.passed and "FAILED" in str(found)
     # the last two came with bounds that are too small; the first four bounds cover whatever changes
     assert found.in_doubt == "5-6"
-    solver._predict(family(1.35))
-    assert np.all(solver._alarms.widening.factor > 1)
+    assert np.all(solver._knowledge.alarms.widening.factor > 1)
 
 
 def test_certificate_of_an_exact_answer_is_a_second_run(family):

@@ -16,21 +16,21 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from . import mpi
-from .alarms import Alarms, contradicts
+from .alarms import Alarms
 from .certificate import AcceptedAnswers, Certificate, certificate
-from .comparison import Comparison, compare
 from .database import Database, DecisionLog, open_database
 from .database.log import physics
 from .decision import Decision
 from .exact import registry
-from .exact.quality import objections
-from .exact_runs import AtomicLimit, ExactRuns
+from .exact_runs import ExactRuns
 from .gate import DEFAULT_TOLERANCE, Gate, number
+from .knowledge import Knowledge
 from .messages import report
 from .model import Prediction, Predictor
 from .problem import Problem
 from .solution import Solution
 
+_CERTIFY = "certify"
 _LOG_REMEMBERED = 500  # solves of earlier runs that count when the bounds are judged
 _UNCERTAIN = 0.5  # share of the tolerance beyond which the inputs of a model's answer are kept in the log
 
@@ -130,27 +130,37 @@ class LearnedSolver:
         self.comm = mpi.world() if comm is None else comm
         self._runs = ExactRuns(tolerance=self.tolerance, random_seed=random_seed, n_threads=n_threads, comm=self.comm)
         self.last_decision: Decision | None = None
-        self.predictor: Predictor | None = None
         self._random = np.random.default_rng(random_seed)
         self._last_noise = 0.0  # statistical error of the last answer
         self._last: _Answered | None = None
         self._accepted = AcceptedAnswers()
         self._n_solves = 0
         self._blas: ThreadpoolController | None = None
-        self.database: Database | None = None  # on rank 0 only
+        self._knowledge: Knowledge | None = None  # on rank 0 only
         mpi.on_root(self.comm, self._open, database)
 
     def _open(self, database) -> None:
         known = isinstance(database, Database)
-        self.database = database if known else open_database(database, read_only=not self.learn)
-        if self.learn and self.database.read_only:
-            raise ValueError(f"{self.database!r} was opened read only: pass learn=False, or open it for writing")
-        path = self.database.path
+        database = database if known else open_database(database, read_only=not self.learn)
+        if self.learn and database.read_only:
+            raise ValueError(f"{database!r} was opened read only: pass learn=False, or open it for writing")
+        path = database.path
         self.log = DecisionLog(f"{path}.log" if path and self.learn else None)
-        self._alarms = Alarms(self.log.read(last=_LOG_REMEMBERED))
+        alarms = Alarms(self.log.read(last=_LOG_REMEMBERED))
+        self._knowledge = Knowledge(database, alarms, learn=self.learn, random_state=self.random_seed % 2**32)
         if path:
-            on_top = f" with those of {self.database.base}" if self.database.base else ""
-            report(f"database {path}: {len(self.database)} points{on_top}" + ("" if self.learn else ", read only"))
+            on_top = f" with those of {database.base}" if database.base else ""
+            report(f"database {path}: {len(database)} points{on_top}" + ("" if self.learn else ", read only"))
+
+    @property
+    def database(self) -> Database | None:
+        """The database; on rank 0 only."""
+        return None if self._knowledge is None else self._knowledge.database
+
+    @property
+    def predictor(self) -> Predictor | None:
+        """The model; on rank 0 only, from the first solve on."""
+        return None if self._knowledge is None else self._knowledge.predictor
 
     # -- solving ---------------------------------------------------------------------------------------------------
 
@@ -228,7 +238,7 @@ class LearnedSolver:
     def _certify(self, last: _Answered, exact_parameters: dict) -> Certificate:
         start = time.perf_counter()
         by_model = last.decision.solver == "model"
-        plan = _Plan(False, by_model, "certify", last.plan.prediction)
+        plan = _Plan(False, by_model, _CERTIFY, last.plan.prediction)
         exact, decision = self._compute(last.problem, plan, exact_parameters, may_fall_back=False)
         self._conclude(replace(decision, seconds=time.perf_counter() - start), last.problem, exact)
         p = plan.prediction
@@ -254,37 +264,16 @@ class LearnedSolver:
 
     def _plan(self, problem: Problem, force_exact: str | None) -> _Plan:
         """Rank 0: predict and decide."""
-        self._up_to_date()
-        prediction = self._predict(problem)
+        self._knowledge.refresh()
+        prediction = self._knowledge.predict(problem)
         self._gate.see(problem, self._last_noise)
         refusal = force_exact or self._gate.refusal(problem, prediction)
         if refusal:
             return _Plan(False, False, refusal, prediction)
         audit = bool(self._random.random() < self.audit_rate)
         reason = f"bound {prediction.error_bound:.2g} <= {self._gate.affordable:.2g}{self._gate.creeping}"
-        alarm = self._alarms.of_bound(problem.id, prediction.error_bound)
+        alarm = self._knowledge.alarms.of_bound(problem.id, prediction.error_bound)
         return _Plan(True, audit, reason, prediction, alarm)
-
-    def _predict(self, problem: Problem) -> Prediction:
-        """The prediction, its bounds widened by recent misses."""
-        prediction = self.predictor.predict(problem)
-        on_G, on_Sigma = self._alarms.widening.factor
-        return replace(
-            prediction,
-            error_bound=on_G * prediction.error_bound,
-            sigma_bound=on_Sigma * prediction.sigma_bound,
-            density_bound=on_G * prediction.density_bound,
-            docc_bound=on_G * prediction.docc_bound,
-        )
-
-    def _up_to_date(self) -> None:
-        """Learn everything that has come into the database."""
-        fresh = self.database.refresh()
-        if self.predictor is None:
-            self.predictor = Predictor(random_state=self.random_seed % 2**32).fit(self.database)
-        else:
-            for point in fresh:
-                self.predictor.add(point.problem, point.solution)
 
     def _compute(
         self, problem: Problem, plan: _Plan, parameters: dict, may_fall_back: bool = True
@@ -298,7 +287,7 @@ class LearnedSolver:
             return self._without_exact_solver(problem, plan, error)
         solution = self._runs.run(solver, problem)
         alarm, sound = plan.alarm, True
-        why, stored = mpi.on_root(self.comm, self._doubt, problem, solution, plan)
+        why, stored = mpi.on_root(self.comm, self._doubt, problem, solution, plan.prediction)
         if why:
             settled = self._runs.settle(self.exact, problem, solution, parameters, stored)
             solution, sound, alarm = settled.solution, settled.sound, _joined(alarm, settled.alarm)
@@ -316,77 +305,17 @@ class LearnedSolver:
             return marked, self._decision(problem, plan, "uncertified", "model")
         raise Uncertified(f"{plan.reason}, and {error}") from error
 
-    def _doubt(self, problem: Problem, exact: Solution, plan: _Plan) -> tuple[str, Solution | None]:
-        """Rank 0: why an exact answer must be confirmed by a second run before it counts; empty if it need not.
+    def _doubt(self, problem: Problem, exact: Solution, prediction: Prediction) -> tuple[str, Solution | None]:
+        """Rank 0: see `Knowledge.doubt`."""
+        return self._knowledge.doubt(problem, exact, prediction, self.tolerance)
 
-        With it comes the stored answer that it contradicts, if that is why.
-        """
-        if objections(problem, exact) or exact.provenance.get("solver") == AtomicLimit.name:
-            return "", None
-        for point in self.database.find(problem):
-            if point.solution.provenance.get("solver") == exact.provenance.get("solver"):
-                stored = point.solution.in_units_of(problem)
-                found = compare(problem, stored, exact)
-                if not found.agrees:
-                    return f"it differs from stored point {point.index} by {found.error:.2g}", stored
-        if plan.prediction.solution is not None:
-            found = compare(problem, plan.prediction.solution, exact)
-            if contradicts(self._over(found, plan), found.error, self.tolerance, plan.prediction.novel is not None):
-                return f"it contradicts the prediction by {found.error:.2g}", None
-        return "", None
-
-    @staticmethod
-    def _over(found: Comparison, plan: _Plan) -> np.ndarray:
-        return found.over(plan.prediction.error_bound, plan.prediction.sigma_bound)
-
-    def _learn(self, problem: Problem, solution: Solution, plan: _Plan, sound: bool) -> dict:
-        """Rank 0: compare with the prediction, store the point, relearn. Returns fields of the decision."""
-        wrong = objections(problem, solution) + ([] if sound else ["exact runs disagree"])
-        checked = {"audit": plan.audit, "note": "", "alarm": ""} if wrong else self._checked(problem, solution, plan)
-        stored = self._stored(problem, solution, wrong)
-        outcome = {**checked, **stored, "note": checked["note"] + stored["note"]}
-        if plan.audit and outcome.get("miss"):
-            outcome["in_doubt"] = self._accepted.in_doubt(self._predict, self.tolerance)
+    def _learn(self, problem: Problem, exact: Solution, plan: _Plan, sound: bool) -> dict:
+        """Rank 0: learn from an exact answer. Returns fields of the decision."""
+        check = "" if not plan.audit else plan.reason if plan.reason == _CERTIFY else "audit"
+        outcome = self._knowledge.learn_from(problem, exact, plan.prediction, sound=sound, check=check)
+        if check and outcome.get("miss"):
+            outcome["in_doubt"] = self._accepted.in_doubt(self._knowledge.predict, self.tolerance)
         return outcome
-
-    def _stored(self, problem: Problem, solution: Solution, wrong: list[str]) -> dict:
-        """Store the point, unless something is wrong with it, and learn it."""
-        if solution.provenance.get("solver") == AtomicLimit.name:
-            return {"note": "isolated atom, nothing to learn"}
-        if not self.learn:
-            return {"note": "not added: learn=False"}
-        if wrong:
-            file = self.database.save_replay(problem, "; ".join(wrong))
-            where = f"; inputs saved as {file}" if file else ""
-            warnings.warn(f"exact answer not stored: {'; '.join(wrong)}{where}", RuntimeWarning, stacklevel=2)
-            return {"note": "not added: " + wrong[0]}
-        known = len(self.database)
-        fidelity = solution.provenance.get("fidelity", "exact")
-        point = self.database.add(problem, solution, fidelity=fidelity)
-        if len(self.database) == known:
-            return {"note": f"already there as point {point.index}"}
-        for new in self.database[known:]:  # the stored one, and what others have added meanwhile
-            self.predictor.add(new.problem, new.solution)
-        return {"point": point.index, "note": f"added as point {point.index}"}
-
-    def _checked(self, problem: Problem, exact: Solution, plan: _Plan) -> dict:
-        """True errors of the prediction, and whether they exceed the bound by more than the exact answer's noise."""
-        fields = {"audit": plan.audit, "note": "", "alarm": ""}
-        model = plan.prediction.solution
-        if model is None:
-            return fields
-        found = compare(problem, model, exact)
-        fields |= {"true_error": found.error, "true_sigma_error": found.sigma_error}
-        fields |= {"noise": found.noise, "sigma_noise": found.sigma_noise}
-        if plan.prediction.novel is None:
-            over = self._over(found, plan)
-            fields["miss"] = bool(np.any(over > 1))
-            fields["alarm"] = self._alarms.of_check(over)
-        if plan.audit:
-            verdict = "MISSED" if fields.get("miss") else "held"
-            true = f"true error {found.error:.2g}, of Sigma(iw0) {found.sigma_error:.2g}"
-            fields["note"] = f"{'certify' if plan.reason == 'certify' else 'audit'}: bounds {verdict}, {true}; "
-        return fields
 
     # -- reporting -------------------------------------------------------------------------------------------------
 

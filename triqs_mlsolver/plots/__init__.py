@@ -12,8 +12,9 @@ from .learning import plot_learning_curve
 from .mott import plot_mott
 from .reliability import plot_reliability
 from .style import as_png, save
+from .validation import plot_validation
 
 __all__ = [
-    "plot_coverage", "plot_decision", "plot_history", "plot_learning_curve", "plot_mott", "plot_reliability", "as_png",
-    "save",
+    "plot_coverage", "plot_decision", "plot_history", "plot_learning_curve", "plot_mott", "plot_reliability",
+    "plot_validation", "as_png", "save",
 ]  # fmt: skip

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""`mlsolver validate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ._shared import Progress, opened
+
+
+def _grid(_, __, options: tuple[str, ...]) -> dict:
+    """`name=value,value` as lists; values are JSON where they can be, strings else, "+" joins names to a list."""
+    grid = {}
+    for option in options:
+        name, equals, values = option.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{option!r}: write name=value,value")
+        grid[name] = [_value(value) for value in values.split(",")]
+    return grid
+
+
+def _value(text: str):
+    if "+" in text:
+        return text.split("+")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None if text == "default" else text
+
+
+@click.command()
+@click.argument("database", type=click.Path(path_type=Path))
+@click.option("--try", "grid", multiple=True, callback=_grid, metavar="NAME=VALUE,VALUE", help="Settings of Predictor.")
+@click.option("--scheme", type=click.Choice(["kfold", "scan"]), default="kfold", show_default=True)
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True)
+@click.option("--points", type=click.IntRange(min=5), help="Use so many points only, the first ones.")
+@click.option("--store", is_flag=True, help="Keep the winner with the database: solvers use it from then on.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Picture of the errors.")
+def command(database, grid, scheme, folds, points, store, output) -> None:
+    """Cross-validate the model on a DATABASE, for every combination of the settings to try.
+
+    `scan` leaves out whole values of (beta, U) at a time, as a scan that reaches new ones does. The table gives the mean and
+    the 95 % quantile of max |dG(tau)|, the median relative error of Sigma(iw0), how many bounds held, and the time.
+
+    Example: mlsolver validate bethe.h5 --try nu=1.5,2.5 --try approximations=ipt,ipt+hubbard_i+ed1 --store
+    """
+    from ..database.settings import load_settings, save_settings
+    from ..model import Predictor
+
+    stored = list(opened(database, read_only=True))[:points]
+    predictor = Predictor(**load_settings(database))
+    with Progress("fits") as progress:
+        try:
+            result = predictor.search(stored, grid, scheme=scheme, n_folds=folds, progress=progress)
+        except (ValueError, TypeError) as error:
+            raise click.ClickException(str(error)) from error
+    click.echo(f"{len(stored)} points, {folds} folds, scheme {scheme}")
+    click.echo(str(result))
+    if output:
+        from ..plots import plot_validation, save
+
+        save(plot_validation(result), output)
+        click.echo(f"picture: {output}")
+    if store:
+        click.echo(f"stored: {save_settings(database, {**load_settings(database), **result.best_settings})}")

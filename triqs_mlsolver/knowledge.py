@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Knowledge: database, model, and what has been seen of the model's bounds. It lives on rank 0."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from .alarms import Alarms, contradicts
+from .comparison import Comparison, compare
+from .database import Database
+from .database.cache import DescriptorCache
+from .database.settings import load_settings
+from .exact.quality import objections
+from .exact_runs import AtomicLimit
+from .model import Prediction, Predictor
+from .problem import Problem
+from .solution import Solution
+
+
+class Knowledge:
+    """What is known, and how it grows by exact answers.
+
+    Parameters
+    ----------
+    database : Database
+    alarms : Alarms
+    learn : bool
+        Whether exact answers are stored.
+    random_state : int
+        Seed of the model.
+
+    Attributes
+    ----------
+    predictor : Predictor
+    """
+
+    def __init__(self, database: Database, alarms: Alarms, *, learn: bool, random_state: int):
+        self.database, self.alarms, self.learn, self.random_state = database, alarms, learn, random_state
+        self.predictor: Predictor | None = None
+
+    def refresh(self) -> None:
+        """Learn what others have added to the database."""
+        fresh = self.database.refresh()
+        if self.predictor is None:
+            settings = {"random_state": self.random_state} | load_settings(self.database.path)
+            cache = DescriptorCache(self.database.path, read_only=self.database.read_only)
+            self.predictor = Predictor(**settings).fit(self.database, cache=cache)
+        else:
+            for point in fresh:
+                self.predictor.add(point.problem, point.solution)
+
+    def predict(self, problem: Problem) -> Prediction:
+        """The prediction, its bounds widened by recent misses."""
+        prediction = self.predictor.predict(problem)
+        on_G, on_Sigma = self.alarms.widening.factor
+        return replace(
+            prediction,
+            error_bound=on_G * prediction.error_bound,
+            sigma_bound=on_Sigma * prediction.sigma_bound,
+            density_bound=on_G * prediction.density_bound,
+            docc_bound=on_G * prediction.docc_bound,
+        )
+
+    def doubt(
+        self, problem: Problem, exact: Solution, prediction: Prediction, tolerance: float
+    ) -> tuple[str, Solution | None]:
+        """Why an exact answer must be confirmed by a second run before it counts; empty if it need not.
+
+        With it comes the stored answer that it contradicts, if that is why.
+        """
+        if objections(problem, exact) or _is_atom(exact):
+            return "", None
+        for point in self.database.find(problem):
+            if point.solution.provenance.get("solver") == exact.provenance.get("solver"):
+                stored = point.solution.in_units_of(problem)
+                found = compare(problem, stored, exact)
+                if not found.agrees:
+                    return f"it differs from stored point {point.index} by {found.error:.2g}", stored
+        if prediction.solution is not None:
+            found = compare(problem, prediction.solution, exact)
+            if contradicts(_over(found, prediction), found.error, tolerance, prediction.novel is not None):
+                return f"it contradicts the prediction by {found.error:.2g}", None
+        return "", None
+
+    def learn_from(self, problem: Problem, exact: Solution, prediction: Prediction, *, sound: bool, check: str) -> dict:
+        """Hold a prediction against the exact answer, then store and learn that. Returns fields of the decision.
+
+        Parameters
+        ----------
+        problem, exact, prediction
+        sound : bool
+            False: exact runs disagree, and nothing can be said.
+        check : str
+            "audit" or "certify", where the exact run was made to check the prediction; else empty.
+        """
+        wrong = objections(problem, exact) + ([] if sound else ["exact runs disagree"])
+        fields = {"audit": bool(check), "note": "", "alarm": ""}
+        if not wrong and prediction.solution is not None:
+            fields |= self._checked(problem, exact, prediction, check)
+        stored = self._stored(problem, exact, wrong)
+        return {**fields, **stored, "note": fields["note"] + stored["note"]}
+
+    def _checked(self, problem: Problem, exact: Solution, prediction: Prediction, check: str) -> dict:
+        """True errors of the prediction, and whether they exceed the bound by more than the exact answer's noise."""
+        found = compare(problem, prediction.solution, exact)
+        fields = {"true_error": found.error, "true_sigma_error": found.sigma_error}
+        fields |= {"noise": found.noise, "sigma_noise": found.sigma_noise, "miss": False}
+        if prediction.novel is None:
+            over = _over(found, prediction)
+            fields["miss"] = bool(np.any(over > 1))
+            fields["alarm"] = self.alarms.of_check(over)
+        if check:
+            verdict = "MISSED" if fields["miss"] else "held"
+            true = f"true error {found.error:.2g}, of Sigma(iw0) {found.sigma_error:.2g}"
+            fields["note"] = f"{check}: bounds {verdict}, {true}; "
+        return fields
+
+    def _stored(self, problem: Problem, exact: Solution, wrong: list[str]) -> dict:
+        """Store the point, unless something is wrong with it, and learn it."""
+        if _is_atom(exact):
+            return {"note": "isolated atom, nothing to learn"}
+        if not self.learn:
+            return {"note": "not added: learn=False"}
+        if wrong:
+            file = self.database.save_replay(problem, "; ".join(wrong))
+            where = f"; inputs saved as {file}" if file else ""
+            warnings.warn(f"exact answer not stored: {'; '.join(wrong)}{where}", RuntimeWarning, stacklevel=2)
+            return {"note": "not added: " + wrong[0]}
+        known = len(self.database)
+        fidelity = exact.provenance.get("fidelity", "exact")
+        point = self.database.add(problem, exact, fidelity=fidelity)
+        if len(self.database) == known:
+            return {"note": f"already there as point {point.index}"}
+        for new in self.database[known:]:  # the stored one, and what others have added meanwhile
+            self.predictor.add(new.problem, new.solution)
+        return {"point": point.index, "note": f"added as point {point.index}"}
+
+
+def _over(found: Comparison, prediction: Prediction) -> np.ndarray:
+    return found.over(prediction.error_bound, prediction.sigma_bound)
+
+
+def _is_atom(solution: Solution) -> bool:
+    return solution.provenance.get("solver") == AtomicLimit.name
