@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from .. import approximations
 from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution
@@ -80,7 +81,7 @@ class Predictor(BaseEstimator):
     regressor : str or scikit-learn regressor, default "kernel_ridge"
         "kernel_ridge", "random_forest", "extra_trees", "gaussian_process", "mlp" or "average" (of the first and the
         third).
-    approximations : sequence of str, optional
+    approximations : str or sequence of str, optional
         Cheap solvers "ipt", "hubbard_i", "nca", "hartree_fock", "ed1", "ed2", "ed3": the first is the baseline, the others
         are features. Default: see `Descriptor`. Empty: G itself is learned.
     representation : {"legendre", "chebyshev", "tau_mesh", "ir"}
@@ -122,7 +123,7 @@ class Predictor(BaseEstimator):
         confidence: float = 0.95,
         *,
         regressor: str | RegressorMixin = "kernel_ridge",
-        approximations: Iterable[str] | None = None,
+        approximations: str | Iterable[str] | None = None,
         representation: str = "legendre",
         transform: str = "identity",
         pca: int | None = None,
@@ -199,7 +200,11 @@ class Predictor(BaseEstimator):
 
     def _clear(self):
         regressors.check(self.regressor)
-        names = None if self.approximations is None else tuple(self.approximations)
+        names = self.approximations
+        if names is not None:
+            names = (names,) if isinstance(names, str) else tuple(names)
+            for name in names:
+                approximations.named(name)
         self.descriptor_ = Descriptor(names, self.representation)
         self.training_: TrainingSet | None = None
         self.n_points_ = self.n_tuned_ = self.n_fitted_ = 0
