@@ -318,9 +318,12 @@ class Predictor(BaseEstimator):
         if reason:
             return Prediction(None, np.inf, np.inf, reason, np.inf)
         try:
-            description = self.descriptor_.describe(problem.canonical())
+            return self.predict_described(problem, self.descriptor_.describe(problem.canonical()))
         except Indescribable as error:
             return Prediction(None, np.inf, np.inf, str(error), np.inf)
+
+    def predict_described(self, problem: Problem, description: Description) -> Prediction:
+        """The same for a problem whose description is at hand, by a predictor with five points or more."""
         correction, std, bounds = self._ask(description.rows)
         answer = physical_answer(description, correction, self.n_points_)
         bound = bounds.max(axis=0)
