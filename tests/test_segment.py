@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import numpy as np
 import pytest
 import reference_ed
 
 from triqs_mlsolver.exact import kernel_cache
+from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.exact.segment import SegmentSolver, causal_hybridisation
 from triqs_mlsolver.exact.segment_estimators import EquationOfMotion
 from triqs_mlsolver.exact.segment_symmetry import Symmetries, automorphisms
@@ -210,7 +212,8 @@ def test_ranks_share_one_answer_with_smaller_errors():
     ],
 )
 def test_impossible_options_are_refused(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
+    ((option, value),) = options.items()
+    with pytest.raises(ValueError, match=re.escape(f"{option} = {value!r} is not possible: give a ")):
         SegmentSolver(**options)
 
 
@@ -233,9 +236,28 @@ def test_whole_floats_and_numpy_numbers_are_accepted():
     assert (solver.n_cycles, solver.random_seed) == (100_000, 7) and isinstance(solver.n_cycles, int)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_strong_attraction_does_not_stick(seed):
+    """Empty and doubly occupied, 0.04 apart, are joined by the exchange of occupied and empty stretches alone."""
+    args = (30.0, [2.98, 2.98], [(np.array([-0.6, 0.3]), np.array([0.3, 0.21]))] * 2, ONE(-6.0))
+    problem, exact = as_problem(*args), reference_ed.solve(*args)
+    solution = SegmentSolver(n_cycles=6400, random_seed=seed).solve(problem)
+    assert 0.3 < exact.nn[0, 0] < 0.7 and solution.statistics["acceptance"]["recast"] > 0.2
+    assert np.max(np.abs(solution.nn - exact.nn) / solution.nn_error) < 4 and np.max(solution.nn_error) < 0.08
+    assert objections(problem, solution) == []
+
+
+def test_chain_that_hardly_moves_is_said_and_refused(caplog):
+    problem = Problem.siam(beta=30.0, U=-2.5, mu=-1.23, eps=[-0.6, 0.3], V=[0.3, 0.21])
+    with caplog.at_level(logging.WARNING, "triqs_mlsolver"):
+        solution = SegmentSolver(n_cycles=640, length_cycle=1, random_seed=1).solve(problem)
+    assert "the chain hardly moves" in caplog.text
+    assert any("independent samples: raise n_cycles or length_cycle" in o for o in objections(problem, solution))
+
+
 def test_warm_up_longer_than_max_time_is_an_error():
     problem = Problem.siam(beta=8.0, U=2.0, mu=0.7, eps=[-0.5, 0.2], V=[0.3, 0.3])
-    with pytest.raises(RuntimeError, match="max_time"):
+    with pytest.raises(RuntimeError, match="ran out during the warm-up.*raise max_time or lower n_warmup_cycles"):
         SegmentSolver(n_cycles=64, n_warmup_cycles=10**8, max_time=0.3).solve(problem)
 
 

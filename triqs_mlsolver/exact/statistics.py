@@ -23,7 +23,7 @@ def jackknife_error(samples: np.ndarray) -> np.ndarray:
     return np.sqrt((n - 1) / n * np.sum(np.abs(deviation) ** 2, axis=0))
 
 
-def autocorrelation_time(blocks: np.ndarray, min_blocks: int = 128) -> float:
+def autocorrelation_time(blocks: np.ndarray, min_blocks: int = 32) -> float:
     r"""Integrated autocorrelation time τ = Σ_{t≥1} ρ(t) in measurements; error bars grow by sqrt(1 + 2τ).
 
     From the plateau of the variance of block means (Flyvbjerg and Petersen, J. Chem. Phys. 91, 461),
