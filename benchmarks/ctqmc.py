@@ -26,6 +26,7 @@ from ctqmc_speed import run_rival, run_speed
 
 from triqs_mlsolver import mpi
 from triqs_mlsolver.exact.segment import SegmentSolver
+from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem import DiscreteBath, Problem
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -62,8 +63,8 @@ def run_bethe(quick: bool, seed: int) -> None:
         )
 
 
-def whitened(samples: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """Deviations along the principal axes of the jackknife covariance, in standard errors.
+def whitened(samples: np.ndarray, exact: np.ndarray, more: np.ndarray | float = 0.0) -> np.ndarray:
+    """Deviations along the principal axes of the jackknife covariance, plus `more`, in standard errors.
 
     A covariance of p axes estimated from n bins makes the mean of z² larger than one by (n − 1)/(n − p − 2)
     (Hotelling); that is divided out. Flavours that are equal by symmetry leave axes without noise, which are dropped.
@@ -71,10 +72,23 @@ def whitened(samples: np.ndarray, exact: np.ndarray) -> np.ndarray:
     n = len(samples) - 1
     flat = samples.reshape(n + 1, -1)
     deviation = flat[1:] - flat[1:].mean(axis=0)
-    values, axes = np.linalg.eigh((n - 1) / n * deviation.T @ deviation)
-    kept = values > 1e-10 * values[-1]
-    z = (flat[0] - exact.ravel()) @ axes[:, kept] / np.sqrt(values[kept])
-    return z * np.sqrt((n - len(z) - 2) / (n - 1))
+    covariance = (n - 1) / n * deviation.T @ deviation
+    n_axes = np.sum(np.linalg.eigvalsh(covariance) > 1e-10 * np.trace(covariance))
+    values, axes = np.linalg.eigh(covariance + more)
+    z = (flat[0] - exact.ravel()) @ axes[:, -n_axes:] / np.sqrt(values[-n_axes:])
+    return z * np.sqrt((n - n_axes - 2) / (n - 1))
+
+
+def unseen_covariance(solution, n_l: int) -> np.ndarray:
+    """What rare events that did not occur may add to the covariance of the coefficients, as the solver reckons."""
+    more = solution.statistics
+    edges = more["tau_edges"]
+    basis = legendre.vandermonde((edges[1:] + edges[:-1]) / solution.beta - 1, n_l) * np.diff(edges)[:, None]
+    blocks = [basis.T @ (u[:, None] ** 2 * basis) for u in more["G_tau_unseen"]]
+    out = np.zeros((len(blocks) * n_l,) * 2)
+    for f, block in enumerate(blocks):
+        out[f * n_l : (f + 1) * n_l, f * n_l : (f + 1) * n_l] = block
+    return out
 
 
 def in_error_bars(solution, exact) -> dict[str, np.ndarray]:
@@ -82,8 +96,10 @@ def in_error_bars(solution, exact) -> dict[str, np.ndarray]:
     more, tiny = solution.statistics, 1e-9
     Sigma = more["Sigma_iw"][:, :4] - exact.Sigma_iw[:, :4]
     error = more["Sigma_iw_error"][:, :4] + tiny * (1 + 1j)
+    raw, reference = more["samples"]["G_l_raw"][:, :, :N_COEFFICIENTS], exact.G_l[:, :N_COEFFICIENTS]
     return {
-        "G_l whitened": whitened(more["samples"]["G_l_raw"][:, :, :N_COEFFICIENTS], exact.G_l[:, :N_COEFFICIENTS]),
+        "G_l whitened": whitened(raw, reference, unseen_covariance(solution, N_COEFFICIENTS)),
+        "G_l, seen alone": whitened(raw, reference),
         "G(tau)": (more["G_tau"] - exact.G_tau(more["tau"])) / (more["G_tau_error"] + tiny),
         "Sigma(iw_0..3)": np.concatenate([Sigma.real / error.real, Sigma.imag / error.imag]),
         "<nn>": (solution.nn - exact.nn) / (solution.nn_error + tiny),

@@ -20,6 +20,7 @@ _N_TAU = 201
 _N_IW = 8
 _LONGEST_PRIOR = 128  # independent functions with a spectrum; 40 at βE = 250
 _WINDOW = 5  # cells over which error bars are averaged: they vary slowly with τ, their estimates do not
+_RESOLVED = 16  # cells that one missing event may stand for: G varies on this scale at the shortest
 
 
 def measured_length(problem: Problem) -> int:
@@ -253,9 +254,9 @@ def _unseen(beta, Delta_l, edges, n_independent: float, G_cells, G_error, densit
     """What events that happened not to occur could add to the integral of −G over each cell.
 
     An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, Δ being the sampled one, and as rare as
-    |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in each window that error bars are averaged
-    over is the standard error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest
-    times where it is known.
+    |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16 neighbouring cells is the
+    standard error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest times where
+    it is known.
     """
     middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
     Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - middle))
@@ -263,7 +264,7 @@ def _unseen(beta, Delta_l, edges, n_independent: float, G_cells, G_error, densit
     known = missing < 0.5 * (np.abs(G_cells) + G_error)
     tau = np.concatenate([[0.0], middle[known], [beta]])
     value = np.concatenate([[1 - density], ((np.abs(G_cells) + 2 * G_error) / width)[known], [density]])
-    return np.minimum(missing / np.sqrt(_WINDOW), np.interp(middle, tau, value) * width)
+    return np.minimum(missing / np.sqrt(_RESOLVED), np.interp(middle, tau, value) * width)
 
 
 def _smooth(error: np.ndarray) -> np.ndarray:
