@@ -106,6 +106,7 @@ def test_spins_that_the_problem_does_not_tell_apart():
         ({"drift": -7.4}, "the two halves of the run differ by -7.4 standard errors"),
         ({"drift": float("nan")}, "the two halves of the run differ by nan"),
         ({"symmetry_deviation": 6.0}, "flavours that should be equal differ by 6.0 standard errors"),
+        ({"dominance": 0.8}, "one bin carries 80 % of the variance: rare events dominate, run longer"),
         ({"bath_residual": 0.2}, "the fitted bath misses the hybridisation by 0.2"),
         ({"average_sign": 0.99, "independent_samples": 5000.0}, None),
         ({"average_sign": None}, None),

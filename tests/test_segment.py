@@ -16,7 +16,7 @@ from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.exact.segment import SegmentSolver, causal_hybridisation
 from triqs_mlsolver.exact.segment_estimators import EquationOfMotion
 from triqs_mlsolver.exact.segment_symmetry import Symmetries, automorphisms
-from triqs_mlsolver.exact.statistics import autocorrelation_time, jackknife_error, leave_one_out
+from triqs_mlsolver.exact.statistics import autocorrelation_time, dominance, jackknife_error, leave_one_out
 from triqs_mlsolver.mpi import on_threads
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.numerics.causality import project_delta
@@ -350,6 +350,15 @@ def test_autocorrelation_time_of_a_known_process():
 def test_jackknife_of_a_mean_is_the_standard_error():
     data = np.random.default_rng(1).normal(size=(50, 3))
     assert np.allclose(jackknife_error(leave_one_out(data)), data.std(axis=0, ddof=1) / np.sqrt(50))
+
+
+def test_dominance_tells_rare_events_from_noise():
+    rng = np.random.default_rng(2)
+    noise = rng.normal(size=(64, 30))
+    assert dominance(leave_one_out(noise)) < 0.05
+    rare = 0.1 * noise
+    rare[17] += 20
+    assert dominance(leave_one_out(rare)) > 0.9
 
 
 def test_cached_code_of_other_sources_is_discarded(tmp_path):

@@ -12,6 +12,7 @@ from ..solution import Solution
 
 _MIN_SIGN = 0.1
 _MIN_INDEPENDENT = 50  # independent samples a Monte Carlo run needs
+_DOMINANT = 0.3  # share of one bin in the variance beyond which rare events carry the answer
 _WORST_FIT = 0.05  # relative error of a fitted bath beyond which its answer is one to another problem
 _SIGMAS = 5.0  # error bars by which exact relations may fail
 
@@ -82,6 +83,9 @@ def _sampling(provenance: dict) -> list[str]:
         deviation = provenance.get(name)
         if deviation is not None and not abs(deviation) <= _SIGMAS:
             found.append(f"{what} differ by {deviation:.1f} standard errors")
+    share = provenance.get("dominance")
+    if share is not None and not share <= _DOMINANT:
+        found.append(f"one bin carries {100 * share:.0f} % of the variance: rare events dominate, run longer")
     residual = provenance.get("bath_residual")
     if residual is not None and not residual <= _WORST_FIT:
         found.append(f"the fitted bath misses the hybridisation by {residual:.2g} of its size")

@@ -331,7 +331,7 @@ class _Run:
         counts = sum(self._allgather(self.chain.chain.counts))
         histogram = sum(self._allgather(self.chain.sums.histogram))
         auto_corr_time = self.autocorrelation_time()
-        sign = self.analysis.average_sign
+        sign, weight = self.analysis.average_sign, self.analysis.average_weight
         self.acceptance = counts[:, 1] / np.maximum(counts[:, 0], 1)
         self.histogram = histogram
         if sign < 0.9:
@@ -354,14 +354,15 @@ class _Run:
             "n_bins": self.n_bins,
             "seconds": time.perf_counter() - self.started,
             "average_sign": sign,
-            "average_weight": self.analysis.average_weight,
+            "average_weight": weight,
             "auto_corr_time": auto_corr_time,
-            "independent_samples": self.n_bins * self.cycles_per_bin / (1 + 2 * auto_corr_time),
+            "independent_samples": weight * self.n_bins * self.cycles_per_bin / (1 + 2 * auto_corr_time),
             "average_order": float((histogram * np.arange(histogram.shape[1])).sum() / max(histogram[0].sum(), 1)),
             "largest_inverse_deviation": float(max(self._allgather(self.chain.chain.deviation[0]))),
             "G_tau_error": self.analysis.worst_error,
             "drift": self.analysis.drift,
             "symmetry_deviation": self.analysis.symmetry_deviation,
+            "dominance": self.analysis.dominance,
             "target_reached": "not asked" if self.target_reached is None else ("yes" if self.target_reached else "no"),
         }
 

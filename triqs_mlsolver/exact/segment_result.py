@@ -13,7 +13,7 @@ from ..problem import Problem
 from ..solution import Solution, static_moments
 from .segment_estimators import ConsistentPair, EquationOfMotion, cell_edges, cell_integrals, spectral_prior
 from .segment_symmetry import Symmetries, mirrored_cells
-from .statistics import drift, jackknife_error, leave_one_out
+from .statistics import dominance, drift, jackknife_error, leave_one_out
 
 _LONGEST_MEASURED = 80  # Legendre coefficients; beyond, all is noise at any affordable run length
 _N_TAU = 201
@@ -48,6 +48,7 @@ class Analysis:
     average_weight: float
     drift: float
     symmetry_deviation: float
+    dominance: float
     raw: dict
 
     def error(self, function) -> np.ndarray:
@@ -157,7 +158,7 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarra
 
     analysis = Analysis(
         G, F, nn, dG, dF, work.tau, (G @ to_tau)[0], np.empty(0), average_sign, average_weight,
-        float(np.max(np.abs(drift(bins.nn.reshape(len(bins), -1))))), asymmetry,
+        float(np.max(np.abs(drift(bins.nn.reshape(len(bins), -1))))), asymmetry, dominance(np.concatenate([G_hat, F_hat], axis=1)),
         {"G_l": G_hat, "F_l": F_hat, "G_cells": G_cells, "unseen": unseen, "nn_unseen": nn_unseen},
     )  # fmt: skip
     analysis.G_tau_error = analysis.error(lambda G, F: G @ to_tau)
