@@ -51,6 +51,19 @@ def test_without_it_the_error_bars_are_silently_wrong(monkeypatch):
     assert whitened_chi2(solution.statistics["samples"]["G_l_raw"][:, :, :12], exact.G_l[:, :12])[0] > 100
 
 
+def test_error_bar_of_a_flavour_that_is_hardly_ever_there():
+    """n = 6e-6: a run of this length sees a visit or none, and G(β⁻) = −n may not claim more than that."""
+    bath = (np.array([0.68, 0.88]), np.array([0.32, 0.39]))
+    args = (45.0, [-1.67, -1.0], [bath] * 2, ONE(1.9))
+    problem, exact = as_problem(*args), reference_ed.solve(*args, n_l=130)
+    assert exact.nn[1, 1] < 1e-3 < exact.nn[0, 0]
+    for seed in range(4):
+        solution = SegmentSolver(n_cycles=3200, random_seed=seed).solve(problem)
+        s = solution.statistics
+        assert np.max(np.abs(s["G_tau"] - exact.G_tau(s["tau"])) / (s["G_tau_error"] + 1e-9)) < 4.5
+        assert np.max(np.abs(solution.nn - exact.nn) / solution.nn_error) < 4.5
+
+
 def test_weight_is_the_ratio_of_determinants():
     chain = chain_of(GAPPED)
     chain.advance(1, 20000, False)

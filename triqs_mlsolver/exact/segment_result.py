@@ -149,9 +149,13 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarra
             continue
         G_sigma, F_sigma = np.hypot(G_error[f], unseen[f]), np.hypot(F_error[f], unseen[f] * np.sum(np.abs(U[f])))
         pair = ConsistentPair(problem.beta, motion, work.prior(f), work.integrals, G_sigma, F_sigma)
-        G[:, f], F[:, f] = pair(G_cells[:, f], F_cells[:, f], n[:, f], y[:, f], Sigma_infty[:, f], second[:, f])
+        estimates, correlators = (G_cells[:, f], F_cells[:, f]), (y[:, f], Sigma_infty[:, f], second[:, f])
+        G[:, f], F[:, f] = pair(*estimates, n[:, f], *correlators)
         r = len(pair.G_unresolved)
         dG[:r, f], dF[:r, f] = pair.G_unresolved, pair.F_unresolved
+        # the density that G(β⁻) is fixed to has seen no more than its own visits
+        moved = pair(*(a[:1] for a in estimates), n[:1, f] + nn_unseen, *(a[:1] for a in correlators))
+        dG[r, f], dF[r, f] = moved[0][0] - G[0, f], moved[1][0] - F[0, f]
     if symmetries.particle_hole is not None:  # the weights of F do not share this symmetry
         G, F = symmetries.average_G(G), symmetries.average_F(F, G, U)
         dG, dF = symmetries.average_G(dG), symmetries.average_F(dF, dG, U)
