@@ -52,8 +52,8 @@ class SegmentSolver:
     max_time : float
         Seconds after which measuring stops, −1 for no limit.
     target_error : float, optional
-        One standard error of G(τ), the largest over τ and flavours (dimensionless): run until it is reached, tested only
-        at doubling run lengths. Default 5e-4 where `n_cycles` is not given either.
+        One standard error of G(τ), the largest over τ and flavours (dimensionless): run until it is reached, tested
+        only at doubling run lengths. Default 5e-4 where `n_cycles` is not given either.
     n_threads : int
         Chains that this process samples at the same time where it is the only rank; they count as ranks.
     comm : communicator, optional
@@ -309,8 +309,8 @@ class _Run:
         self.n_cycles = self.n_bins * self.cycles_per_bin // self.size
         if self.n_bins < 8:
             raise RuntimeError(
-                f"max_time = {self.options.max_time:g} s left time for {self.n_bins} of {_N_BINS * self.size} bins, too few "
-                f"for error bars: raise max_time, or lower n_cycles or length_cycle"
+                f"max_time = {self.options.max_time:g} s left time for {self.n_bins} of {_N_BINS * self.size} bins, "
+                f"too few for error bars: raise max_time, or lower n_cycles or length_cycle"
             )
         self.blocks = sum(self._allgather(self.chain.sums.blocks))
         spread = 1 + 2 * self.autocorrelation_time()
@@ -338,8 +338,8 @@ class _Run:
             log.warning("segment: average sign %.3f: Delta has negative spectral weight, error bars are large", sign)
         if self.cycles_per_bin < 2 * auto_corr_time:
             log.warning(
-                "segment: the chain hardly moves, its autocorrelation time of %.0f cycles is not short against bins of %d "
-                "cycles: error bars are too small, run longer",
+                "segment: the chain hardly moves, its autocorrelation time of %.0f cycles is not short against bins of "
+                "%d cycles: error bars are too small, run longer",
                 auto_corr_time,
                 self.cycles_per_bin,
             )
@@ -379,7 +379,8 @@ class _Run:
 def _recast_interval(order: np.ndarray, n_distinct: int) -> int:
     """Updates between moves that need whole determinants.
 
-    They take about a fifth of the time where flavours of different Δ can only be exchanged by them, a twentieth elsewhere.
+    They take about a fifth of the time where flavours of different Δ can only be exchanged by them, a twentieth
+    elsewhere.
     An inversion costs about 0.4 + 0.0025 k³ µs, an update 0.15 + 0.015 k µs.
     """
     k, share = float(np.mean(order)), 0.2 if n_distinct > 1 else 0.05

@@ -3,8 +3,9 @@
 r"""From raw G_l and F_l of the segment solver to consistent ones with exact tails.
 
 G and F = Σ G (improved estimator, Hafermann, Patton, Werner, PRB 85, 205106) of one flavour obey the equation of motion
-:math:`G = G_0 + G_0 F`, linear in both; in Legendre coefficients G = G0 + K F. The noisy estimates Ĝ, F̂ are replaced by the
-pair that obeys it exactly and lies closest to them in units of their error bars, among functions F that have a spectrum,
+:math:`G = G_0 + G_0 F`, linear in both; in Legendre coefficients G = G0 + K F. The noisy estimates Ĝ, F̂ are replaced
+by the pair that obeys it exactly and lies closest to them in units of their error bars, among functions F that have a
+spectrum,
 
 .. math::
     F = \sum_k \frac{a_k}{i\omega - \varepsilon_k}, \qquad
@@ -13,10 +14,11 @@ pair that obeys it exactly and lies closest to them in units of their error bars
 
 where c counts the cells of the measurement mesh in τ (noise is far larger at some τ than at others: in coefficients it
 would spread over all of them), and subject to what the static correlators measured in the same run fix: F(0⁺), F(β⁻),
-F'(0⁺) + F'(β⁻) (hence Σ∞ and Σ₁) and G(β⁻) = −⟨n⟩; G(0⁺) + G(β⁻) = −1 and the higher moments of G follow. The last term, a Gaussian prior of amplitude A = Σ_j |U_ij|
-on the poles, is what decides where data are pure noise, in place of a truncation in l: combinations of poles that
-leave no trace in G(τ) stay zero. The answer is linear in the estimates, so it carries no bias beyond the prior's, and
-that part of the posterior error is known and handed out beside the statistical one.
+F'(0⁺) + F'(β⁻) (hence Σ∞ and Σ₁) and G(β⁻) = −⟨n⟩; G(0⁺) + G(β⁻) = −1 and the higher moments of G follow. The last
+term, a Gaussian prior of amplitude A = Σ_j |U_ij| on the poles, is what decides where data are pure noise, in place of
+a truncation in l: combinations of poles that leave no trace in G(τ) stay zero. The answer is linear in the estimates,
+so it carries no bias beyond the prior's, and that part of the posterior error is known and handed out beside the
+statistical one.
 """
 
 from __future__ import annotations

@@ -32,8 +32,9 @@ def measured_length(problem: Problem) -> int:
 class Analysis:
     """Results by flavour; arrays with a leading sample axis hold the mean and then the leave-one-out samples.
 
-    G_l and F_l (s, N, n_l), nn (s, N, N); G_unresolved, F_unresolved (r, N, n_l): see `segment_estimators.ConsistentPair`;
-    raw: the samples of the estimates behind them; average_weight: of a measurement, see `segment_reweight`.
+    G_l and F_l (s, N, n_l), nn (s, N, N); G_unresolved, F_unresolved (r, N, n_l): see
+    `segment_estimators.ConsistentPair`; raw: the samples of the estimates behind them; average_weight: of a measurement,
+    see `segment_reweight`.
     """
 
     G_l: np.ndarray
@@ -52,7 +53,7 @@ class Analysis:
     raw: dict
 
     def error(self, function) -> np.ndarray:
-        """One standard error, statistical and unresolved, of function(G_l, F_l) along the sample axis; real functions."""
+        """One standard error, statistical and unresolved, of a real function(G_l, F_l) along the sample axis."""
         at_mean = function(self.G_l[:1], self.F_l[:1])
         moved = function(self.G_l[:1] + self.G_unresolved, self.F_l[:1] + self.F_unresolved) - at_mean
         return np.hypot(jackknife_error(function(self.G_l, self.F_l)), np.sqrt(np.sum(moved**2, axis=0)))
@@ -92,7 +93,8 @@ class Workspace:
 def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarray]) -> Analysis:
     """Everything that follows from the bins (`segment_chain.RawBins`) of all ranks.
 
-    `n_independent` is the number of independent measurements in them, `sampled` the hybridisation of each class in the chain.
+    `n_independent` is the number of independent measurements in them, `sampled` the hybridisation of each class in the
+    chain.
 
     Raises
     ------
@@ -113,8 +115,8 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarra
     silent = [f for f in range(N) if not np.any(G_hat[0, f])]
     if silent:
         raise RuntimeError(
-            f"flavours {silent} never hybridised in this run, so that their G was not measured: run longer, or use exact "
-            f"diagonalisation where Delta is this weak"
+            f"flavours {silent} never hybridised in this run, so that their G was not measured: run longer, or use "
+            f"exact diagonalisation where Delta is this weak"
         )
     asymmetry = _symmetry_deviation(G_hat, symmetries.orbits())
     G_hat, F_hat = symmetries.average_G(G_hat), symmetries.average_F(F_hat, G_hat, U)
@@ -162,7 +164,8 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarra
 
     analysis = Analysis(
         G, F, nn, dG, dF, work.tau, (G @ to_tau)[0], np.empty(0), average_sign, average_weight,
-        float(np.max(np.abs(drift(bins.nn.reshape(len(bins), -1))))), asymmetry, dominance(np.concatenate([G_hat, F_hat], axis=1)),
+        float(np.max(np.abs(drift(bins.nn.reshape(len(bins), -1))))), asymmetry,
+        dominance(np.concatenate([G_hat, F_hat], axis=1)),
         {"G_l": G_hat, "F_l": F_hat, "G_cells": G_cells, "unseen": unseen, "nn_unseen": nn_unseen},
     )  # fmt: skip
     analysis.G_tau_error = analysis.error(lambda G, F: G @ to_tau)
@@ -180,8 +183,7 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
     Z = lambda G, F: 1 / (1 - Sigma_iw(G, F)[:, :, 0].imag * problem.beta / np.pi)
 
     def complex_error(function):
-        real, imaginary = (a.error(lambda G, F: part(function(G, F))) for part in (np.real, np.imag))
-        return real + 1j * imaginary
+        return a.error(lambda G, F: function(G, F).real) + 1j * a.error(lambda G, F: function(G, F).imag)
 
     edges = cell_edges(problem.beta, a.raw["G_cells"].shape[2])
     cells = a.raw["G_cells"] / np.diff(edges)
@@ -220,8 +222,8 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
 def _label_noise(a: Analysis, beta: float) -> dict[str, float]:
     """Root mean square error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless.
 
-    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the statistical error of the mean;
-    what the data do not decide comes on top. The worst flavour counts.
+    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the statistical error of the
+    mean; what the data do not decide comes on top. The worst flavour counts.
     """
     samples = a.G_l
     n_l = samples.shape[2]
@@ -258,10 +260,10 @@ def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
 def _unseen(beta, Delta_l, edges, n_independent: float, G_cells, G_error, density: float) -> np.ndarray:
     """What events that happened not to occur could add to the integral of −G over each cell.
 
-    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, Δ being the sampled one, and as rare as
-    |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16 neighbouring cells is the
-    standard error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest times where
-    it is known.
+    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, Δ being the sampled one, and as rare
+    as |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16 neighbouring cells is the
+    standard error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest times
+    where it is known.
     """
     middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
     Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - middle))
