@@ -307,15 +307,15 @@ def test_projection_leaves_causal_functions_alone():
 
 def test_interpolation_of_delta_is_accurate_to_1e_8():
     from triqs_mlsolver.exact.segment_chain import hybridisation_tables
-    from triqs_mlsolver.exact.segment_moves import hybridisation
+    from triqs_mlsolver.exact.segment_sweeps import hybridisation
 
     beta = 100.0
     Delta = legendre.from_poles(beta, [-3.0, 0.02, 1.0], [0.1, 0.05, 0.1])
     table = hybridisation_tables(beta, [Delta])[0]
     x = np.random.default_rng(0).uniform(0, beta, 2000)
     exact = -legendre.evaluate(beta, Delta, beta - x)
-    value = np.array([hybridisation.py_func(table, beta, len(table) / beta, t) for t in x])
-    wrapped = np.array([hybridisation.py_func(table, beta, len(table) / beta, t - beta) for t in x])
+    value = np.array([hybridisation.py_func(table, beta, t) for t in x])
+    wrapped = np.array([hybridisation.py_func(table, beta, t - beta) for t in x])
     assert np.max(np.abs(value - exact)) < 1e-8 * np.max(np.abs(exact))
     assert np.allclose(wrapped, -value, atol=1e-9)
 

@@ -43,7 +43,7 @@ class SegmentSolver:
         Measurements per rank. With `target_error` the least number: the run goes on until the target is reached, too.
         By default the target alone decides.
     length_cycle : int, optional
-        Updates between measurements; by default about three per operator pair, so that successive
+        Updates between measurements; by default about six per operator pair, so that successive
         measurements are nearly independent and cost less than the moves between them.
     n_warmup_cycles : int, optional
         Cycles before measuring; by default grown with β and the number of flavours.
@@ -191,7 +191,7 @@ class _Run:
         self.analysis: Analysis | None = None
         self.symmetries = Symmetries.of(problem, Deltas)
         self.chain = self._compiled_chain()
-        self.work = Workspace(problem, self.symmetries, self.chain.sums.cells.shape[1])
+        self.work = Workspace(problem, self.symmetries, self.chain.n_cells)
         self.warmup_cycles = 0
         self.cycles_per_bin = 0
         self.target_reached = None
@@ -218,11 +218,10 @@ class _Run:
         return chain
 
     def _build_chain(self):
-        from . import segment_chain, segment_global, segment_kernel, segment_moves, segment_reweight
+        from . import segment_chain, segment_kernel
         from .kernel_cache import discard_stale
 
-        sources = (segment_kernel, segment_global, segment_moves, segment_reweight)
-        if self.rank == 0 and not discard_stale(segment_kernel.run, sources):
+        if self.rank == 0 and not discard_stale(segment_kernel.run, segment_kernel.SOURCES):
             log.warning("segment: compiling the sampling kernel, once on this machine (about 10 seconds)")
         seed = self.options.random_seed + _RANK_STRIDE * self.rank
         chain = segment_chain.MarkovChain(self.problem, self.symmetries, measured_length(self.problem), seed)
@@ -245,7 +244,7 @@ class _Run:
             self.chain.balance(float(np.mean(self._allgather(np.mean(weights[len(weights) // 5 :])))))
         orders = self._move(updates - finding, lambda: self.chain.orders.copy())
         order = np.mean(self._allgather(np.mean(orders[len(orders) // 5 :], axis=0)), axis=0)
-        self.length_cycle = options.length_cycle or int(5 + 3 * order.sum())
+        self.length_cycle = options.length_cycle or int(10 + 6 * order.sum())
         self.chain.recast_every = _recast_interval(order, len(self.symmetries.Deltas))
         done = updates // self.length_cycle
         if options.n_warmup_cycles is not None and done < options.n_warmup_cycles:
@@ -379,9 +378,8 @@ class _Run:
 def _recast_interval(order: np.ndarray, n_distinct: int) -> int:
     """Updates between moves that need whole determinants.
 
-    They take about a fifth of the time where flavours of different Δ can only be exchanged by them, a twentieth
-    elsewhere.
-    An inversion costs about 0.4 + 0.0025 k³ µs, an update 0.15 + 0.015 k µs.
+    They take about a fifth of the time where flavours of different Δ can only be exchanged by them, a twentieth elsewhere.
+    An inversion costs about 0.4 + 0.0025 k³ µs, an update 0.04 + 0.01 k µs.
     """
     k, share = float(np.mean(order)), 0.2 if n_distinct > 1 else 0.05
-    return int(np.clip(2 * len(order) * (0.4 + 0.0025 * k**3) / (share * (0.15 + 0.015 * k)), 50, 5000))
+    return int(np.clip(2 * len(order) * (0.4 + 0.0025 * k**3) / (share * (0.04 + 0.01 * k)), 50, 5000))

@@ -15,31 +15,38 @@ from . import segment_kernel as kernel
 from .segment_global import refresh
 from .segment_moves import Chain, Model
 from .segment_reweight import LEAST, Target, reweight, sampled_hybridisation, strength
+from .segment_sweeps import N_POWERS, NEVER
 from .segment_symmetry import Symmetries
+from .segment_vectors import WIDTH
 
+_REFINEMENT = 2  # cells of the kernel in each cell of the results
 _TABLE_ACCURACY = 2e-9  # of the interpolation of Δ, relative to its largest value
 
 
-def hybridisation_table(beta: float, Delta_l: np.ndarray, n_mesh: int) -> np.ndarray:
-    """Cubic Hermite pieces of F(x) = −Δ(β − x) on n_mesh intervals of [0, β]: (n_mesh, 4) powers of the local coordinate."""
-    x = np.linspace(0, beta, n_mesh + 1)
-    series = Delta_l * np.sqrt(2 * np.arange(len(Delta_l)) + 1) / beta
-    value = -polynomial.legval(1 - 2 * x / beta, series)
-    slope = polynomial.legval(1 - 2 * x / beta, polynomial.legder(series)) * 2 / n_mesh
-    a, b, da, db = value[:-1], value[1:], slope[:-1], slope[1:]
-    return np.stack([a, da, 3 * (b - a) - 2 * da - db, 2 * (a - b) + da + db], axis=1)
+def hybridisation_table(F, n_mesh: int) -> np.ndarray:
+    """A function F of x/β interpolated at Chebyshev points of n_mesh intervals of [0, 1].
+
+    Returns (n_mesh + 1, N_POWERS) powers of the coordinate that runs from 0 to 1 along each interval; the last row is
+    F(1).
+    """
+    y = 0.5 - 0.5 * np.cos(np.pi * (np.arange(N_POWERS) + 0.5) / N_POWERS)
+    table = np.zeros((n_mesh + 1, N_POWERS))
+    table[:-1] = F((np.arange(n_mesh)[:, None] + y) / n_mesh) @ np.linalg.inv(np.vander(y, increasing=True)).T
+    table[-1, 0] = np.sum(table[-2])
+    return table
 
 
 def hybridisation_tables(beta: float, Deltas) -> np.ndarray:
-    """Tables of all `Deltas` on the coarsest common mesh whose error at the midpoints stays below the accuracy asked for."""
-    n_mesh = 256
+    """Tables of F(x) = −Δ(β − x) of all `Deltas` on the coarsest common mesh that is accurate at the midpoints."""
+    as_series = [d * np.sqrt(2 * np.arange(len(d)) + 1) / beta for d in Deltas]
+    functions = [lambda x, series=series: -polynomial.legval(1 - 2 * x, series) for series in as_series]
+    n_mesh = 64
     while True:
-        tables = np.array([hybridisation_table(beta, d, n_mesh) for d in Deltas])
-        middle = beta * (np.arange(n_mesh) + 0.5) / n_mesh
+        tables = np.array([hybridisation_table(F, n_mesh) for F in functions])
         errors = []
-        for table, d in zip(tables, Deltas):
-            exact = -legendre.evaluate(beta, d, beta - middle)
-            errors.append(np.max(np.abs(table @ 0.5 ** np.arange(4) - exact)) / np.max(np.abs(exact)))
+        for table, F in zip(tables, functions):
+            exact = F((np.arange(n_mesh) + 0.5) / n_mesh)
+            errors.append(np.max(np.abs(table[:-1] @ 0.5 ** np.arange(N_POWERS) - exact)) / np.max(np.abs(exact)))
         if max(errors) < _TABLE_ACCURACY or n_mesh >= 2**16:
             return tables
         n_mesh *= 2
@@ -49,8 +56,8 @@ def hybridisation_tables(beta: float, Deltas) -> np.ndarray:
 class RawBins:
     """Averages over equal bins, the weight of the measurements not divided out.
 
-    G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), weight and its magnitude (n_bins,), and G(τ) and F(τ) integrated over
-    the cells of the measurement mesh in increasing τ, G_cells and F_cells (n_bins, N, n_cells).
+    G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), weight and its magnitude (n_bins,), and G(τ) and F(τ) integrated
+    over the cells of the measurement mesh in increasing τ, G_cells and F_cells (n_bins, N, n_cells).
     """
 
     G_l: np.ndarray
@@ -101,16 +108,17 @@ class MarkovChain:
         self._Deltas, self._width = symmetries.Deltas, problem.scale
         self.recast_every = 200
         self.position = np.zeros(3, dtype=np.int64)
-        self.chain = _empty_chain(N, max(32, N), seed)
+        self.n_cells = 4 * n_l
+        self.chain = _empty_chain(N, WIDTH * max(4, -(-N // WIDTH)), seed)
         self.sums = kernel.Sums(
-            cells=np.zeros((N, 4 * n_l, 2, kernel.N_MOMENTS)),
+            cells=np.zeros((N, _REFINEMENT * self.n_cells, 2 * kernel.N_MOMENTS)),
             nn=np.zeros((N, N)),
             histogram=np.zeros((N, 512)),
             weight=np.zeros(2),
             blocks=np.zeros((2 + N, 48, 4)),
             interaction=np.zeros((2, self.chain.S.shape[1])),
         )
-        self.projection = _cell_projection(4 * n_l, n_l)
+        self.projection = _cell_projection(_REFINEMENT * self.n_cells, n_l)
 
         self.add_hybridisation(LEAST)
 
@@ -146,21 +154,25 @@ class MarkovChain:
 
     def measure_bins(self, n_bins: int, n_cycles: int, length_cycle: int, keep_going=lambda: True) -> RawBins:
         """`n_bins` bins of `n_cycles` measurements each; fewer where `keep_going` says stop between two bins."""
-        N, n_cells = self.sums.cells.shape[:2]
+        N, n_cells = len(self.sums.nn), self.n_cells
         shapes = ((N, self.n_l), (N, self.n_l), (N, N), (), (), (N, n_cells), (N, n_cells))
         bins = RawBins(*(np.zeros((n_bins, *shape)) for shape in shapes))
-        done, unit = 0, self.beta * n_cycles
+        moments = np.zeros((n_bins, *self.sums.cells.shape))
+        done, unit = 0, -self.beta * n_cycles
         while done < n_bins and keep_going():
             for sum_ in (self.sums.cells, self.sums.nn, self.sums.weight):
                 sum_[...] = 0
             self.advance(n_cycles, length_cycle, True)
-            G_and_F = -np.tensordot(self.sums.cells, self.projection, axes=([1, 3], [0, 1])) / unit
-            bins.G_l[done], bins.F_l[done] = G_and_F[:, 0], G_and_F[:, 1]
-            bins.nn[done] = self.sums.nn / unit
+            moments[done] = self.sums.cells
+            bins.nn[done] = -self.sums.nn / unit
             bins.weight[done], bins.magnitude[done] = self.sums.weight / n_cycles
-            bins.G_cells[done] = -_in_order(self.sums.cells[:, :, 0, 0]) / unit
-            bins.F_cells[done] = -_in_order(self.sums.cells[:, :, 1, 0]) / unit
             done += 1
+        moments = moments.reshape(n_bins, N, -1, 2, kernel.N_MOMENTS)
+        for k, (series, cells) in enumerate(((bins.G_l, bins.G_cells), (bins.F_l, bins.F_cells))):
+            flat = np.ascontiguousarray(moments[:, :, :, k]).reshape(n_bins * N, -1)
+            series[...] = (flat @ self.projection.reshape(flat.shape[1], -1)).reshape(series.shape) / unit
+            zeroth = moments[:, :, :, k, 0].reshape(n_bins, N, n_cells, _REFINEMENT)
+            cells[...] = _in_order(zeroth.sum(axis=3)) / unit
         return bins.map(lambda a: a[:done])
 
     @property
@@ -190,24 +202,29 @@ def _empty_chain(N: int, n_max: int, seed: int) -> Chain:
     real, whole = np.zeros, lambda shape: np.zeros(shape, dtype=np.int64)
     return Chain(
         slot=np.arange(N, dtype=np.int64),
-        S=real((N, n_max)),
-        E=real((N, n_max)),
+        S=np.full((N, n_max), NEVER),
+        E=np.full((N, n_max), NEVER),
         M=real((N, n_max, n_max)),
         n_pairs=whole(N),
         n0=whole(N),
         length=real(N),
         overlap=real((N, N)),
+        log_det=real(N),
+        sign=np.ones(N, dtype=np.int64),
         rng=np.random.SeedSequence(seed).generate_state(4, np.uint64),
         counts=whole((6, 2)),
-        sign=np.ones(1, dtype=np.int64),
         deviation=real(1),
         work=real((5, n_max)),
+        index=whole(n_max),
+        number=np.arange(n_max, dtype=float),
         shift=real(N),
-        spare_S=real((N, n_max)),
-        spare_E=real((N, n_max)),
+        spare_S=np.full((N, n_max), NEVER),
+        spare_E=np.full((N, n_max), NEVER),
         spare_M=real((N, n_max, n_max)),
         spare_n=whole(N),
         spare_n0=whole(N),
+        spare_log_det=real(N),
+        spare_sign=whole(N),
         spare_overlap=real((N, N)),
         matrix=real((n_max, n_max)),
     )
@@ -218,5 +235,6 @@ def _enlarged(chain: Chain) -> Chain:
     grown = _empty_chain(len(chain.slot), 2 * chain.S.shape[1], 0)
     for name in Chain._fields:
         old, new = getattr(chain, name), getattr(grown, name)
-        new[tuple(slice(0, s) for s in old.shape)] = old
+        if name != "number":
+            new[tuple(slice(0, s) for s in old.shape)] = old
     return grown

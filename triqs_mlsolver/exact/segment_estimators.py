@@ -24,25 +24,33 @@ statistical one.
 from __future__ import annotations
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss, legvander
+from numpy.polynomial.legendre import legvander
 
 from ..numerics import legendre
 from ..numerics.causality import pole_grid
 
 
 def convolution_matrix(beta: float, f_l: np.ndarray, n_l: int) -> np.ndarray:
-    """Matrix C (n_l, n_l) such that C g are the coefficients of f(iω) g(iω): the antiperiodic convolution in τ."""
-    tau, w = legendre.quadrature(beta, n_l + 8)
-    x, wx = leggauss((n_l + len(f_l)) // 2 + 1)
-    x, wx = 0.5 * (x + 1), 0.5 * wx
-    left = tau[:, None] * x  # τ' in [0, τ]
-    right = tau[:, None] + (beta - tau)[:, None] * x  # τ' in [τ, β], where Δ(τ − τ') = −Δ(τ − τ' + β)
-    times = np.concatenate([left, right], axis=1)
-    f = legendre.evaluate(beta, f_l, np.concatenate([tau[:, None] - left, tau[:, None] - right + beta], axis=1).ravel())
-    weight = np.concatenate([tau[:, None] * wx, -(beta - tau)[:, None] * wx], axis=1) * f.reshape(times.shape) / beta
-    basis = legendre.vandermonde(2 * times.ravel() / beta - 1, n_l).reshape(*times.shape, n_l)
-    rows = np.einsum("tq,tql->tl", weight, basis, optimize=True)
-    return (legendre.vandermonde(2 * tau / beta - 1, n_l) * w[:, None]).T @ rows
+    """Matrix C (n_l, n_l) such that C g are the coefficients of f(iω) g(iω): the antiperiodic convolution in τ.
+
+    C commutes with the integration J, which is tridiagonal: each column follows from the two before it. That is stable
+    below the diagonal, and C_lk = (−1)^(k+l) C_kl (Hale and Townsend, SIAM J. Sci. Comput. 36, A1207).
+    """
+    n = 2 * n_l  # rows; each column reaches one row less far than the one before
+    l = np.arange(n + 1)
+    step = 0.5 * beta / np.sqrt((2 * l + 1) * (2 * l + 3))  # J[l, l + 1] = −J[l + 1, l]
+    integral = lambda c: np.append(step[: n - 1] * c[1:], 0.0) - np.append(0.0, step[: n - 1] * c[:-1])
+    C = np.zeros((n, n_l))
+    f = np.zeros(n)
+    f[: min(n, len(f_l))] = f_l[:n]
+    C[:, 0] = -2 / beta * integral(f)
+    for k in range(n_l - 1):
+        following = -integral(C[:, k]) / step[k]
+        if k > 0:
+            following += step[k - 1] / step[k] * C[:, k - 1]
+        C[k + 1 :, k + 1] = following[k + 1 :]
+        C[: k + 1, k + 1] = (-1.0) ** (l[: k + 1] + k + 1) * C[k + 1, : k + 1]
+    return C[:n_l]
 
 
 def integration_matrix(beta: float, n_l: int) -> np.ndarray:

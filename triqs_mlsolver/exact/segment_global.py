@@ -10,10 +10,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from .segment_moves import PERMUTE, RECAST, compiled, hybridisation, occupied_length, random
+from .segment_moves import PERMUTE, RECAST
+from .segment_sweeps import (
+    NEVER,
+    called,
+    compiled,
+    copy,
+    hybridisation,
+    inlined,
+    random,
+    stretches_before,
+    stretches_between,
+)
 
 
-@compiled
+@called
 def invert(matrix, inverse, n):
     """Gauss-Jordan inversion with partial pivoting, destroying `matrix`; returns log|det| and its sign."""
     log_det, sign = 0.0, 1
@@ -51,14 +62,13 @@ def invert(matrix, inverse, n):
     return log_det, sign
 
 
-@compiled
+@called
 def inverse_from_scratch(model, delta_class, S, E, n, n0, matrix, inverse):
     """Inverse of F(E_i − S_j); returns log|det| and the sign of the flavour's weight."""
     table = model.table[delta_class]
-    scale = table.shape[0] / model.beta
     for i in range(n):
         for j in range(n):
-            matrix[i, j] = hybridisation(table, model.beta, scale, E[i] - S[j])
+            matrix[i, j] = hybridisation(table, model.beta, E[i] - S[j])
     log_det, sign = invert(matrix, inverse, n)
     # bring rows and columns into time order, then the segment through τ = 0 costs n − 1 exchanges and one sign
     for i in range(n):
@@ -70,23 +80,23 @@ def inverse_from_scratch(model, delta_class, S, E, n, n0, matrix, inverse):
     return log_det, sign
 
 
-@compiled
+@called
 def measure_overlaps(model, S, E, n_pairs, n0, length, overlap):
     """Occupied lengths and mutual overlaps of all slots, from their operators."""
     for q in range(len(n_pairs)):
-        length[q] = occupied_length(S[q], E[q], n_pairs[q], n0[q], model.beta)
+        length[q] = n0[q] * model.beta + stretches_before(S[q], E[q], model.beta, n_pairs[q])
     for q in range(len(n_pairs)):
         overlap[q, q] = length[q]
         for r in range(q):
             total = n0[q] * length[r]
             for i in range(n_pairs[q]):
-                total += occupied_length(S[r], E[r], n_pairs[r], n0[r], E[q, i])
-                total -= occupied_length(S[r], E[r], n_pairs[r], n0[r], S[q, i])
+                s, e = S[q, i], E[q, i]
+                total += n0[r] * (e - s) + stretches_between(S[r], E[r], s, e, n_pairs[r])
             overlap[q, r] = total
             overlap[r, q] = total
 
 
-@compiled
+@inlined
 def local_action(model, slot, length, overlap):
     """Σ ε_f L_f + Σ_{f<g} U_fg O_fg."""
     action = 0.0
@@ -99,15 +109,13 @@ def local_action(model, slot, length, overlap):
 
 @compiled
 def refresh(model, chain):
-    """Recompute inverses, overlaps and sign; remember the largest deviation of the inverses (relative)."""
-    sign = 1
+    """Recompute inverses, determinants, overlaps and signs; remember the largest relative deviation of the inverses."""
     for f in range(len(chain.slot)):
         q = chain.slot[f]
         n = chain.n_pairs[q]
-        _, s = inverse_from_scratch(
+        chain.log_det[q], chain.sign[q] = inverse_from_scratch(
             model, model.delta_class[f], chain.S[q], chain.E[q], n, chain.n0[q], chain.matrix, chain.spare_M[0]
         )
-        sign *= s
         largest, deviation = 0.0, 0.0
         for j in range(n):
             for i in range(n):
@@ -116,11 +124,10 @@ def refresh(model, chain):
                 chain.M[q, j, i] = chain.spare_M[0, j, i]
         if n > 0:
             chain.deviation[0] = max(chain.deviation[0], deviation / largest)
-    chain.sign[0] = sign
     measure_overlaps(model, chain.S, chain.E, chain.n_pairs, chain.n0, chain.length, chain.overlap)
 
 
-@compiled
+@inlined
 def permute(model, chain):
     """Try to hand the lines round among flavours of equal Δ: only the local action changes."""
     chain.counts[PERMUTE, 0] += 1
@@ -138,16 +145,27 @@ def permute(model, chain):
         chain.slot[f] = new_slot[f]
 
 
-@compiled
+@inlined
+def clear(chain, q):
+    """Take all operators off slot q."""
+    n = chain.n_pairs[q]
+    for j in range(n):
+        chain.S[q, j] = NEVER
+        chain.E[q, j] = NEVER
+        for i in range(n):
+            chain.M[q, j, i] = 0.0
+
+
+@called
 def recast(model, chain):
-    """Try a move that changes determinants: exchange two lines, or occupied and empty stretches of one, two or all lines."""
+    """Try a move that changes determinants: exchange two lines, or occupied and empty stretches of one, two or all."""
     chain.counts[RECAST, 0] += 1
     n_flavours = len(chain.slot)
     one = min(np.int64(random(chain.rng) * n_flavours), n_flavours - 1)
     two = min(np.int64(random(chain.rng) * n_flavours), n_flavours - 1)
     kind = random(chain.rng)
     exchange, everything = kind < 0.4, kind > 0.7
-    exponent, sign = local_action(model, chain.slot, chain.length, chain.overlap), 1
+    exponent = local_action(model, chain.slot, chain.length, chain.overlap)
     for f in range(n_flavours):
         source = f
         if exchange and f == one:
@@ -159,21 +177,19 @@ def recast(model, chain):
         n, n0 = chain.n_pairs[q], chain.n0[q]
         chain.spare_n[f] = n
         chain.spare_n0[f] = 1 - n0 if flip else n0
-        for i in range(n):
-            chain.spare_S[f, i] = chain.E[q, i] if flip else chain.S[q, i]
-            chain.spare_E[f, i] = chain.S[q, i] if flip else chain.E[q, i]
+        copy(chain.spare_S[f], chain.E[q] if flip else chain.S[q], n)
+        copy(chain.spare_E[f], chain.S[q] if flip else chain.E[q], n)
         if not flip and source == f:
+            chain.spare_log_det[f], chain.spare_sign[f] = chain.log_det[q], chain.sign[q]
             for j in range(n):
                 for i in range(n):
                     chain.spare_M[f, j, i] = chain.M[q, j, i]
             continue
-        for proposal in range(2):  # the line f had, then the line it would get
-            p = f if proposal else chain.slot[f]
-            S, E = (chain.spare_S[p], chain.spare_E[p]) if proposal else (chain.S[p], chain.E[p])
-            m, m0 = (chain.spare_n[p], chain.spare_n0[p]) if proposal else (chain.n_pairs[p], chain.n0[p])
-            log_det, s = inverse_from_scratch(model, model.delta_class[f], S, E, m, m0, chain.matrix, chain.spare_M[f])
-            exponent += log_det if proposal else -log_det
-            sign *= s
+        chain.spare_log_det[f], chain.spare_sign[f] = inverse_from_scratch(
+            model, model.delta_class[f], chain.spare_S[f], chain.spare_E[f], n, chain.spare_n0[f], chain.matrix,
+            chain.spare_M[f],
+        )  # fmt: skip
+        exponent += chain.spare_log_det[f] - chain.log_det[chain.slot[f]]
     length, overlap = chain.work[0], chain.spare_overlap
     measure_overlaps(model, chain.spare_S, chain.spare_E, chain.spare_n, chain.spare_n0, length, overlap)
     for f in range(n_flavours):
@@ -183,13 +199,15 @@ def recast(model, chain):
     if not random(chain.rng) < np.exp(min(exponent, 0.0)):
         return
     chain.counts[RECAST, 1] += 1
-    chain.sign[0] *= sign
     for f in range(n_flavours):
+        clear(chain, f)
         n = chain.spare_n[f]
         chain.slot[f] = f
         chain.n_pairs[f] = n
         chain.n0[f] = chain.spare_n0[f]
         chain.length[f] = length[f]
+        chain.log_det[f] = chain.spare_log_det[f]
+        chain.sign[f] = chain.spare_sign[f]
         for g in range(n_flavours):
             chain.overlap[f, g] = overlap[f, g]
         for j in range(n):

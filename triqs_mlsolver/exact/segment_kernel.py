@@ -2,40 +2,62 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 r"""The sampling loop and the measurements of the segment-picture CT-HYB solver, compiled with numba.
 
-G and F = Σ G (improved estimator, Hafermann, Patton, Werner, PRB 85, 205106) are measured from all elements of the inverse
-matrices,
+G and F = Σ G (improved estimator, Hafermann, Patton, Werner, PRB 85, 205106) are measured from all elements of the
+inverse matrices,
 
 .. math::
     G_f(\tau) = -\frac1\beta \Big\langle \sum_{ij} M_{ji}\,\delta(\tau, E_i - S_j)\Big\rangle, \qquad
     F_f(\tau) = -\frac1\beta \Big\langle \sum_{ij} M_{ji}\,\delta(\tau, E_i - S_j)\,
     \tfrac12\sum_g U_{fg}\,[n_g(E_i) + n_g(S_j)] \Big\rangle,
 
-where taking n_g at both operators, equal on average, lowers the noise. The elements are collected as moments 1, u, …, u⁷ in
-the cells of a mesh that is uniform in y = sqrt(τ/β) on [0, β/2] and mirrored beyond. There P_l oscillates evenly, so that a
-polynomial of degree 7 per cell carries every Legendre polynomial of interest to 1e-9 and no recursion runs inside the loop.
+where taking n_g at both operators, equal on average, lowers the noise. The elements are collected as moments 1, u, u²,
+u³ in the cells of a mesh that is uniform in y = sqrt(τ/β) on [0, β/2] and mirrored beyond. There P_l oscillates evenly,
+so that a cubic per cell carries all Legendre polynomials measured to 2e-6, and no recursion runs inside the loop.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import namedtuple
 
 import numpy as np
 
+from . import segment_global, segment_moves, segment_reweight, segment_sweeps, segment_vectors
 from .segment_global import permute, recast, refresh
-from .segment_moves import compiled, flip, insert, occupation, random, remove, shift
+from .segment_moves import flip, insert, remove, shift
 from .segment_reweight import reweight
+from .segment_sweeps import called, compiled, random, steps_before
+from .segment_vectors import sweep
 
-N_MOMENTS = 8
+N_MOMENTS = 4
+# of the compiled code
+SOURCES = (sys.modules[__name__], segment_global, segment_moves, segment_reweight, segment_sweeps, segment_vectors)
 
-#: Sums over one bin. cells: (N, n_cells, 2, 8) moments of G and F. nn: (N, N). histogram: (N, n_histogram) perturbation orders.
-#: weight: (2,) and its magnitude. blocks: (2 + N, n_levels, 4): logarithmic binning (see `collect`) of the total order, the interaction energy
-#: times β, and the length of each flavour. interaction: (2, n_max) scratch.
+#: Sums over one bin. cells: (N, n_cells, 8) moments of G, then of F. nn: (N, N). histogram: (N, n_histogram)
+#: perturbation orders. weight: (2,) and its magnitude. blocks: (2 + N, n_levels, 4): logarithmic binning (`collect`)
+#: of total order, the interaction energy times β, and the length of each flavour. interaction: (2, n_max) scratch.
 Sums = namedtuple("Sums", "cells nn histogram weight blocks interaction")
 
-PERMUTE_EVERY, REFRESH_EVERY = 8, 10000  # updates
+PAIR = 0.35  # of the updates are insertions, as many removals
+PERMUTE_EVERY, REFRESH_EVERY = 32, 10000  # updates
 
 
-@compiled
+@sweep("store", 4)
+def place(E, s, per_beta, scale, half, elements, weight, at_start, at_end):
+    """Of the elements of one row: coordinate −1 … 1 within a cell, value, value times energy, and which cell."""
+    x = (E - s) * per_beta
+    wrapped = x < 0.0
+    x = wrapped.where(x + 1.0, x)
+    value = elements * wrapped.where(-1.0 * weight, weight)
+    mirrored = x <= 0.5
+    y = mirrored.where(x, 1.0 - x).sqrt() * scale
+    cell = y.whole().real()
+    cell = (cell < half).where(cell, half - 1.0)
+    number = mirrored.where(cell, cell + half)
+    return (y - cell) * 2.0 - 1.0, value, value * (at_start + at_end), number.whole()
+
+
+@called
 def measure_green(model, chain, sums, f, M, weight):
     """Add the elements of the inverse matrix M of flavour f to the cells."""
     beta, q = model.beta, chain.slot[f]
@@ -50,38 +72,34 @@ def measure_green(model, chain, sums, f, M, weight):
             r = chain.slot[g]
             m, n0, Sg, Eg = chain.n_pairs[r], chain.n0[r], chain.S[r], chain.E[r]
             for i in range(n):
-                at_start[i] += u * occupation(Sg, Eg, m, n0, S[i])
-                at_end[i] += u * occupation(Sg, Eg, m, n0, E[i])
+                at_start[i] += u * (n0 + steps_before(Sg, Eg, S[i], m))
+                at_end[i] += u * (n0 + steps_before(Sg, Eg, E[i], m))
     cells = sums.cells[f]
     half = cells.shape[0] // 2
-    scale = half * np.sqrt(2.0)
+    scale, per_beta = half * np.sqrt(2.0), 1.0 / beta
+    position, values, weights, index = chain.work[0], chain.work[1], chain.work[2], chain.index
     for j in range(n):
         Mj, s, us = M[j], S[j], at_start[j]
+        place(position, values, weights, index, E, s, per_beta, scale, half, Mj, weight, us, at_end, n)
         for i in range(n):
-            value = Mj[i] * weight
-            x = (E[i] - s) / beta
-            if x < 0.0:
-                x += 1.0
-                value = -value
-            mirrored = x > 0.5
-            y = np.sqrt(1.0 - x if mirrored else x) * scale
-            c = min(np.int64(y), half - 1)
-            u = 2.0 * (y - c) - 1.0
-            cell = cells[c + half if mirrored else c]
-            energy = us + at_end[i]
-            power = value
-            for m in range(N_MOMENTS):
-                cell[0, m] += power
-                cell[1, m] += power * energy
-                power *= u
+            cell, u, value, weighted = cells[index[i]], position[i], values[i], weights[i]
+            u2 = u * u
+            cell[0] += value
+            cell[1] += value * u
+            cell[2] += value * u2
+            cell[3] += value * u * u2
+            cell[4] += weighted
+            cell[5] += weighted * u
+            cell[6] += weighted * u2
+            cell[7] += weighted * u * u2
 
 
 @compiled
 def collect(blocks, observable, value):
     """Add one value to the logarithmic binning analysis (Flyvbjerg and Petersen, J. Chem. Phys. 91, 461).
 
-    blocks[observable, level] = number of blocks, sum of block means, sum of their squares, pending block mean. A pending
-    value is there where the number of blocks is odd.
+    blocks[observable, level] = number of blocks, sum of block means, sum of their squares, pending block mean. A
+    pending value is there where the number of blocks is odd.
     """
     for level in range(blocks.shape[1]):
         b = blocks[observable, level]
@@ -94,10 +112,12 @@ def collect(blocks, observable, value):
         value = 0.5 * (value + b[3])
 
 
-@compiled
+@called
 def measure(model, target, chain, sums):
     """All measurements of one configuration."""
-    weight = chain.sign[0] * reweight(target, model, chain)
+    weight = reweight(target, model, chain)
+    for f in range(len(chain.slot)):
+        weight *= chain.sign[f]
     sums.weight[0] += weight
     sums.weight[1] += abs(weight)
     n_flavours, top = len(chain.slot), sums.histogram.shape[1] - 1
@@ -125,27 +145,29 @@ def run(model, target, chain, sums, position, n_cycles, length_cycle, recast_eve
 
     The moves that change whole determinants are tried every `recast_every` updates.
 
-    Returns False where a flavour fills its arrays: enlarge them and call again. `position` (3,) says where to go on: cycle,
-    update within it, updates done so far in this chain.
+    Returns False where a flavour fills its arrays: enlarge them and call again. `position` (3,) says where to go on:
+    cycle, update within it, updates done so far in this chain.
     """
     n_flavours, n_max = len(chain.slot), chain.S.shape[1]
     done = position[2]
     for cycle in range(position[0], n_cycles):
         for update in range(position[1], length_cycle):
-            f = min(np.int64(random(chain.rng) * n_flavours), n_flavours - 1)
+            kind = random(chain.rng) * n_flavours
+            f = min(np.int64(kind), n_flavours - 1)
+            kind -= f
             n_pairs = chain.n_pairs[chain.slot[f]]
             if n_pairs == n_max:
                 position[0], position[1], position[2] = cycle, update, done
                 return False
-            kind = random(chain.rng)
-            if kind < 0.35:
-                insert(model, chain, f)
+            # what is left of a random number after a choice serves for the next one
+            if kind < PAIR:
+                insert(model, chain, f, kind / PAIR)
             elif n_pairs == 0:
                 flip(model, chain, f)
-            elif kind < 0.7:
-                remove(model, chain, f)
+            elif kind < 2.0 * PAIR:
+                remove(model, chain, f, (kind - PAIR) / PAIR)
             else:
-                shift(model, chain, f)
+                shift(model, chain, f, (kind - 2.0 * PAIR) / (1.0 - 2.0 * PAIR))
             done += 1
             if done % PERMUTE_EVERY == 0 and len(model.perms) > 0:
                 permute(model, chain)

@@ -9,97 +9,58 @@ annihilation operators (a segment ends). Its weight (Werner et al., PRL 97, 0764
     w = \prod_f |\det F_f(E_i - S_j)|\; e^{-\varepsilon_f L_f} \prod_{f<g} e^{-U_{fg} O_{fg}},
     \qquad F(x) = -\Delta(\beta - x),\quad F(x - \beta) = -F(x),
 
-with L_f the occupied length and O_fg the length occupied by both flavours. S and E are kept *unsorted*, in the order of the
-columns and rows of the matrix: no bookkeeping moves when segments come and go, and every neighbour or overlap is a
+with L_f the occupied length and O_fg the length occupied by both flavours. S and E are kept *unsorted*, in the order of
+the columns and rows of the matrix: no bookkeeping moves when segments come and go, and every neighbour or overlap is a
 short branchless sweep. M[j, i] is the inverse matrix, j counting S and i counting E.
 
-Times live in [0, β) and are never paired. For a pair (s, e) that is added or taken away, segment or antisegment, wrapped
-or not, the sign of the weight changes by sign(p) sign(e − s), p being the ratio of determinants.
+Times live in [0, β) and are never paired. For a pair (s, e) that is added or taken away, segment or antisegment,
+wrapped or not, the sign of the weight changes by sign(p) sign(e − s), p being the ratio of determinants.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
 
-import numba
 import numpy as np
 
-# Reassociation lets the compiler vectorise sums; NaN and infinity keep their meaning.
-FAST = {"reassoc", "contract", "nsz", "arcp"}
+from .segment_sweeps import (
+    NEVER,
+    add_rank_one,
+    copy,
+    dot,
+    hybridisation,
+    hybridisations,
+    inlined,
+    nearest_after,
+    nearest_before,
+    position_of,
+    random,
+    scaled,
+    steps_before,
+    stretches_between,
+)
+from .segment_vectors import row_times_matrix
 
-#: What does not change during a run: β, levels (N,), U (N, N), class of Δ of each flavour (N,), cubic table of F per class
-#: (n_classes, n_mesh, 4), permutations (n_perms, N) of flavours of equal Δ, closed under inversion.
+#: What does not change during a run: β, levels (N,), U (N, N), class of Δ of each flavour (N,), table of F per class
+#: (n_classes, n_mesh, N_POWERS), permutations (n_perms, N) of flavours of equal Δ, closed under inversion.
 Model = namedtuple("Model", "beta level U delta_class table perms")
 
-#: The Markov chain. By slot q = slot[f]: S, E (N, n_max), M (N, n_max, n_max), n_pairs, n0 (occupation at τ = 0), length
-#: (N,), overlap (N, N). rng: (4,) uint64. counts: see the COUNT_ constants. sign: (1,). deviation: (1,). work: (5, n_max).
-#: shift: (N,) overlaps of the pair being tried. spare_*: the proposal of a global move. matrix: (n_max, n_max) scratch.
+#: The Markov chain. By slot q = slot[f]: S, E (N, n_max), M (N, n_max, n_max), n_pairs, n0 (occupation at τ = 0),
+#: length, log_det and sign of the weight (N,), overlap (N, N). rng: (4,) uint64. counts: see the constants below.
+#: deviation: (1,). number: 0, 1, 2, … (n_max,). shift: (N,) overlaps of the pair being tried. spare_*: the proposal of
+#: a global move. Scratch: work (5, n_max), index (n_max,), matrix (n_max, n_max).
 Chain = namedtuple(
     "Chain",
-    "slot S E M n_pairs n0 length overlap rng counts sign deviation work shift "
-    "spare_S spare_E spare_M spare_n spare_n0 spare_overlap matrix",
+    "slot S E M n_pairs n0 length overlap log_det sign rng counts deviation work index number shift "
+    "spare_S spare_E spare_M spare_n spare_n0 spare_log_det spare_sign spare_overlap matrix",
 )
 
 INSERT, REMOVE, SHIFT, FLIP, PERMUTE, RECAST = range(6)  # rows of `counts`: tried, accepted
 
 
-def compiled(function):
-    """`numba.njit`, cached on disk where some directory can be written."""
-    # Nothing is allocated in compiled code, so reference counting, a fifth of the run time, is switched off.
-    try:
-        return numba.njit(cache=True, nogil=True, fastmath=FAST, _nrt=False)(function)
-    except RuntimeError:  # numba found no directory for its cache: compile anew in each process
-        return numba.njit(nogil=True, fastmath=FAST, _nrt=False)(function)
-
-
-@compiled
-def random(rng):
-    """Uniform in [0, 1): xoshiro256+ (Blackman and Vigna, ACM TOMS 47, 36), the upper 53 bits."""
-    s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
-    result = s0 + s3
-    s2 ^= s0
-    s3 ^= s1
-    rng[1] = s1 ^ s2
-    rng[0] = s0 ^ s3
-    rng[2] = s2 ^ (s1 << np.uint64(17))
-    rng[3] = (s3 << np.uint64(45)) | (s3 >> np.uint64(19))
-    return (result >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@compiled
-def hybridisation(table, beta, scale, x):
-    """F(x) for −β < x < β from piecewise cubics."""
-    sign = 1.0
-    if x < 0.0:
-        x += beta
-        sign = -1.0
-    y = x * scale
-    i = min(np.int64(y), table.shape[0] - 1)
-    y -= i
-    return sign * (table[i, 0] + y * (table[i, 1] + y * (table[i, 2] + y * table[i, 3])))
-
-
-@compiled
-def occupied_length(S, E, n, n0, t):
-    """∫₀ᵗ n(τ) dτ of a flavour."""
-    total = n0 * t
-    for i in range(n):
-        total += max(0.0, t - S[i]) - max(0.0, t - E[i])
-    return total
-
-
-@compiled
-def occupation(S, E, n, n0, t):
-    """n(t) of a flavour."""
-    total = n0
-    for i in range(n):
-        total += (S[i] <= t) - (E[i] <= t)
-    return total
-
-
-@compiled
+@inlined
 def cost_of_filling(model, chain, f, t, length):
-    """Local action of occupying flavour f in [t, t + length]; leaves the overlaps with the other slots in `chain.shift`."""
+    """Local action of occupying flavour f in [t, t + length]; leaves overlaps with the other slots in `chain.shift`."""
     beta = model.beta
     end = t + length
     wraps = end >= beta
@@ -112,7 +73,7 @@ def cost_of_filling(model, chain, f, t, length):
         if g == f:
             continue
         n, n0, S, E = chain.n_pairs[q], chain.n0[q], chain.S[q], chain.E[q]
-        overlap = occupied_length(S, E, n, n0, end) - occupied_length(S, E, n, n0, t)
+        overlap = n0 * (end - t) + stretches_between(S, E, t, end, n)
         if wraps:
             overlap += chain.length[q]
         chain.shift[q] = overlap
@@ -120,7 +81,7 @@ def cost_of_filling(model, chain, f, t, length):
     return action
 
 
-@compiled
+@inlined
 def record_filling(chain, q, length, sign):
     """Add (sign = 1) or take away (−1) the occupied stretch whose overlaps are in `chain.shift`."""
     chain.length[q] += sign * length
@@ -130,21 +91,17 @@ def record_filling(chain, q, length, sign):
             chain.overlap[r, q] = chain.overlap[q, r]
 
 
-@compiled
-def insert(model, chain, f):
-    """Try to insert a segment where flavour f is empty, an antisegment where it is occupied."""
+@inlined
+def insert(model, chain, f, where):
+    """Try to insert a segment where flavour f is empty, an antisegment where it is occupied.
+
+    `where` is random in [0, 1).
+    """
     beta, q = model.beta, chain.slot[f]
     n, S, E, M = chain.n_pairs[q], chain.S[q], chain.E[q], chain.M[q]
-    t = random(chain.rng) * beta
-    gap = beta
-    occupied = chain.n0[q]
-    for i in range(n):
-        d = S[i] - t
-        occupied += d <= 0.0
-        gap = min(gap, d + beta * (d <= 0.0))
-        d = E[i] - t
-        occupied -= d <= 0.0
-        gap = min(gap, d + beta * (d <= 0.0))
+    t = where * beta
+    occupied = chain.n0[q] + np.int64(steps_before(S, E, t, n))
+    gap = min(beta, nearest_after(S, t, beta, n), nearest_after(E, t, beta, n))
     u = random(chain.rng)
     root = u
     length = gap * u * u
@@ -158,44 +115,27 @@ def insert(model, chain, f):
     action = fill * cost_of_filling(model, chain, f, t, length)
 
     table = model.table[model.delta_class[f]]
-    scale = table.shape[0] / beta
-    row, column, v = chain.work[0], chain.work[1], chain.work[2]
-    for j in range(n):
-        row[j] = hybridisation(table, beta, scale, e - S[j])
-        column[j] = hybridisation(table, beta, scale, E[j] - s)
-    p = hybridisation(table, beta, scale, e - s)
-    for j in range(n):
-        total = 0.0
-        Mj = M[j]
-        for i in range(n):
-            total += Mj[i] * column[i]
-        v[j] = total
-        p -= row[j] * total
+    row, column, v, w = chain.work[0], chain.work[1], chain.work[2], chain.work[3]
+    hybridisations(table, beta, 1.0, e, S, n, row, v, chain.index)
+    hybridisations(table, beta, -1.0, s, E, n, column, v, chain.index)
+    row_times_matrix(w, row, M, n, n + 1)
+    p = hybridisation(table, beta, e - s) - dot(w, column, n)
     # the density of `length` is 1 / (2 gap sqrt(length/gap)): short pairs are likelier to be accepted
     ratio = abs(p) * np.exp(-action) * beta * (2.0 * gap * root) / (2.0 * (n + 1))
     chain.counts[INSERT, 0] += 1
     if not random(chain.rng) < ratio:
         return
     chain.counts[INSERT, 1] += 1
+    chain.log_det[q] += np.log(abs(p))
     if (p < 0.0) != (e < s):
-        chain.sign[0] = -chain.sign[0]
-    w = chain.work[3]
-    for i in range(n):
-        w[i] = 0.0
-    for j in range(n):
-        Mj, rj = M[j], row[j]
-        for i in range(n):
-            w[i] += rj * Mj[i]
+        chain.sign[q] = -chain.sign[q]
+    # the new row and column come along as the entries −1 of w and v
     inverse = 1.0 / p
     for j in range(n):
-        Mj, a = M[j], v[j] * inverse
-        for i in range(n):
-            Mj[i] += a * w[i]
-        Mj[n] = -a
-    last = M[n]
-    for i in range(n):
-        last[i] = -w[i] * inverse
-    last[n] = inverse
+        v[j] = dot(M[j], column, n) * inverse
+    v[n] = -inverse
+    w[n] = -1.0
+    add_rank_one(M, n + 1, v, w)
     S[n] = s
     E[n] = e
     chain.n_pairs[q] = n + 1
@@ -204,24 +144,22 @@ def insert(model, chain, f):
     record_filling(chain, q, length, fill)
 
 
-@compiled
-def remove(model, chain, f):
-    """Try to remove an operator of flavour f and the next one in time, a segment or an antisegment; needs a pair."""
+@inlined
+def remove(model, chain, f, which):
+    """Try to remove an operator of flavour f and the next one in time, a segment or an antisegment; needs a pair.
+
+    `which` is random in [0, 1).
+    """
     beta, q = model.beta, chain.slot[f]
     n, S, E, M = chain.n_pairs[q], chain.S[q], chain.E[q], chain.M[q]
     chain.counts[REMOVE, 0] += 1
-    pick = min(np.int64(random(chain.rng) * (2 * n)), 2 * n - 1)
+    pick = min(np.int64(which * (2 * n)), 2 * n - 1)
     filled = pick < n  # the stretch between the two operators is occupied
     first, second, index = (S, E, pick) if filled else (E, S, pick - n)
     t = first[index]
-    partner, length, gap = 0, 2 * beta, 2 * beta
-    for i in range(n):
-        d = second[i] - t
-        d += beta * (d <= 0.0)
-        if d < length:
-            length, partner = d, i
-        d = first[i] - t
-        gap = min(gap, d + beta * (d <= 0.0))  # its own distance counts as β
+    length = nearest_after(second, t, beta, n)
+    gap = nearest_after(first, t, beta, n)
+    partner = np.int64(position_of(second, chain.number, t, beta, length, n))
     a, b = (index, partner) if filled else (partner, index)
     s, e = S[a], E[b]
     fill = -1 if filled else 1
@@ -231,48 +169,47 @@ def remove(model, chain, f):
     if not random(chain.rng) < ratio:
         return
     chain.counts[REMOVE, 1] += 1
+    chain.log_det[q] += np.log(abs(p))
     if (p < 0.0) != (e < s):
-        chain.sign[0] = -chain.sign[0]
+        chain.sign[q] = -chain.sign[q]
     inverse = 1.0 / p
+    last = n - 1
     column, row = chain.work[0], chain.work[1]
     for j in range(n):
-        column[j] = M[j, b] * inverse
-        row[j] = M[a, j]
-    last = n - 1
+        column[j] = -M[j, b] * inverse
+    copy(row, M[a], n)
+    add_rank_one(M, n, column, row)
+    # the last row and column take the place of those that went
     for j in range(n):
-        if j != a:
-            Mj, c = M[j], column[j]
-            for i in range(n):
-                Mj[i] -= c * row[i]
-            Mj[b] = Mj[last]
-    if a != last:
-        target, source = M[a], M[last]
-        for i in range(last):
-            target[i] = source[i]
-        S[a] = S[last]
+        M[j, b] = M[j, last]
+        M[j, last] = 0.0
+    copy(M[a], M[last], n)
+    scaled(M[last], M[last], 0.0, n)
+    S[a] = S[last]
     E[b] = E[last]
+    S[last] = NEVER
+    E[last] = NEVER
     chain.n_pairs[q] = last
     if t + length >= beta:
         chain.n0[q] = 1 - chain.n0[q]
     record_filling(chain, q, length, fill)
 
 
-@compiled
-def shift(model, chain, f):
-    """Try to move one operator of flavour f anywhere between its two neighbours in time; needs a pair."""
+@inlined
+def shift(model, chain, f, which):
+    """Try to move one operator of flavour f anywhere between its two neighbours in time; needs a pair.
+
+    `which` is random in [0, 1).
+    """
     beta, q = model.beta, chain.slot[f]
     n, S, E, M = chain.n_pairs[q], chain.S[q], chain.E[q], chain.M[q]
     chain.counts[SHIFT, 0] += 1
-    pick = min(np.int64(random(chain.rng) * (2 * n)), 2 * n - 1)
+    pick = min(np.int64(which * (2 * n)), 2 * n - 1)
     is_start = pick < n
     own, other, index = (S, E, pick) if is_start else (E, S, pick - n)
     t = own[index]
-    after, before = 2 * beta, 2 * beta
-    for i in range(n):
-        d = other[i] - t
-        d += beta * (d <= 0.0)
-        after = min(after, d)
-        before = min(before, beta - d)
+    after = nearest_after(other, t, beta, n)
+    before = nearest_before(other, t, beta, n)
     move = random(chain.rng) * (after + before) - before
     new = t + move
     crosses = new >= beta or new < 0.0
@@ -284,55 +221,40 @@ def shift(model, chain, f):
     action = fill * cost_of_filling(model, chain, f, t if move > 0.0 else new, length)
 
     table = model.table[model.delta_class[f]]
-    scale = table.shape[0] / beta
     fresh = chain.work[0]
+    hybridisations(table, beta, -1.0 if is_start else 1.0, new, other, n, fresh, chain.work[1], chain.index)
     p = 0.0
     if is_start:
-        Ma = M[index]
-        for i in range(n):
-            fresh[i] = hybridisation(table, beta, scale, E[i] - new)
-            p += Ma[i] * fresh[i]
+        p = dot(M[index], fresh, n)
     else:
         for j in range(n):
-            fresh[j] = hybridisation(table, beta, scale, new - S[j])
             p += fresh[j] * M[j, index]
     if not random(chain.rng) < abs(p) * np.exp(-action):
         return
     chain.counts[SHIFT, 1] += 1
+    chain.log_det[q] += np.log(abs(p))
     if (p < 0.0) != crosses:
-        chain.sign[0] = -chain.sign[0]
+        chain.sign[q] = -chain.sign[q]
     inverse = 1.0 / p
     column, row = chain.work[1], chain.work[2]
     if is_start:
         for j in range(n):
-            total = 0.0
-            Mj = M[j]
-            for i in range(n):
-                total += Mj[i] * fresh[i]
-            column[j] = total * inverse
-        column[index] -= inverse
-        for i in range(n):
-            row[i] = M[index, i]
+            column[j] = -dot(M[j], fresh, n) * inverse
+        column[index] += inverse
+        copy(row, M[index], n)
     else:
-        for i in range(n):
-            row[i] = 0.0
+        row_times_matrix(row, fresh, M, n, n)
         for j in range(n):
-            Mj, rj = M[j], fresh[j]
-            for i in range(n):
-                row[i] += rj * Mj[i]
-            column[j] = Mj[index] * inverse
+            column[j] = -M[j, index] * inverse
         row[index] -= 1.0
-    for j in range(n):
-        Mj, c = M[j], column[j]
-        for i in range(n):
-            Mj[i] -= c * row[i]
+    add_rank_one(M, n, column, row)
     own[index] = new
     if crosses:
         chain.n0[q] = 1 - chain.n0[q]
     record_filling(chain, q, length, fill)
 
 
-@compiled
+@inlined
 def flip(model, chain, f):
     """Try to turn an empty line of flavour f into a full one or back; there must be no pair on it."""
     chain.counts[FLIP, 0] += 1

@@ -29,7 +29,7 @@ import numpy as np
 
 from ..numerics import legendre
 from .segment_global import inverse_from_scratch
-from .segment_moves import compiled
+from .segment_sweeps import compiled
 
 #: model: `segment_moves.Model` with the problem's own hybridisation. added: whether each class of Δ was added to.
 Target = namedtuple("Target", "model added")
@@ -73,12 +73,11 @@ def reweight(target, model, chain):
     log_ratio, sign = 0.0, 1
     for f in range(len(chain.slot)):
         c = model.delta_class[f]
-        if not target.added[c]:
-            continue
-        q = chain.slot[f]
-        S, E, n, n0, inverse = chain.S[q], chain.E[q], chain.n_pairs[q], chain.n0[q], chain.spare_M[f]
-        for own in range(2):  # one call, inlined once: compilation counts
-            log_det, s = inverse_from_scratch(target.model if own else model, c, S, E, n, n0, chain.matrix, inverse)
-            log_ratio += log_det if own else -log_det
-            sign *= s
+        if target.added[c]:
+            q = chain.slot[f]
+            log_det, s = inverse_from_scratch(
+                target.model, c, chain.S[q], chain.E[q], chain.n_pairs[q], chain.n0[q], chain.matrix, chain.spare_M[f]
+            )
+            log_ratio += log_det - chain.log_det[q]
+            sign *= s * chain.sign[q]
     return sign * np.exp(log_ratio)
