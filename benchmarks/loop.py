@@ -46,10 +46,12 @@ class Scan:
             c = solve_bethe(solver, self.beta / D, D * U, mu, start, half_bandwidth=D, **options)
             start = paramagnetic(c.solution, half_filled=x == 0)
             if self.average > 1:
-                more = Recorded(solver)
-                options |= {"max_iterations": self.average, "tolerance": 0.0}
-                last = solve_bethe(more, self.beta / D, D * U, mu, start, half_bandwidth=D, **options)
-                c = replace(last, exact=c.exact + last.exact, n_iterations=c.n_iterations + self.average, **more.mean())
+                recorded = Recorded(solver)
+                for _ in range(self.average):
+                    once = solve_bethe(recorded, self.beta / D, D * U, mu, start, half_bandwidth=D, max_iterations=1)
+                    start = paramagnetic(once.solution, half_filled=x == 0)
+                    c = replace(once, exact=c.exact + once.exact)
+                c = replace(c, n_iterations=len(c.exact), **recorded.mean())
             found.append(replace(c, U=U, mu=mu / D))
         return found
 
