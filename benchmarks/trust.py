@@ -39,7 +39,6 @@ SCANS = {
 }
 _CONFIDENT, _WRONG = 0.02, 0.02  # a bound that promises something, an error that is no accident
 _APART = 0.02  # branches whose Z differ by more than this are two
-_DISTANCES = (0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005)
 
 
 def reference(name: str, memo: Memo) -> tuple[list[Converged], int]:
@@ -163,11 +162,11 @@ def accuracy_of(accepted: list[Solve]) -> str:
     )
 
 
-def nearest(name: str, memo: Memo) -> None:
+def nearest(name: str, memo: Memo, distances: list[float]) -> None:
     """The nearest stored answer in place of the model, for several distances."""
     exact, n_exact = reference(name, memo)
     print(f"== {name}, nearest stored answer")
-    for distance in _DISTANCES:
+    for distance in distances:
         solver = NearestStored(memo, distance)
         d = compare(SCANS[name].run(solver), exact)
         print(
@@ -218,6 +217,7 @@ def main() -> None:
     parser.add_argument("--tolerance", type=float, default=0.002)
     parser.add_argument("--audit-rate", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=34788)
+    parser.add_argument("--distance", type=float, nargs="+", default=[0.02, 0.005, 0.002, 0.001], help="for nearest")
     parser.add_argument("--every", type=int, default=1, help="compare every so many accepted answers with ED")
     parser.add_argument("--table", action="store_true", help="one line per value of U")
     options = parser.parse_args()
@@ -238,7 +238,7 @@ def main() -> None:
         elif options.what == "adversary":
             adversary(name, memo, options)
         else:
-            nearest(name, memo)
+            nearest(name, memo, options.distance)
 
 
 if __name__ == "__main__":
