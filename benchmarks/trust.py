@@ -142,7 +142,12 @@ def _kind(decision: Decision) -> str:
 
 def solver_of(options, database: Database, exact) -> LearnedSolver:
     return LearnedSolver(
-        database, exact=exact, tolerance=options.tolerance, audit_rate=options.audit_rate, random_seed=options.seed
+        database,
+        exact=exact,
+        tolerance=options.tolerance,
+        sigma_tolerance=options.sigma_tolerance,
+        audit_rate=options.audit_rate,
+        random_seed=options.seed,
     )
 
 
@@ -215,6 +220,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("trust-cache"))
     parser.add_argument("--exact", default="ed", choices=["ed", "segment"])
     parser.add_argument("--tolerance", type=float, default=0.002)
+    parser.add_argument("--sigma-tolerance", type=float)
     parser.add_argument("--audit-rate", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=34788)
     parser.add_argument("--distance", type=float, nargs="+", default=[0.02, 0.005, 0.002, 0.001], help="for nearest")

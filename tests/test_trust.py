@@ -260,6 +260,17 @@ def test_wrong_exact_answer_is_found_and_not_stored(stocked, family):
     assert compare(family(1.3), solver.database[-1].solution, truth).error < 1e-9 and not decision.miss
 
 
+def test_wrong_exact_answer_that_breaks_a_sum_rule_is_replaced_too(stocked, family):
+    """The gate would keep it out of the database; the user must not get it either."""
+    exact = Scripted()
+    honest = exact.solve
+    exact.solve = lambda p: replace(s := honest(p), G_l=tuple(1.1 * g for g in s.G_l) if exact.calls == 1 else s.G_l)
+    solver = LearnedSolver(stocked(), exact=exact, audit_rate=1.0)
+    with pytest.warns(RuntimeWarning, match="an exact run was wrong by"):
+        solution = solver.solve(family(1.3))
+    assert compare(family(1.3), solution, ED().solve(family(1.3))).error < 1e-9 and len(solver.database) == 13
+
+
 def test_surprising_answer_that_a_second_run_confirms_is_a_miss(stocked, family):
     exact = Scripted()
     exact.solve = lambda problem: ED().solve(family(2.6))  # reproducible

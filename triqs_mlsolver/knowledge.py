@@ -72,7 +72,7 @@ class Knowledge:
 
         With it comes the stored answer that it contradicts, if that is why.
         """
-        if objections(problem, exact) or _is_atom(exact):
+        if _is_atom(exact) or not _is_comparable(exact):
             return "", None
         for point in self.database.find(problem):
             if point.solution.provenance.get("solver") == exact.provenance.get("solver"):
@@ -142,6 +142,12 @@ class Knowledge:
 
 def _over(found: Comparison, prediction: Prediction) -> np.ndarray:
     return found.over(prediction.error_bound, prediction.sigma_bound)
+
+
+def _is_comparable(exact: Solution) -> bool:
+    """Whether the answer is finite and has a self-energy."""
+    finite = all(np.all(np.isfinite(a)) for a in (*exact.G_l, *exact.Sigma_infty))
+    return finite and all(abs(np.linalg.det(g[0])) > 0 for g in exact.G_iw(1))
 
 
 def _is_atom(solution: Solution) -> bool:
