@@ -386,6 +386,14 @@ def test_novelty_beyond_the_stored_range(small, family, change, reason):
     assert reason in predictor.predict(family(**{"U": 1.5, **change})).novel
 
 
+def test_colder_by_a_little_is_novel(family):
+    """Bounds hold least beyond the stored β: there is no margin."""
+    points = [(p, ED().solve(p)) for p in (family(U, beta=b) for U in np.linspace(0.5, 3, 6) for b in (8.0, 10.0))]
+    predictor = Predictor().fit(points)
+    assert "beta lies outside" in predictor.predict(family(1.3, beta=10.01)).novel
+    assert "beta" not in (predictor.predict(family(1.3, beta=10.0)).novel or "")
+
+
 def test_a_field_was_never_seen(small, family):
     _, predictor = small
     for field in (0.02, 0.1, 0.3):

@@ -372,7 +372,8 @@ class Predictor(BaseEstimator):
                 low, high = seen.min(), seen.max()
                 if layout.parity[column] < 0:
                     value, low, high = np.abs(value), 0.0, np.abs(seen).max()
-                margin = _EDGE * (high - low) + 1e-6
+                # bounds hold least beyond the coldest
+                margin = 1e-6 + (0.0 if name == "beta" else _EDGE * (high - low))
                 if np.any(value < low - margin) or np.any(value > high + margin):
                     return f"{name} lies outside the stored range"
         if np.max(std) > _REACH * self.reach_:
