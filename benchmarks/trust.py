@@ -96,7 +96,7 @@ def learned(name: str, after: list[str], memo: Memo, options) -> None:
         SCANS[earlier].run(solver_of(options, database, memo))
     stored, calls = len(database), memo.calls
     solver = solver_of(options, database, memo)
-    watched = Watched(solver, Memo(memo.database, memo.name, memo.target_error), every=options.every)
+    watched = Watched(solver, Memo(Database(options.cache / "ed.h5")), every=options.every)
     start = time.perf_counter()
     found = SCANS[name].run(watched)
     seconds, calls = time.perf_counter() - start, memo.calls - calls
