@@ -147,15 +147,18 @@ def run_published(quick: bool, seed: int) -> None:
     solution = SegmentSolver(n_cycles=20000 if quick else 400000, random_seed=seed).solve(problem)
     print("\nSIAM_Discrete_Bath of TRIQS/benchmarks against the published exact diagonalisation")
     print("                this                     published                 deviation / error bar")
+    references = {"G": published.published_G(), "Sigma": published.published_Sigma()}
     for f, spin in enumerate(("up", "dn")):
-        for n in range(4):
-            value, error = (solution.statistics[name][f, n] for name in ("G_iw", "G_iw_error"))
-            d = value - published.G_IW[spin][n]
-            print(
-                f"G_{spin}(iw_{n})   {value:.6f}   {published.G_IW[spin][n]:.6f}   "
-                f"{d.real / error.real:+.1f} {d.imag / error.imag:+.1f}"
-            )
-        print(f"n_{spin}         {solution.density[f]:.6f}")
+        for name, reference in references.items():
+            for n in range(4):
+                value, error = (solution.statistics[key][f, n] for key in (f"{name}_iw", f"{name}_iw_error"))
+                d = value - reference[f, n]
+                print(
+                    f"{name}_{spin}(iw_{n})   {value:.6f}   {reference[f, n]:.6f}   "
+                    f"{d.real / error.real:+.1f} {d.imag / error.imag:+.1f}   ({abs(error):.0e})"
+                )
+        value, error, exact = solution.density[f], solution.nn_error[f, f], published.DENSITY[f]
+        print(f"n_{spin}   {value:.6f}   {exact:.6f}   {(value - exact) / error:+.1f}   ({error:.0e})")
 
 
 def run_parallel(quick: bool, seed: int) -> None:

@@ -33,8 +33,8 @@ class Analysis:
     """Results by flavour; arrays with a leading sample axis hold the mean and then the leave-one-out samples.
 
     G_l and F_l (s, N, n_l), nn (s, N, N); G_unresolved, F_unresolved (r, N, n_l): see
-    `segment_estimators.ConsistentPair`; raw: the samples of the estimates behind them; average_weight: of a measurement,
-    see `segment_reweight`.
+    `segment_estimators.ConsistentPair`; raw: the samples of the estimates behind them; average_weight: of a
+    measurement, see `segment_reweight`.
     """
 
     G_l: np.ndarray
