@@ -2,9 +2,9 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Generating points with two ranks against one, and killed again and again until it is through.
 
-    python benchmarks/generate.py [--n 200] [--kills 5]
+    python benchmarks/generate.py [--n 200] [--draw lecture] [--kills 5]
 
-The exact solver is ED with four bath sites. Wall time depends on what else the machine does: the time each rank spends
+The exact solver is ED. Wall time depends on what else the machine does: the time each rank spends
 on a processor says how evenly the work is shared, time of one rank / longest time of two ranks.
 """
 
@@ -25,30 +25,30 @@ from triqs_mlsolver import Database
 WORKER = (
     "import sys, time; from triqs_mlsolver import mpi; from triqs_mlsolver.generate import generate\n"
     "comm = mpi.world(); wall, cpu = time.perf_counter(), time.process_time()\n"
-    "done = generate(sys.argv[1], int(sys.argv[2]), draw='lecture', exact='ed')\n"
+    "done = generate(sys.argv[1], int(sys.argv[2]), draw=sys.argv[3], exact='ed')\n"
     "times = comm.gather(time.process_time() - cpu)\n"
     "print(time.perf_counter() - wall, *times) if comm.rank == 0 else None"
 )
 
 
-def command(ranks: int, path: Path, n: int) -> list[str]:
+def command(ranks: int, path: Path, n: int, draw: str) -> list[str]:
     beside = Path(sys.prefix) / "bin" / "mpiexec"
     mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
     start = [] if ranks == 1 else [mpiexec, "-n", str(ranks)]
-    return [*start, sys.executable, "-c", WORKER, str(path), str(n)]
+    return [*start, sys.executable, "-c", WORKER, str(path), str(n), draw]
 
 
-def run(ranks: int, path: Path, n: int) -> list[float]:
+def run(ranks: int, path: Path, n: int, draw: str) -> list[float]:
     """Wall time, then the processor time of each rank (s)."""
-    done = subprocess.run(command(ranks, path, n), capture_output=True, text=True, check=True)
+    done = subprocess.run(command(ranks, path, n, draw), capture_output=True, text=True, check=True)
     return [float(word) for word in done.stdout.split()]
 
 
-def killed(path: Path, n: int, kills: int) -> list[int]:
+def killed(path: Path, n: int, draw: str, kills: int) -> list[int]:
     """Points there were after each kill of both ranks."""
     found = []
     for _ in range(kills):
-        process = subprocess.Popen(command(2, path, n), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        process = subprocess.Popen(command(2, path, n, draw), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                    start_new_session=True)  # fmt: skip
         end = time.monotonic() + 300
         before = found[-1] if found else 0
@@ -66,6 +66,7 @@ def killed(path: Path, n: int, kills: int) -> list[int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=200)
+    parser.add_argument("--draw", default="lecture", help="lecture: milliseconds a solve; dmft: a bath fit for each")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="20 points, 2 kills")
     o = parser.parse_args()
@@ -74,15 +75,17 @@ def main() -> None:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1",
                    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1"}  # fmt: skip
     with tempfile.TemporaryDirectory() as place:
-        wall, *cpu = run(1, Path(place) / "one.h5", o.n)
-        wall_two, *cpu_two = run(2, Path(place) / "two.h5", o.n)
+        wall, *cpu = run(1, Path(place) / "one.h5", o.n, o.draw)
+        wall_two, *cpu_two = run(2, Path(place) / "two.h5", o.n, o.draw)
         same = Database(f"{place}/one.h5").digest == Database(f"{place}/two.h5").digest
         print(f"{o.n} points, 1 rank: {wall:.1f} s, on the processor {cpu[0]:.1f} s")
         print(f"{o.n} points, 2 ranks: {wall_two:.1f} s, on the processor {cpu_two[0]:.1f} and {cpu_two[1]:.1f} s")
         print(f"times faster: {wall / wall_two:.2f} by the clock, {cpu[0] / max(cpu_two):.2f} by processor time; "
               f"the same points: {same}")  # fmt: skip
-        counts = killed(Path(place) / "killed.h5", o.n, o.kills)
-        run(2, Path(place) / "killed.h5", o.n)
+        if not o.kills:
+            return
+        counts = killed(Path(place) / "killed.h5", o.n, o.draw, o.kills)
+        run(2, Path(place) / "killed.h5", o.n, o.draw)
         found = Database(f"{place}/killed.h5")
         print(f"killed with {counts} points, repeated: {len(found)} points, the same ones: "
               f"{found.digest == Database(f'{place}/one.h5').digest}")  # fmt: skip
