@@ -84,7 +84,7 @@ def test_starter(base, monkeypatch):
     assert len(open_database("starter")) == 4 and len(Database("mlsolver.h5")) == 1
     assert len(LearnedSolver("starter", exact="ed", learn=False).database) == 4
     said = CliRunner().invoke(main, ["info", "starter"])
-    assert said.exit_code == 0 and "4 points" in said.output
+    assert said.exit_code == 0 and "4 points" in said.output and "on top of   3 points" in said.output
 
 
 def test_an_installation_without_starter_says_so(monkeypatch, tmp_path):

@@ -44,6 +44,8 @@ def audits(log) -> dict:
 def _lines(info: dict) -> list[str]:
     counts = lambda d: ", ".join(f"{n} {name.strip()}" for name, n in d.items())
     lines = [f"{info['path']}: {info['points']} points, {info['removed']} removed, digest {info['digest']}"]
+    if info["base"]:
+        lines.append(f"  on top of   {info['points_of_base']} points of {info['base']}")
     if info["specification"]:
         spec = info["specification"]
         lines.append(f"  blocks      {'+'.join(map(str, spec['blocks']))}, {spec['interaction']} interaction")

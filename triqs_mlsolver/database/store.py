@@ -18,13 +18,13 @@ import numpy as np
 
 from ..problem import Problem
 from ..solution import Solution
-from . import snapshot, table
+from . import overview, snapshot, table
 from .compaction import fold
 from .contents import Contents, StoredContents
 from .files import explained, remove_if_there, sync_directory, temporary_name
 from .journal import Journal, id_of
 from .lock import Locked
-from .point import Point, decode_problem, distrust, encode, encode_inputs, plain, specification
+from .point import Point, decode_problem, encode, encode_inputs, plain, specification
 
 _JOURNAL_LIMIT = 1000  # files in the journal beyond which opening the database folds them into the snapshot
 
@@ -168,17 +168,8 @@ class Database:
         >>> Database(None).select(beta=(10, 50), U=(0, 2), fidelity="exact")
         []
         """
-        columns = self.table(tuple(wanted))
-        keep = np.ones(len(self), bool)
-        for name, condition in wanted.items():
-            values = columns[name]
-            if isinstance(condition, tuple):
-                low, high = condition
-                fulfilled = (values >= low) & (values <= high)
-            else:
-                fulfilled = values == condition
-            keep &= fulfilled.reshape(len(self), -1).all(axis=1) if len(self) else keep
-        return [self[int(i)] for i in np.flatnonzero(keep)]
+        fulfilled = table.fulfilled(self.table(tuple(wanted)), wanted, len(self))
+        return [self[int(i)] for i in np.flatnonzero(fulfilled)]
 
     def best_points(self) -> list[Point]:
         """For each problem the answer that is trusted most, in the order of the points.
@@ -186,12 +177,8 @@ class Database:
         An exact answer supersedes cheaper ones; among equals the smallest error bar decides, then the latest. The
         others stay: a model that learns the difference between fidelities finds pairs by `problem_id`.
         """
-        t = self.table(("problem_id", "fidelity", "error_bar"))
-        ranks = {name: distrust(name) for name in np.unique(t["fidelity"]).tolist()}
-        rank = np.array([ranks[name] for name in t["fidelity"].tolist()], dtype=int)
-        order = np.lexsort((-np.arange(len(self)), t["error_bar"], rank))
-        _, first = np.unique(t["problem_id"][order], return_index=True)
-        return [self[int(i)] for i in np.sort(order[first])]
+        best = table.best_of_each_problem(self.table(("problem_id", "fidelity", "error_bar")))
+        return [self[int(i)] for i in best]
 
     def table(self, columns: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """One row per point, as a dict of arrays (dimensionless, in units of each problem's scale).
@@ -209,30 +196,7 @@ class Database:
 
     def info(self) -> dict:
         """Counts by solver and fidelity, ranges, error-bar quantiles, dates, disk use, digest and settings."""
-        t = self.table(("solver", "fidelity", "beta", "U", "x", "density", "error_bar", "seconds", "date", "version"))
-        count = lambda column: {str(k): int(n) for k, n in zip(*np.unique(column, return_counts=True))}
-        ranges = {k: (float(t[k].min()), float(t[k].max())) for k in ("beta", "U", "x", "density") if len(self)}
-        quantiles = np.quantile(t["error_bar"], [0.05, 0.5, 0.95]).tolist() if len(self) else []
-        names = self.journal.names() if self.journal else []
-        return {
-            "path": self.path,
-            "base": self.base,
-            "points_of_base": self._contents.n_base,
-            "points": len(self),
-            "removed": len(self._contents.removed),
-            "specification": self.specification,
-            "solvers": count(np.char.add(np.char.add(t["solver"], " "), t["version"])) if len(self) else {},
-            "fidelities": count(t["fidelity"]),
-            "ranges": ranges,
-            "error_bar_quantiles": dict(zip(("5%", "50%", "95%"), quantiles)),
-            "seconds": float(np.nansum(t["seconds"])),
-            "dates": (str(min(t["date"])), str(max(t["date"]))) if len(self) else None,
-            "snapshot_bytes": os.path.getsize(self.path) if self.path and os.path.exists(self.path) else 0,
-            "journal_files": len(names),
-            "journal_bytes": self.journal.size() if self.journal else 0,
-            "digest": self.digest,
-            "settings": dict(self.settings),
-        }
+        return overview.summary(self)
 
     @property
     def settings(self) -> Mapping:
@@ -376,6 +340,11 @@ class Database:
         self._refuse_if_read_only("no inputs can be saved beside it")
         record = encode_inputs(problem, {**attributes, "why": why})
         return self._replay.path(self._guarded(self._replay.add, "saving inputs for replay", record))
+
+    @property
+    def n_of_base(self) -> int:
+        """Points that belong to `base`, removed ones included."""
+        return self._contents.n_base
 
     def refused(self) -> list[str]:
         """Ids of the problems whose inputs were saved by `save_replay`."""

@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from ..numerics import legendre
-from .point import Record
+from .point import Record, distrust
 
 _TEXT = ("id", "problem_id", "solver", "version", "fidelity", "host", "date", "package_version")
 _NUMBER = ("unit", "seed", "n_cycles", "average_sign", "auto_corr_time", "seconds")
@@ -38,6 +38,29 @@ def build(records: Iterable[Record], columns: Iterable[str] | None = None) -> di
         if name in _SERIES:
             out |= _series(name, [blocks for b in batches for blocks in b[name]])
     return out
+
+
+def fulfilled(columns: dict[str, np.ndarray], wanted: dict, n: int) -> np.ndarray:
+    """Which of `n` rows fulfil all conditions, (n,) of bool; see `Database.select`."""
+    keep = np.ones(n, bool)
+    for name, condition in wanted.items():
+        values = columns[name]
+        if isinstance(condition, tuple):
+            low, high = condition
+            good = (values >= low) & (values <= high)
+        else:
+            good = values == condition
+        keep &= good.reshape(n, -1).all(axis=1) if n else keep
+    return keep
+
+
+def best_of_each_problem(t: dict[str, np.ndarray]) -> np.ndarray:
+    """Rows that `Database.best_points` takes, in their order, from the columns problem_id, fidelity and error_bar."""
+    ranks = {name: distrust(name) for name in np.unique(t["fidelity"]).tolist()}
+    rank = np.array([ranks[name] for name in t["fidelity"].tolist()], dtype=int)
+    order = np.lexsort((-np.arange(len(rank)), t["error_bar"], rank))
+    _, first = np.unique(t["problem_id"][order], return_index=True)
+    return np.sort(order[first])
 
 
 def unknown_name(name: str, allowed: Iterable[str]) -> TypeError:
