@@ -17,6 +17,7 @@ from . import mpi
 from .candidates import Candidates, recombined, spread_out
 from .database import Database, DatabaseError, DecisionLog, Point, open_database
 from .database.settings import load_settings
+from .database.table import best_of_each_problem
 from .exact import registry
 from .generate import answer
 from .model import Predictor
@@ -26,6 +27,7 @@ REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informati
 _SHARES = (0.25, 0.25, 0.5, 1.0)  # of what is left of a round
 _ROUND = 10  # exact runs, or one per rank, between two looks at the model
 _POOL, _PROBES = 300, 100  # candidates to choose from; problems on which the bound is watched
+_STORED = 2000  # points that candidates are made of
 _NOISY = 0.25  # share of the tolerance above which a label's noise limits the model
 _BETTER = 0.7  # a new label replaces a noisy one if its error bar is at most this share of the old one
 _TARGET_SHARE = 0.2
@@ -205,8 +207,9 @@ class _Planner:
         self.learned = set(self.database.ids)
         self.tried: set[str] = set()
         self.pool = Candidates([], self.predictor.descriptor_)
-        stored = [point.problem for point in self.database.best_points()]
-        self.probes = Candidates(recombined(stored, np.random.default_rng(0), _PROBES), self.predictor.descriptor_)
+        self.noisy = self._noisy_labels()
+        probes = recombined(self._some_stored(), np.random.default_rng(0), _PROBES)
+        self.probes = Candidates(probes, self.predictor.descriptor_)
 
     def has_time(self) -> bool:
         return _has_time(self.start, self.minutes)
@@ -257,14 +260,22 @@ class _Planner:
 
     def _noisy(self, n: int) -> list[_Task]:
         """Best answers whose error bars exceed their share of the tolerance; with a better solver also fitted baths."""
+        wanted = [self.noisy.pop(0) for _ in range(min(n, len(self.noisy)))]
+        return [task for task in wanted if task.problem.id not in self.tried]
+
+    def _noisy_labels(self) -> list[_Task]:
         limit = _NOISY * self.work.tolerance
+        columns = self.database.table(("problem_id", "fidelity", "error_bar"))
         found = []
-        for point in self.database.best_points():
-            cheap = point.fidelity != "exact" and self.work.exact != "ed"
+        for i in best_of_each_problem(columns):
+            cheap = columns["fidelity"][i] != "exact" and self.work.exact != "ed"
+            if not cheap and columns["error_bar"][i] < 0.1 * limit:  # a mean over τ: the largest is not ten times it
+                continue
+            point = self.database[int(i)]
             noise = np.inf if cheap else _noise(point)
-            if noise > limit and point.problem_id not in self.tried:
+            if noise > limit:
                 found.append((noise, _Task("noisy label", point.problem, None if cheap else point.id)))
-        return [task for _, task in sorted(found, key=lambda pair: -pair[0])][:n]
+        return [task for _, task in sorted(found, key=lambda pair: -pair[0])]
 
     def _uncertain(self, n: int) -> list[_Task]:
         """Problems that the log has kept, the largest bounds in units of their tolerance first."""
@@ -281,12 +292,16 @@ class _Planner:
         """Recombinations of stored problems with the largest bounds, far from each other."""
         if n < 1:
             return []
-        stored = [point.problem for point in self.database.best_points()]
-        self.pool.extend(recombined(stored, self.random, _POOL - len(self.pool)))
+        self.pool.extend(recombined(self._some_stored(), self.random, _POOL - len(self.pool)))
         if not len(self.pool):
             return []
         chosen = spread_out(self.pool.bounds(self.predictor), self.pool.features, n)
         return [_Task("informative", problem) for problem in self.pool.pop(chosen)]
+
+    def _some_stored(self) -> list[Problem]:
+        """Stored problems, a random part of them where there are many."""
+        n = len(self.database)
+        return [self.database[int(i)].problem for i in self.random.permutation(n)[:_STORED]]
 
 
 def _noise(point: Point) -> float:
