@@ -77,7 +77,8 @@ class Database:
         if self.base is not None:
             self._contents.take_base(self.base)
         self._is_created = self.path is not None and os.path.exists(self.path)
-        self.refresh()
+        if self.path is not None:
+            self._contents.look()
         self.tidy()
 
     # -- reading ---------------------------------------------------------------------------------------------------
