@@ -16,7 +16,8 @@ from triqs_mlsolver.cli import main
 from triqs_mlsolver.database.store import read_replay
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver
-from triqs_mlsolver.generate import TooManyRefused, generate, sequence
+from triqs_mlsolver.generate import TooManyRefused, dealt, generate, sequence
+from triqs_mlsolver.mpi import Comm
 
 TWO_SITES = {"n_bath": 2}
 
@@ -121,6 +122,17 @@ def test_a_solver_that_takes_no_such_problem_is_an_error(tmp_path):
 
     with pytest.raises(NoExactSolver):
         generate(tmp_path / "db.h5", 2, exact=Picky())
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_every_task_is_dealt_once_and_evenly(size):
+    hands = []
+    for rank in range(size):
+        comm = Comm()
+        comm.rank, comm.size = rank, size
+        hands.append(dealt(list(range(60, 0, -1)), comm))
+    assert sorted(sum(hands, [])) == list(range(1, 61))
+    assert max(map(sum, hands)) - min(map(sum, hands)) <= size
 
 
 def solves(path) -> list[str]:

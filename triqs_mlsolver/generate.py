@@ -115,10 +115,16 @@ def generate(
             computed, refused = (comm.allreduce(number) for number in (work.computed, len(work.refused)))
             return Generated(int(n), computed, refused)
         with mpi.shared_errors(comm, "solving the problems", _PATIENCE), threadpool_limits(1, user_api="blas"):
-            for index, problem in tasks[comm.rank :: comm.size]:
+            for index, problem in dealt(tasks, comm):
                 work.solve(index, problem)
                 if watch and mpi.is_root(comm):
                     watch(*work.progress())
+
+
+def dealt(tasks: list, comm: mpi.Comm) -> list:
+    """This rank's part of tasks that come in the order of their cost: to and fro, rank 0, which also plans, last."""
+    turn = [*range(comm.size - 1, -1, -1), *range(comm.size)]
+    return [task for k, task in enumerate(tasks) if turn[k % len(turn)] == comm.rank]
 
 
 def sequence(draw: str | Sequence, seed: int = 0, **bounds) -> Sequence:
