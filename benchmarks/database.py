@@ -5,7 +5,8 @@
     python benchmarks/database.py [--n 10000 100000] [--kills 500]
 
 Prints the time to open (compacted, with 1000 journal files beside), the memory this takes, the time of `add`,
-`refresh`, `table` and `compact`, and the outcome of killing writers and compactors at random instants.
+`refresh`, `table`, `compact` and of reading a cache of descriptors, and what became of the points when writers and
+compactors were killed at random instants.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 
 from triqs_mlsolver import Database, Problem, Solution
 from triqs_mlsolver.database import snapshot
+from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.database.files import write_durably
 from triqs_mlsolver.database.point import Record, encode, specification
 
@@ -109,6 +111,10 @@ def measure(path: str, n: int) -> None:
     refresh, _ = clocked(db.refresh)
     table, _ = clocked(db.table)
     compact, _ = clocked(db.compact)
+    cache = DescriptorCache(path)
+    cache.put(dict(zip(db.ids, np.random.default_rng(0).normal(size=(len(db), 400)))), "1")
+    cached, found = clocked(lambda: cache.get(db.ids, "1"))
+    assert len(found) == len(db)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     bare = bare_write(str(pathlib.Path(path).parent))
     within = "within" if seconds < LIMITS.get(n, np.inf) and np.median(add) < 0.02 and memory < 1000 else "BEYOND"
@@ -116,7 +122,8 @@ def measure(path: str, n: int) -> None:
     print(
         f"{n:>7} points, {size:6.0f} MB | open {seconds:6.2f} s, {memory:5.0f} MB | add {1e3 * np.median(add):4.1f} ms "
         f"(slowest {1e3 * max(add):4.1f}, bare disk {1e3 * bare:4.1f}) | refresh {1e3 * refresh:4.1f} ms | "
-        f"table {table:5.2f} s | compact {compact:5.2f} s, peak {peak:5.0f} MB | {within} the limits"
+        f"table {table:5.2f} s | cache {cached:5.2f} s | compact {compact:5.2f} s, peak {peak:5.0f} MB | "
+        f"{within} the limits"
     )
 
 
