@@ -19,7 +19,6 @@ from . import mpi
 from .alarms import Alarms
 from .certificate import AcceptedAnswers, Certificate, certificate
 from .database import Database, DecisionLog, open_database
-from .database.log import physics
 from .decision import Decision
 from .exact import registry
 from .exact_runs import ExactRuns
@@ -28,7 +27,7 @@ from .knowledge import Knowledge
 from .messages import report
 from .model import Prediction, Predictor
 from .problem import Problem
-from .solution import Solution
+from .solution import Solution, key_figures
 
 _CERTIFY = "certify"
 _LOG_REMEMBERED = 500  # solves of earlier runs that count when the bounds are judged
@@ -329,7 +328,7 @@ class LearnedSolver:
     def _record(self, decision: Decision, problem: Problem, solution: Solution) -> None:
         report(str(decision))
         kept = problem if _worth_refreshing(decision) else None
-        self.log.append(problem=kept, **decision.row(), **physics(problem, solution))
+        self.log.append(problem=kept, **decision.row(), **key_figures(problem, solution))
         if decision.alarm:
             warnings.warn(f"solve {decision.number}: {decision.alarm}", RuntimeWarning, stacklevel=2)
 

@@ -166,3 +166,26 @@ def static_moments(problem: Problem, nn: np.ndarray) -> tuple[tuple[np.ndarray, 
     first = np.einsum("ij,ik,jk->i", problem.U, problem.U, nn - np.outer(n, n))
     cut = lambda v: tuple(np.diag(v[o : o + size]) for o, (_, size) in zip(problem.offsets, problem.gf_struct))
     return cut(Hartree), cut(np.maximum(first, 0.0))
+
+
+def key_figures(problem: Problem, solution: Solution) -> dict[str, float]:
+    """What was asked and answered in a few numbers, in the units of the problem.
+
+    Returns
+    -------
+    dict
+        `beta` (1/energy), `U` (largest element of the matrix, energy), `x` (mean level from half filling, energy),
+        `density` (sum over flavours), `Z` (smallest over flavours, from the first Matsubara frequency; NaN where a
+        refused answer has none).
+    """
+    try:
+        Z = float(np.min(solution.Z(problem)))
+    except np.linalg.LinAlgError:
+        Z = np.nan
+    return {
+        "beta": float(problem.beta),
+        "U": float(np.max(problem.U, initial=0.0)),
+        "x": float(np.mean(problem.x)),
+        "density": float(np.sum(solution.density)),
+        "Z": Z,
+    }

@@ -12,7 +12,6 @@ import time
 import numpy as np
 
 from ..problem import Problem
-from ..solution import Solution
 from .point import Record, decode_problem, encode_inputs, plain
 
 _INPUTS = "inputs"
@@ -94,29 +93,6 @@ class DecisionLog:
                 return f.read().splitlines()
         except FileNotFoundError:
             return []
-
-
-def physics(problem: Problem, solution: Solution) -> dict[str, float]:
-    """Columns of a row that say what was asked and answered.
-
-    Returns
-    -------
-    dict
-        `beta` (1/energy), `U` (largest element of the matrix, energy), `x` (mean level from half filling, energy),
-        `density` (sum over flavours), `Z` (smallest over flavours, from the first Matsubara frequency; NaN where a
-        refused answer has none).
-    """
-    try:
-        Z = float(np.min(solution.Z(problem)))
-    except np.linalg.LinAlgError:
-        Z = np.nan
-    return {
-        "beta": float(problem.beta),
-        "U": float(np.max(problem.U, initial=0.0)),
-        "x": float(np.mean(problem.x)),
-        "density": float(np.sum(solution.density)),
-        "Z": Z,
-    }
 
 
 def _packed(problem: Problem) -> dict:
