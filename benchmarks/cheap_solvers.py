@@ -81,15 +81,17 @@ def smoothness(name: str, n_lines: int, n_points: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", default="ABC")
-    parser.add_argument("--test", type=int, default=300)
-    parser.add_argument("--lines", type=int, default=4)
+    parser.add_argument("--test", type=int, default=300, help="problems for the errors; 0 for none")
+    parser.add_argument("--lines", type=int, default=4, help="lines for the step ratios; 0 for none")
     parser.add_argument("--points", type=int, default=150)
     parser.add_argument("--quick", action="store_true", help="20 test problems, one line of 50 points")
     options = parser.parse_args()
     n_test, n_lines, n_points = (20, 1, 50) if options.quick else (options.test, options.lines, options.points)
     for name in options.sets:
-        accuracy(name, n_test)
-        smoothness(name, n_lines, n_points)
+        if n_test:
+            accuracy(name, n_test)
+        if n_lines:
+            smoothness(name, n_lines, n_points)
 
 
 if __name__ == "__main__":
