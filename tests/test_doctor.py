@@ -79,27 +79,34 @@ def test_a_full_disk(tmp_path, monkeypatch):
     assert found.state == "problem" and "only 1 MB free" in found.what
 
 
-def test_a_triqs_that_does_not_load(tmp_path, monkeypatch):
+@pytest.fixture
+def without_cthyb():
+    """No triqs_cthyb is loaded, and what the test loads as such is gone afterwards."""
+    own = lambda: [name for name in sys.modules if name.split(".")[0] == "triqs_cthyb"]
+    before = {name: sys.modules.pop(name) for name in own()}
+    yield
+    for name in own():
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def test_a_triqs_that_does_not_load(tmp_path, monkeypatch, without_cthyb):
     """A package that is there but misses its library is broken, not absent."""
     package = tmp_path / "triqs_cthyb"
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('libtriqs.so: cannot open shared object file')")
     monkeypatch.syspath_prepend(tmp_path)
-    for name in [n for n in sys.modules if n.split(".")[0] == "triqs_cthyb"]:
-        monkeypatch.delitem(sys.modules, name)
     found = doctor.cthyb()
     assert found.state == "broken" and "libtriqs.so" in found.what and "conda-forge" in found.remedy
 
 
 @pytest.mark.parametrize("version, state", [("2.2.0", "problem"), ("3.2.1", "ok"), ("4.0.0", "ok")])
-def test_versions_of_triqs(tmp_path, monkeypatch, version, state):
+def test_versions_of_triqs(tmp_path, monkeypatch, without_cthyb, version, state):
     package = tmp_path / "triqs_cthyb"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "version.py").write_text(f"version = {version!r}")
     monkeypatch.syspath_prepend(tmp_path)
-    for name in [n for n in sys.modules if n.split(".")[0] == "triqs_cthyb"]:
-        monkeypatch.delitem(sys.modules, name)
     assert doctor.cthyb().state == state
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -46,11 +48,18 @@ class Progress:
         self._bar.update(done - self._bar.n)
 
 
-def quiet_solvers() -> None:
-    """The progress replaces the lines of the solvers; errors are still said."""
+@contextmanager
+def quiet_solvers() -> Iterator[None]:
+    """Within it the progress replaces the lines of the solvers; errors are still said."""
     import logging
 
-    logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)
+    log = logging.getLogger("triqs_mlsolver")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def opened(path: Path, read_only: bool = False):

@@ -64,8 +64,7 @@ def command(database: Path, n: int, sampling: str, exact: str, seed: int, n_bath
         drawn = sequence(sampling, seed, **bounds)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    quiet_solvers()
-    with Progress("points", mpi.is_root(comm)) as progress:
+    with quiet_solvers(), Progress("points", mpi.is_root(comm)) as progress:
         try:
             done = generate(
                 str(database), n, draw=drawn, exact=exact, fidelity=fidelity, seed=seed, options=given, comm=comm,

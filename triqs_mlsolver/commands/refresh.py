@@ -51,9 +51,8 @@ def command(
     from ..refresh import refresh
 
     comm = mpi.world()
-    quiet_solvers()
     given = {name: value for name, value in options.items() if value is not None}
-    with Progress("runs", mpi.is_root(comm) and budget is not None) as progress:
+    with quiet_solvers(), Progress("runs", mpi.is_root(comm) and budget is not None) as progress:
         done = refresh(
             str(database), budget=budget, minutes=minutes, exact=exact, tolerance=tolerance, share=share, seed=seed,
             options=given, comm=comm, watch=progress,

@@ -21,7 +21,7 @@ from .descriptor import Description, Descriptor, Indescribable, Kind, Row
 from .reduction import GroupedPCA
 from .representation import N_LEGENDRE
 from .selection import SearchResult, search
-from .training_set import TrainingSet, first_frequency
+from .training_set import RowCache, TrainingSet, first_frequency
 from .transform import TargetTransform
 from .tuning import tune
 
@@ -145,13 +145,13 @@ class Predictor(BaseEstimator):
 
     # -- learning --------------------------------------------------------------------------------------------------
 
-    def fit(self, points: Iterable, *, cache=None) -> Predictor:
+    def fit(self, points: Iterable, *, cache: RowCache | None = None) -> Predictor:
         """Learn from `points`: (problem, solution) pairs, or objects with those attributes (a `Database`).
 
         Parameters
         ----------
         points : iterable
-        cache : DescriptorCache, optional
+        cache : RowCache, optional
             Keeps what the cheap solvers said of points with an `id`, so that a later fit need not ask them again.
         """
         self._clear()
@@ -196,6 +196,7 @@ class Predictor(BaseEstimator):
 
     @property
     def n_rows_(self) -> int:
+        """Rows of all points: one per flavour that is not like another."""
         return 0 if self.training_ is None else len(self.training_)
 
     def _clear(self):

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +18,14 @@ from .descriptor import Descriptor, Kind, diagonals, max_norm, of_unit_length, s
 from .representation import N_LEGENDRE
 
 _TAU = np.polynomial.legendre.leggauss(64)[0]
+
+
+class RowCache(Protocol):
+    """Keeps lines by point id, as `database.cache.DescriptorCache` does."""
+
+    def get(self, ids: Iterable[str], version: str) -> Mapping[str, np.ndarray]: ...
+
+    def put(self, arrays: Mapping[str, np.ndarray], version: str) -> None: ...
 
 
 class TrainingSet:
