@@ -386,6 +386,20 @@ def test_novelty_beyond_the_stored_range(small, family, change, reason):
     assert reason in predictor.predict(family(**{"U": 1.5, **change})).novel
 
 
+def test_bounds_contain_the_noise_of_the_labels_they_lean_on(family):
+    """Noise of G(iω₀) alone, which the standard deviation of the Gaussian process does not see."""
+    noise, bounds = 2e-3, []
+    for level in (0.0, noise):
+        told = {"G_tau_noise": 0.0, "G_iw0_noise": level}
+        solved = [(p, ED().solve(p)) for p in (family(U) for U in np.linspace(0.5, 3.0, 12))]
+        points = [(p, replace(s, provenance={**s.provenance, **told})) for p, s in solved]
+        predictor = Predictor().fit(points)
+        bounds.append([predictor.predict(p).sigma_bound for p, _ in points])
+    relative = [l[1] for l in predictor.label_noise_]
+    assert np.all(np.array(bounds[1]) > 1.2 * np.array(relative)), "a stored point leans on its own label"
+    assert np.all(np.array(bounds[1]) > np.array(bounds[0]))
+
+
 def test_colder_by_a_little_is_novel(family):
     """Bounds hold least beyond the stored β: there is no margin."""
     points = [(p, ED().solve(p)) for p in (family(U, beta=b) for U in np.linspace(0.5, 3, 6) for b in (8.0, 10.0))]

@@ -201,3 +201,13 @@ def test_tuning_keeps_to_its_reach_and_repeats():
     a, b = (tune(model(), X, y, reach=1.5, seed=3, **options) for _ in range(2))
     assert np.all(np.abs(np.log(a[0] / SCALES)) <= np.log(1.5) + 1e-9)
     assert np.array_equal(a[0], b[0]) and a[1] == b[1]
+
+
+def test_weights_are_those_of_the_prediction():
+    """Even outputs are linear in the stored ones."""
+    rng = np.random.default_rng(11)
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 2))
+    model = SymmetricKernelRidge(np.zeros(3, int), np.array([1, -1, -1]), np.ones(1), alpha=1e-3)
+    model.fit(X, y, output_parity=np.array([1, -1]), noise=rng.uniform(0, 0.1, 20))
+    new = rng.normal(size=(5, 3))
+    assert np.allclose(model.weights(new) @ y[:, 0], model.predict(new)[:, 0], atol=1e-10)

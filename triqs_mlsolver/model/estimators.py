@@ -62,6 +62,11 @@ class SymmetricEstimator(RegressorMixin, BaseEstimator):
         """Distance of each row of `X` (n, n_features) to the nearest stored row, in length scales; (n,)."""
         return self._nearest(self._scaled(np.atleast_2d(X)), self._scaled(self.X_))
 
+    def weights(self, X: np.ndarray) -> np.ndarray:
+        """One for the nearest stored row, (n, N): no more is known of what an estimator leans on."""
+        square = self._squares(self._scaled(np.atleast_2d(X)), self._scaled(self.X_))
+        return np.eye(len(self.X_))[square.argmin(axis=1)]
+
     def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
         """Residuals and distances with whole labels left out, by cross-validation."""
         n_folds = min(_FOLDS, len(np.unique(labels)))
@@ -87,11 +92,15 @@ class SymmetricEstimator(RegressorMixin, BaseEstimator):
         return 0.5 * (direct + self.output_parity_ * mirrored)
 
     def _nearest(self, x: np.ndarray, stored: np.ndarray) -> np.ndarray:
-        square = np.full(len(x), np.inf)
-        for y in (stored, stored * self.parity):
-            each = np.sum(x**2, axis=1)[:, None] - 2 * x @ y.T + np.sum(y**2, axis=1)[None]
-            square = np.minimum(square, each.min(axis=1))
-        return np.sqrt(np.maximum(square, 0.0))
+        return np.sqrt(self._squares(x, stored).min(axis=1))
+
+    def _squares(self, x: np.ndarray, stored: np.ndarray) -> np.ndarray:
+        """Squared distances of scaled rows to stored ones, or to their mirror images where those are nearer."""
+        each = [
+            np.sum(x**2, axis=1)[:, None] - 2 * x @ y.T + np.sum(y**2, axis=1)[None]
+            for y in (stored, stored * self.parity)
+        ]
+        return np.maximum(np.minimum(*each), 0.0)
 
 
 class Average(RegressorMixin, BaseEstimator):
@@ -128,6 +137,10 @@ class Average(RegressorMixin, BaseEstimator):
         """Mean of the members' outputs; the standard deviation is that of the first member."""
         out = np.mean([member.predict(X) for member in self.members], axis=0)
         return (out, self.members[0].predict(X, return_std=True)[1]) if return_std else out
+
+    def weights(self, X: np.ndarray) -> np.ndarray:
+        """Those of the first member, (n, N)."""
+        return self.members[0].weights(X)
 
     def nearest(self, X: np.ndarray) -> np.ndarray:
         """Distance to the nearest stored row as the first member sees it, (n,)."""

@@ -58,6 +58,14 @@ class LocalKernelRidge(SymmetricKernelRidge):
         out = np.stack([mean for mean, _ in found])
         return (out, np.array([std for _, std in found])) if return_std else out
 
+    def weights(self, X: np.ndarray) -> np.ndarray:
+        """How much each stored row contributes to the even outputs at rows of `X` (n, n_features); (n, N)."""
+        out = np.zeros((len(X), len(self.X_)))
+        for row, x in zip(out, self._scaled(np.atleast_2d(X))):
+            near = self._neighbours(x)
+            row[near] = self._weights_of(x, near)[1][0]
+        return out
+
     def nearest(self, X: np.ndarray) -> np.ndarray:
         """Distance of each row of `X` (n, n_features) to the nearest stored row, in length scales; (n,)."""
         return np.array([np.sqrt(self._square_distances(x).min()) for x in self._scaled(np.atleast_2d(X))])
@@ -90,15 +98,21 @@ class LocalKernelRidge(SymmetricKernelRidge):
     def _solve_near(self, x: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, float]:
         """Outputs (n_outputs,) and standard deviation for one scaled row from the rows `near`."""
         out, variance = np.zeros(self.y_.shape[1]), 1.0
+        for sign, (weight, cross) in self._weights_of(x, near).items():
+            columns = self.output_parity_ == sign
+            out[columns] = weight @ self.y_[near][:, columns]
+            variance -= float(weight @ cross)
+        return out, float(np.sqrt(max(variance, 0.0)))
+
+    def _weights_of(self, x: np.ndarray, near: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """For even and odd outputs, weights of the rows `near` at one scaled row, and the kernel between them."""
         if len(near) == 0:
-            return out, variance
+            return {}
         K = self._kernels(self.scaled_[near], self.scaled_[near])
         cross = self._kernels(x[None], self.scaled_[near])
-        ridge = self.alpha + self.noise_[near]
+        found = {}
         for sign, k in K.items():
-            columns = self.output_parity_ == sign
-            k[np.diag_indices_from(k)] += ridge
-            weight = cho_solve(cho_factor(k, overwrite_a=True, check_finite=False), cross[sign][0], check_finite=False)
-            out[columns] = weight @ self.y_[near][:, columns]
-            variance -= float(weight @ cross[sign][0])
-        return out, float(np.sqrt(max(variance, 0.0)))
+            k[np.diag_indices_from(k)] += self.alpha + self.noise_[near]
+            factor = cho_factor(k, overwrite_a=True, check_finite=False)
+            found[sign] = cho_solve(factor, cross[sign][0], check_finite=False), cross[sign][0]
+        return found

@@ -35,6 +35,7 @@ _MIN_POINTS = 5
 _EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
 _REACH_QUANTILE, _REACH = 0.95, 1.2  # beyond 1.2 times this quantile of the stored points' own leave-out standard
 # deviations a problem is novel: too few residuals there speak of errors so far out, and a few outliers must not change that
+_LABEL_SIGMAS = 2.0  # error bars of the labels, as far as they enter a prediction, that its bound contains
 _SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement
 
 
@@ -101,6 +102,8 @@ class Predictor(BaseEstimator):
     training_ : TrainingSet or None
         None before the first point.
     bound_ : ErrorBound
+    label_noise_ : (n_rows, 2) array
+        Standard error of each label's G(τ), typically its largest, and of Σ(iω₀), relative.
     leave_out_error_ : (n_rows, 2) array
         Errors of G(τ), the largest over τ, and of Σ(iω₀), relative, of each row predicted without its group; where that
         has its price, of a random share of the rows only.
@@ -290,12 +293,12 @@ class Predictor(BaseEstimator):
             rows = np.sort(np.random.default_rng(self.random_state).choice(rows, _CALIBRATION_ROWS, replace=False))
         residual, std = self.regression_.leave_out(labels, rows)
         residual = self._in_units(residual, rows)
+        self.label_noise_ = data.label_error.copy()
+        self.label_noise_[:, 1] /= np.abs(data.G0) ** 2 * data.sigma_unit
         G0, unit = data.G0[rows], data.sigma_unit[rows]
         shift = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis @ first_frequency(N_LEGENDRE)
         # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative to ω₀ − Im Σ
         sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) / unit
-        noise = data.label_error[rows].copy()
-        noise[:, 1] /= np.abs(G0) ** 2 * unit
         G = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis
         density_error = np.abs(G @ legendre.vandermonde(np.ones(1), N_LEGENDRE)[0])  # n = −G(β⁻)
         pairs = np.abs(residual[:, data.n_G : data.n_G + len(data.kind.shells)]).max(axis=1)
@@ -304,7 +307,7 @@ class Predictor(BaseEstimator):
         self.leave_out_error_ = error[:, :2]
         once, worst = _once(data.problem[rows], error)
         scale = std * data.amplitude[rows]
-        self.bound_.fit(data.summary[rows][once], scale[once], worst[:, :2], noise[once], followers=worst[:, 2:])
+        self.bound_.fit(data.summary[rows][once], scale[once], worst[:, :2], self.label_noise_[rows][once], followers=worst[:, 2:])
         self.reach_ = float(np.quantile(std[once], _REACH_QUANTILE))
 
     # -- predicting ------------------------------------------------------------------------------------------------
@@ -352,7 +355,21 @@ class Predictor(BaseEstimator):
         amplitude = np.array([row.amplitude for row in rows])
         scaled, std = self.regression_.predict(self._features(rows), return_std=True)
         bounds = self.bound_.predict(np.stack([row.summary for row in rows]), std * amplitude)
+        bounds[:, :2] = np.hypot(bounds[:, :2], _LABEL_SIGMAS * self._label_noise_at(rows, amplitude))
         return self._correction(scaled, amplitude), std, bounds
+
+    def _label_noise_at(self, rows: Sequence[Row], amplitude: np.ndarray) -> np.ndarray:
+        """Statistical error of raw predictions that comes from those of the labels, for G and Σ(iω₀), (n_rows, 2).
+
+        The standard deviation of the Gaussian process knows the noise of G as a whole only; that of Σ(iω₀) can be far
+        larger, and a prediction that leans on a single label inherits all of it.
+        """
+        if not np.any(self.label_noise_):
+            return np.zeros((len(rows), 2))
+        known = len(self.label_noise_)  # rows since the last calibration are left out
+        weights = self.regression_.weights(self._features(rows))[:, :known]
+        weights *= amplitude[:, None] / self.training_.amplitude[:known]
+        return np.sqrt(weights**2 @ self.label_noise_**2)
 
     def _features(self, rows: Sequence[Row]) -> np.ndarray:
         return self.reduction_.transform(np.stack([row.features for row in rows]))

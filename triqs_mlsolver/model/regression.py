@@ -143,6 +143,10 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         )
         return out, np.sqrt(np.maximum(1 - explained, 0.0))
 
+    def weights(self, X: np.ndarray) -> np.ndarray:
+        """How much each stored row contributes to the even outputs at rows of `X` (n, n_features); (n, N)."""
+        return self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_)[1] @ self.inverse_[1]
+
     def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (n, n_outputs) and standard deviations (n,) with all rows of the same label left out together.
 
