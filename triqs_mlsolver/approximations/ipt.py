@@ -9,8 +9,9 @@ for its density (Kajueter, Kotliar, PRL 77, 131 (1996)):
     \Sigma_\sigma = U n_{\bar\sigma} + \frac{A_\sigma \Sigma^{(2)}_\sigma}{1 - B_\sigma \Sigma^{(2)}_\sigma}, \qquad
     \Sigma^{(2)}_\sigma(\tau) = U^2 g_\sigma(\tau) g_{\bar\sigma}(\tau) g_{\bar\sigma}(\beta - \tau).
 
-e0 follows from n[g] = n[G], so that A = 1; B = (e + U(1 − n) − e0) / (U² n (1 − n)). At half filling of a symmetric bath
-e0 = 0, B = 0, and this is plain IPT.
+e0 is such that g has the density n of a cluster with one bath site, so that A = 1; B = (e + U(1 − n) − e0) / (U² n (1 − n)).
+The usual condition n[g] = n[G] has up to three solutions in a doped insulator, and the answer would jump from one to another
+where the problem changes a little; this one has one. At half filling of a symmetric bath e0 = 0, B = 0, and this is plain IPT.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import root
 
 from ..problem import Problem
 from ..solution import Solution
-from .hubbard_i import dressed_atom
+from .few_site_ed import FewSiteED
 from .local import LocalGrid, pair_occupancy
 
 _FLAT = 1e-6  # n(1 − n) below which a flavour counts as empty or full and has no second-order term
@@ -31,7 +31,7 @@ _FLAT = 1e-6  # n(1 − n) below which a flavour counts as empty or full and has
 
 @dataclass(frozen=True)
 class IPT:
-    """Plain IPT at half filling, Kajueter–Kotliar interpolation away from it; spins may differ.
+    """Plain IPT at half filling, Kajueter–Kotliar interpolation with given densities away from it; spins may differ.
 
     Exact for U = 0, for Δ = 0, and at half filling of a symmetric bath to order U².
 
@@ -76,28 +76,13 @@ class IPT:
         return 1 / (local.iw - local.levels - local.Delta - Sigma), Sigma, U * n
 
     def _bare_levels(self, local: LocalGrid) -> np.ndarray:
-        """e0 per spin with n[g] = n[G]; zero where the particle-hole map leaves the problem unchanged.
-
-        In a field there are several solutions: the one nearest to the densities of Hubbard-I is by far the best. Where
-        there is none, those densities are kept.
-        """
-        problem = local.problem
-        if problem.is_particle_hole_symmetric():
+        """e0 per spin, (2,); zero where the particle-hole map leaves the problem unchanged."""
+        if local.problem.is_particle_hole_symmetric():
             return np.zeros(2)
-        start = _levels_of(local, local.density(dressed_atom(local)[0])) / problem.unit
-        equal = np.array_equal(problem.Delta_l[0], problem.Delta_l[1]) and local.levels[0] == local.levels[1]
+        return _levels_of(local, _DENSITIES.solve(local.problem).density)
 
-        def mismatch(x):
-            bare = np.broadcast_to(x, (2,)) * problem.unit
-            G, _, _ = self._interpolation(local, bare)
-            # an almost linear function of e0 even where n hardly depends on it, as in an atom at low temperature
-            return (_log_odds(local.density(G)) - _log_odds(local.density(1 / (local.iw - bare - local.Delta))))[
-                : len(x)
-            ]
 
-        found = root(mismatch, start[:1] if equal else start, method="hybr", options={"xtol": 1e-11, "maxfev": 60})
-        solved = found.success or np.max(np.abs(found.fun)) < 1e-6
-        return np.broadcast_to(found.x if solved else start, (2,)) * problem.unit
+_DENSITIES = FewSiteED(1)
 
 
 def _levels_of(local: LocalGrid, density: np.ndarray) -> np.ndarray:
@@ -109,8 +94,3 @@ def _levels_of(local: LocalGrid, density: np.ndarray) -> np.ndarray:
         too_full = local.density(1 / (local.iw - middle - local.Delta)) > density
         low, high = np.where(too_full, middle, low), np.where(too_full, high, middle)
     return 0.5 * (low + high)
-
-
-def _log_odds(n: np.ndarray) -> np.ndarray:
-    n = np.clip(n, 1e-13, 1 - 1e-13)
-    return np.log(n / (1 - n))
