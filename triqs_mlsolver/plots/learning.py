@@ -54,6 +54,8 @@ def plot_learning_curve(
         up = [np.zeros_like(mean), np.maximum(high - mean, 0.0)]
         ax.errorbar(n_points, mean, up, marker=marker, color=colour, capsize=2, label=name)
     ax.set(xscale="log", yscale="log", xlabel="stored points", ylabel=ylabel)
+    ax.set_xticks(n_points, [f"{n:g}" for n in n_points])
+    ax.minorticks_off()
     ax.set_title("mean, and up to the 95th percentile")
     ax.legend()
     return ax

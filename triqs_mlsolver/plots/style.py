@@ -41,6 +41,7 @@ def styled(plot: Callable) -> Callable:
     return drawn
 
 
+@styled
 def panels(axes: Axes | Sequence[Axes] | None, n: int, height: float, **options) -> np.ndarray:
     """The user's axes, or `n` new ones below each other, `height` inches each.
 
@@ -50,7 +51,7 @@ def panels(axes: Axes | Sequence[Axes] | None, n: int, height: float, **options)
         If the user gave another number of axes.
     """
     if axes is None:
-        figure = Figure(figsize=(WIDTH, n * height))
+        figure = Figure(figsize=(WIDTH, n * height), layout="constrained")
         FigureCanvasAgg(figure)  # headless: no window, no pyplot state
         return np.atleast_1d(figure.subplots(n, 1, **options))
     given = np.ravel(np.asarray(axes, dtype=object))
