@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Error and bound of the model on the random-bath sets, against exact diagonalisation.
 
-    python benchmarks/accuracy.py [table|curve|compare|denoise|speed] [--cache DIRECTORY] [--quick]
+    python benchmarks/accuracy.py [table|coverage|curve|compare|denoise|speed] [--cache DIRECTORY] [--quick]
 
 An error is the maximum over 66 nodes in τ of abs(G_model − G_exact), for set E also the mean of abs(ΔG) over 51 equidistant
 τ. Cheap solvers on A, B and C: IPT (baseline), Hubbard-I and ED with one bath site; on E: IPT and Hubbard-I. Labels and
@@ -128,6 +128,31 @@ def table(sets: Sets, n_test: int, quick: bool) -> None:
                 print(f"| {name} | {n} | {seed} | {measured(sets, name, n, seed, n_test)[1]}", flush=True)
 
 
+def coverage(sets: Sets, n_test: int, quick: bool) -> None:
+    """How often the 90 % and 95 % bounds hold, overall, among accepted problems and by β; what they accept."""
+    print(
+        "| set | N | 95 %: G / Σ | 90 %: G / Σ | accepted at 0.01, at 0.005 (of these wrong) | held among accepted | by βD |"
+    )
+    for name in "AC":
+        for n in (60,) if quick else (300, 1000, 4000):
+            found = {c: measured(sets, name, n, 0, n_test, confidence=c)[0] for c in (0.95, 0.9)}
+            shares = [
+                f"{np.mean(e.G <= e.bound):.3f} / {np.mean(e.sigma <= e.sigma_bound):.3f}" for e in found.values()
+            ]
+            e = found[0.95]
+            beta = np.array([problem.canonical().beta for problem, _ in sets.solved(name, n_test, TEST_SEED)])
+            edges = np.quantile(beta, [0, 0.25, 0.5, 0.75, 1])
+            bins = [(beta >= low) & (beta <= high) for low, high in zip(edges, edges[1:])]
+            by_beta = ", ".join(
+                f"{low:.0f}–{high:.0f}: {np.mean((e.G <= e.bound)[b]):.3f}"
+                for low, high, b in zip(edges, edges[1:], bins)
+            )
+            mine = e.bound <= 0.01
+            held = f"{np.mean((e.G <= e.bound)[mine]):.3f}"
+            accepted = f"{e.accepted(0.01)}; {e.accepted(0.005)}"
+            print(f"| {name} | {n} | {' | '.join(shares)} | {accepted} | {held} | {by_beta} |", flush=True)
+
+
 def curve(sets: Sets, n_test: int, quick: bool) -> None:
     """Learning curves on sets A, B and C, as a picture."""
     from triqs_mlsolver.plots import plot_learning_curve, save
@@ -188,7 +213,7 @@ def speed(sets: Sets, n_test: int, quick: bool) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    tasks = {task.__name__: task for task in (table, curve, compare, denoise, speed)}
+    tasks = {task.__name__: task for task in (table, coverage, curve, compare, denoise, speed)}
     parser.add_argument("task", nargs="?", default="table", choices=tasks)
     parser.add_argument("--cache", type=Path, help="directory for labels and descriptions")
     parser.add_argument("--test", type=int, default=N_TEST, help="test problems (default: all 4000)")
