@@ -79,7 +79,9 @@ def _sampling(provenance: dict) -> list[str]:
     samples = provenance.get("independent_samples")
     if samples is not None and not samples >= _MIN_INDEPENDENT:  # NaN where the autocorrelation could not be measured
         found.append(f"only {samples:.0f} independent samples: raise n_cycles or length_cycle")
-    for name, what in (("drift", "the two halves of the run"), ("symmetry_deviation", "flavours that should be equal")):
+    for name, what in (
+        ("drift", "the first quarter of the run and the rest"), ("symmetry_deviation", "flavours that should be equal")
+    ):  # fmt: skip
         deviation = provenance.get(name)
         if deviation is not None and not abs(deviation) <= _SIGMAS:
             found.append(f"{what} differ by {deviation:.1f} standard errors")

@@ -314,7 +314,7 @@ class _Run:
         self.blocks = sum(self._allgather(self.chain.sums.blocks))
         spread = 1 + 2 * self.autocorrelation_time()
         n_independent = self.n_bins * self.cycles_per_bin / (spread if np.isfinite(spread) else 10.0)
-        self.analysis = analyse(self.work, bins[0].join(bins), n_independent, self.chain.sampled)
+        self.analysis = analyse(self.work, bins[0].of_ranks(bins), n_independent, self.chain.sampled)
 
     # -- what is told about the run ---------------------------------------------------------------------------------
 

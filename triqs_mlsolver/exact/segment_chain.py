@@ -77,8 +77,14 @@ class RawBins:
 
     @staticmethod
     def join(parts: list[RawBins]) -> RawBins:
-        """Bins of several runs or ranks, one after the other."""
+        """Bins of successive parts of a run."""
         return RawBins(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(RawBins)))
+
+    @staticmethod
+    def of_ranks(parts: list[RawBins]) -> RawBins:
+        """Equally many bins of each rank in the order of time: the first ones of all ranks, then the second ones."""
+        in_time = lambda arrays: np.stack(arrays, axis=1).reshape(-1, *arrays[0].shape[1:])
+        return RawBins(*(in_time([getattr(p, f.name) for p in parts]) for f in fields(RawBins)))
 
 
 class MarkovChain:

@@ -91,7 +91,7 @@ class Workspace:
 
 
 def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarray]) -> Analysis:
-    """Everything that follows from the bins (`segment_chain.RawBins`) of all ranks.
+    """Everything that follows from the bins (`segment_chain.RawBins`) of all ranks, in the order of time.
 
     `n_independent` is the number of independent measurements in them, `sampled` the hybridisation of each class in the
     chain.
