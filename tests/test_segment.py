@@ -250,7 +250,8 @@ def test_strong_attraction_does_not_stick(seed):
     args = (30.0, [2.98, 2.98], [(np.array([-0.6, 0.3]), np.array([0.3, 0.21]))] * 2, ONE(-6.0))
     problem, exact = as_problem(*args), reference_ed.solve(*args)
     solution = SegmentSolver(n_cycles=6400, random_seed=seed).solve(problem)
-    assert 0.3 < exact.nn[0, 0] < 0.7 and solution.statistics["acceptance"]["recast"] > 0.2
+    assert 0.3 < exact.nn[0, 0] < 0.7
+    assert solution.statistics["acceptance"]["recast"] > 0.3  # 0.2 are exchanges of the two spins, always accepted
     assert np.max(np.abs(solution.nn - exact.nn) / solution.nn_error) < 4 and np.max(solution.nn_error) < 0.08
     assert objections(problem, solution) == []
 

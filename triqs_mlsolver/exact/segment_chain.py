@@ -220,7 +220,7 @@ def _empty_chain(N: int, n_max: int, seed: int) -> Chain:
         rng=np.random.SeedSequence(seed).generate_state(4, np.uint64),
         counts=whole((6, 2)),
         deviation=real(1),
-        work=real((5, n_max)),
+        work=real((4, n_max)),
         index=whole(n_max),
         number=np.arange(n_max, dtype=float),
         shift=real(N),

@@ -164,7 +164,7 @@ def recast(model, chain):
     one = min(np.int64(random(chain.rng) * n_flavours), n_flavours - 1)
     two = min(np.int64(random(chain.rng) * n_flavours), n_flavours - 1)
     kind = random(chain.rng)
-    exchange, everything = kind < 0.4, kind > 0.7
+    exchange, everything = kind < 0.4 and one != two, kind > 0.7
     exponent = local_action(model, chain.slot, chain.length, chain.overlap)
     for f in range(n_flavours):
         source = f

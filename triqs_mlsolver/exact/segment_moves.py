@@ -48,7 +48,7 @@ Model = namedtuple("Model", "beta level U delta_class table perms")
 #: The Markov chain. By slot q = slot[f]: S, E (N, n_max), M (N, n_max, n_max), n_pairs, n0 (occupation at τ = 0),
 #: length, log_det and sign of the weight (N,), overlap (N, N). rng: (4,) uint64. counts: see the constants below.
 #: deviation: (1,). number: 0, 1, 2, … (n_max,). shift: (N,) overlaps of the pair being tried. spare_*: the proposal of
-#: a global move. Scratch: work (5, n_max), index (n_max,), matrix (n_max, n_max).
+#: a global move. Scratch: work (4, n_max), index (n_max,), matrix (n_max, n_max).
 Chain = namedtuple(
     "Chain",
     "slot S E M n_pairs n0 length overlap log_det sign rng counts deviation work index number shift "

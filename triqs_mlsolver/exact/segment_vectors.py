@@ -54,8 +54,6 @@ class Vector:
     def __rsub__(self, other):
         return Vector(self.builder, self.builder.fsub(self._other(other), self.value))
 
-    __radd__ = __add__
-
     def __mul__(self, other):
         return Vector(self.builder, self.builder.fmul(self.value, self._other(other)))
 
