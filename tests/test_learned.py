@@ -324,7 +324,7 @@ REFUSED = [
     ("zero", "sum rule"),
     ("sum rule", "sum rule"),
     ("sign", "average sign 0.01"),
-    ("spins", "spins differ"),
+    ("spins", "does not tell apart"),
 ]
 
 

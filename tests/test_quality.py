@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import reference_ed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triqs_mlsolver import Problem
+from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.numerics import legendre
@@ -91,9 +92,21 @@ def test_correlators_within_error_bars():
 def test_spins_that_the_problem_does_not_tell_apart():
     moved = shifted(1, 0.0, ())
     G = (EXACT.G_l[0] + 1e-3 * PROBLEM.beta * (np.arange(len(EXACT.G_l[0])) == 4)[:, None, None], EXACT.G_l[1])
-    assert any("two spins differ" in o for o in objections(PROBLEM, replace(moved, G_l=G)))
+    assert any("flavours that the problem does not tell apart" in o for o in objections(PROBLEM, replace(moved, G_l=G)))
     in_field = Problem.siam(10.0, 2.0, 0.7, [-0.3, 0.4], [0.3, 0.3], field=0.2)
     assert objections(in_field, ED().solve(in_field)) == []
+
+
+def test_orbitals_that_the_problem_does_not_tell_apart():
+    U, names = reference_ed.kanamori(2.0, 0.3), [(f"f{k}", 1) for k in range(4)]
+    bath = DiscreteBath([-0.3], [[0.4]])
+    problem = Problem.from_bath(5.0, names, [[[-1.0]]] * 4, [bath] * 4, U)
+    solution = ED().solve(problem)
+    assert objections(problem, solution) == []
+    G = tuple(g + 1e-3 * 5.0 * (np.arange(len(g)) == 4)[:, None, None] * (k < 2) for k, g in enumerate(solution.G_l))
+    assert any("flavours that the problem does not tell apart" in o for o in objections(problem, replace(solution, G_l=G)))
+    crystal_field = Problem.from_bath(5.0, names, [[[-1.0]]] * 2 + [[[-0.8]]] * 2, [bath] * 4, U)
+    assert objections(crystal_field, ED().solve(crystal_field)) == []
 
 
 @pytest.mark.parametrize(

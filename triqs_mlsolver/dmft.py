@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .exact.flavour_symmetry import flavour_permutations, pair_mean, pair_orbits
+from .exact.flavour_symmetry import legendre_over_flavours, pair_mean, pairs_alike
 from .numerics import legendre
 from .problem import Problem
 from .solution import Solution
@@ -192,17 +192,13 @@ def solve_bethe_orbitals(
         return replace(local, Delta_l=Delta_l, bath=None)
 
     first = problem_of(start)
-    alike = _pairs_alike(first)
+    alike = pairs_alike(first)
     # terms of four different flavours do not change under the particle-hole map; levels that mix orbitals do
     plain = first.is_diagonal and all(len(set(indices)) == 4 for _, indices in first.terms)
     symmetric = plain and first.is_particle_hole_symmetric()
 
     def symmetrised(solution):
-        n_l = max(len(g) for g in solution.G_l)
-        G = np.zeros((n_l, local.n_flavours, local.n_flavours))
-        for block, g in zip(blocks, solution.G_l):
-            G[:, block, block] = legendre.resized(g, n_l)
-        G = pair_mean(G, alike)
+        G = pair_mean(legendre_over_flavours(local, solution.G_l), alike)
         if symmetric:
             G[1::2] = 0.0
         return [G[:, block, block] for block in blocks]
@@ -238,15 +234,6 @@ def _free(local: Problem, D: np.ndarray, levels: list[float]) -> list[np.ndarray
 def _polarisation(source: list[int], unit: float) -> list[float]:
     """Levels that start exchanged blocks off in opposite directions."""
     return [0.5 * unit * float(np.sign(block - other)) for block, other in enumerate(source)]
-
-
-def _pairs_alike(problem: Problem) -> np.ndarray:
-    """Label of each pair of flavours, (N, N), equal for those the problem does not tell apart."""
-    n_l = max(len(d) for d in problem.Delta_l)
-    Delta = np.zeros((n_l, problem.n_flavours, problem.n_flavours))
-    for o, d in zip(problem.offsets, problem.Delta_l):
-        Delta[:, o : o + d.shape[1], o : o + d.shape[1]] = legendre.resized(d, n_l)
-    return pair_orbits(flavour_permutations(problem, Delta), problem.n_flavours)
 
 
 def _iterate(solver, problem_of, G, symmetrised, max_iterations, tolerance, mixing, watch) -> ConvergedOrbitals:

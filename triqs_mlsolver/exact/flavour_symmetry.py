@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..numerics import legendre
 from ..problem import Problem
 from .segment_symmetry import automorphisms, label_mean, orbit_labels
 
@@ -79,10 +80,28 @@ def flavour_permutations(problem: Problem, functions: np.ndarray | None = None) 
 
 def local_hamiltonian(problem: Problem) -> np.ndarray:
     """h_loc0 over all flavours, (N, N)."""
-    h = np.zeros((problem.n_flavours, problem.n_flavours))
-    for o, block in zip(problem.offsets, problem.h_loc0):
-        h[o : o + len(block), o : o + len(block)] = block
-    return h
+    return over_flavours(problem, problem.h_loc0)
+
+
+def over_flavours(problem: Problem, blocks) -> np.ndarray:
+    """One matrix over all flavours, (…, N, N), from one (…, n, n) per block; zero between blocks."""
+    out = np.zeros((*blocks[0].shape[:-2], problem.n_flavours, problem.n_flavours))
+    for o, block in zip(problem.offsets, blocks):
+        n = block.shape[-1]
+        out[..., o : o + n, o : o + n] = block
+    return out
+
+
+def legendre_over_flavours(problem: Problem, blocks) -> np.ndarray:
+    """Legendre coefficients of all blocks as matrices over all flavours, (n_l, N, N), n_l being that of the longest."""
+    n_l = max(len(b) for b in blocks)
+    return over_flavours(problem, [legendre.resized(b, n_l) for b in blocks])
+
+
+def pairs_alike(problem: Problem) -> np.ndarray:
+    """Label of each pair of flavours, (N, N), equal for those the problem does not tell apart."""
+    Delta = legendre_over_flavours(problem, problem.Delta_l)
+    return pair_orbits(flavour_permutations(problem, Delta), problem.n_flavours)
 
 
 def _keeps_terms(problem: Problem, flavours: tuple[int, ...]) -> bool:
