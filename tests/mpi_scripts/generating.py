@@ -36,4 +36,7 @@ class Failing:
 
 database, n, how, rank = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 done = generate(database, n, draw="sobol", exact=Failing(database + ".solves", how, rank), bounds={"n_bath": 2})
-print(mpi.world().rank, done.points, done.computed, done.refused)
+said = mpi.world().gather((mpi.world().rank, done.points, done.computed, done.refused))
+if mpi.world().rank == 0:  # lines of ranks that end together would mix
+    for line in said:
+        print(*line, flush=True)
