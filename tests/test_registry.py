@@ -36,7 +36,7 @@ def test_by_name(name, solver):
 @pytest.mark.parametrize("problem", [EXCHANGE, coupled_orbitals()], ids=["exchange", "off-diagonal"])
 def test_auto_without_triqs_cthyb_names_the_ways_out(problem):
     with pytest.raises(
-        NoExactSolver, match=r"density-density.*conda install -c conda-forge triqs_cthyb.*exact=<object"
+        NoExactSolver, match=r'density-density.*conda install -c conda-forge triqs_cthyb.*exact="ed".*exact=<object'
     ):
         choose("auto", problem)
 

@@ -78,10 +78,12 @@ def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactS
     if exact == "auto":
         exact = "segment" if _class("segment").supports(problem) is None else "cthyb"
         if exact == "cthyb" and find_spec("triqs_cthyb") is None:
+            bath = ', take exact="ed" if a bath of few sites will do' if _class("ed").supports(problem) is None else ""
             raise NoExactSolver(
                 "no exact solver for this problem: the embedded CTQMC takes density-density interactions with diagonal Δ "
                 f"only ({_class('segment').supports(problem)}), and triqs_cthyb does not import. "
-                "Install triqs_cthyb (conda install -c conda-forge triqs_cthyb), or pass exact=<object with solve(problem)>."
+                f"Install triqs_cthyb (conda install -c conda-forge triqs_cthyb){bath}, or pass "
+                "exact=<object with solve(problem)>."
             )
     kind = _class(exact)
     reason = kind.supports(problem)

@@ -153,13 +153,9 @@ class CthybSolver(_Parameters):
             return False
         if self.max_time is not None and self.max_time > 0:
             return False
-        error = np.concatenate([_bins_of(runs, b).std(axis=0, ddof=1).ravel() for b, _ in problem.gf_struct]) / np.sqrt(
-            len(runs)
-        )
-        # the error of G(τ) in the middle, coefficients taken as independent
-        return (
-            float(np.sqrt(np.mean(error**2) * len(error) / len(problem.gf_struct))) / problem.beta > self.target_error
-        )
+        # about the error of G(τ) in the middle, coefficients taken as independent; the worst element counts
+        variance = [np.max(np.sum(_bins_of(runs, b).var(axis=0, ddof=1), axis=0)) for b, _ in problem.gf_struct]
+        return np.sqrt(max(variance) / len(runs)) / problem.beta > self.target_error
 
     # -- results -------------------------------------------------------------------------------------------------------
 
