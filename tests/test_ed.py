@@ -176,6 +176,13 @@ def test_the_fit_depends_on_the_problem_alone():
 # -----------------------------------------------------------------------------------------------------------
 
 
+def test_says_that_the_number_of_sites_asked_for_is_too_large():
+    Delta = legendre.from_poles(5.0, np.linspace(-1, 1, 40), np.full(40, 0.01))
+    two_orbitals = Problem(5.0, [(f"f{k}", 1) for k in range(4)], [[[-1.0]]] * 4, [Delta] * 4, np.ones((4, 4)) - np.eye(4))
+    with pytest.raises(ValueError, match="spin-orbitals.*too many to diagonalise.*lower n_bath = 4"):
+        ED(n_bath=4).solve(two_orbitals)
+
+
 @pytest.mark.parametrize("n_bath", [0, 7, -1])
 def test_refuses_the_number_of_sites(n_bath):
     with pytest.raises(ValueError, match=f"n_bath = {n_bath}.*1 to 6"):

@@ -89,6 +89,13 @@ def test_correlators_within_error_bars():
     assert objections(PROBLEM, changed(nn=nn, nn_error=np.full((2, 2), 0.005))) == []
 
 
+@pytest.mark.parametrize("field, name", [("Sigma_infty", "Σ∞"), ("Sigma_1", "Σ₁")])
+def test_moments_belong_to_correlators(field, name):
+    wrong = changed(**{field: tuple(s + 0.01 for s in getattr(EXACT, field))})
+    assert objections(PROBLEM, wrong) == [f"{name} is 0.01 off what ⟨n_i n_j⟩ gives"]
+    assert objections(PROBLEM, replace(wrong, nn_error=np.full((2, 2), 0.002))) == []
+
+
 def test_spins_that_the_problem_does_not_tell_apart():
     moved = shifted(1, 0.0, ())
     G = (EXACT.G_l[0] + 1e-3 * PROBLEM.beta * (np.arange(len(EXACT.G_l[0])) == 4)[:, None, None], EXACT.G_l[1])

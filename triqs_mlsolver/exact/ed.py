@@ -62,9 +62,9 @@ class ED:
     name: ClassVar[str] = "ed"
 
     def __post_init__(self):
-        if self.n_bath is not None and not 1 <= self.n_bath <= _LARGEST_BATH:
+        if self.n_bath is not None and self.n_bath not in range(1, _LARGEST_BATH + 1):
             raise ValueError(
-                f"n_bath = {self.n_bath}: this exact diagonalisation takes 1 to {_LARGEST_BATH} bath sites"
+                f"n_bath = {self.n_bath!r}: this exact diagonalisation takes 1 to {_LARGEST_BATH} bath sites per flavour"
             )
 
     @staticmethod
@@ -94,6 +94,8 @@ class ED:
             raise ValueError(reason)
         start = time.perf_counter()
         bath, residual = self.bath_of(problem)
+        if reason := why_too_large(problem, bath):
+            raise ValueError(f"{reason}: lower n_bath = {self.n_bath}")
         spectrum = Spectrum(problem, bath)
         G_l, F_l = green_functions(spectrum, improved_estimator=self.improved_estimator)
         local = local_quantities(spectrum)

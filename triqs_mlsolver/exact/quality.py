@@ -8,7 +8,7 @@ import numpy as np
 
 from ..numerics import legendre
 from ..problem import Problem
-from ..solution import Solution
+from ..solution import Solution, static_moments
 from .flavour_symmetry import legendre_over_flavours, pair_mean, pairs_alike
 
 _MIN_SIGN = 0.1
@@ -21,8 +21,9 @@ _SIGMAS = 5.0  # error bars by which exact relations may fail
 def objections(problem: Problem, solution: Solution) -> list[str]:
     """Reasons not to store `solution` as an answer of `problem`; empty where there are none.
 
-    Checked are NaN, the sum rule G(0⁺) + G(β⁻) = −1, densities against G(β⁻), the bounds of probabilities, causality of
-    G at the lowest frequencies, spin and orbital symmetry where the problem has it, and, for Monte Carlo, sign and autocorrelation.
+    Checked are NaN, the sum rule G(0⁺) + G(β⁻) = −1, densities against G(β⁻), the bounds of probabilities, self-energy
+    moments against correlators, causality of G at the lowest frequencies, spin and orbital symmetry where the problem
+    has it, and, for Monte Carlo, sign, autocorrelation, drift and rare events.
     """
     arrays = [*solution.G_l, solution.nn, *solution.Sigma_infty, *solution.Sigma_1]
     arrays += [a for a in (*(solution.G_l_error or ()), *(solution.F_l or ())) if a is not None]
@@ -47,13 +48,26 @@ def objections(problem: Problem, solution: Solution) -> list[str]:
     noise = 0.0 if solution.nn_error is None else np.max(solution.nn_error)
     if np.min(solution.nn) < -1e-9 - _SIGMAS * noise or np.max(solution.nn) > 1 + 1e-9 + _SIGMAS * noise:
         found.append("correlators ⟨n_i n_j⟩ lie outside [0, 1]")
-    found += _asymmetry(problem, solution)
+    found += _wrong_moments(problem, solution, noise + max(slack)) + _asymmetry(problem, solution)
     return found + _sampling(solution.provenance)
 
 
 def _end_error(solution: Solution) -> list[float]:
     """Error bar of G at the ends of [0, β], per block."""
     return [float(np.max(e)) for e in solution.G_tau_error(np.array([0.0, solution.beta]))]
+
+
+def _wrong_moments(problem: Problem, solution: Solution, noise: float) -> list[str]:
+    """Σ∞ and Σ₁ of a density-density problem must be what ⟨n_i n_j⟩ says."""
+    if not (problem.is_density_density and problem.is_diagonal):
+        return []
+    found, U = [], float(np.max(np.sum(np.abs(problem.U), axis=1), initial=0.0))
+    given, expected = (solution.Sigma_infty, solution.Sigma_1), static_moments(problem, solution.nn)
+    for name, unit, a, b in zip(("Σ∞", "Σ₁"), (U, U**2), given, expected):
+        deviation = max(float(np.max(np.abs(x - y))) for x, y in zip(a, b))
+        if deviation > (1e-6 + 3 * _SIGMAS * noise) * unit:  # Σ₁ is quadratic in densities
+            found.append(f"{name} is {deviation:.2g} off what ⟨n_i n_j⟩ gives")
+    return found
 
 
 def _asymmetry(problem: Problem, solution: Solution) -> list[str]:

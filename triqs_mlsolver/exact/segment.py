@@ -158,9 +158,12 @@ def causal_hybridisation(problem: Problem) -> tuple[list[np.ndarray], float]:
     Deltas, largest = [], 0.0
     for f in range(problem.n_flavours):
         Delta_l = problem.delta_l(f)
+        twin = next((g for g in range(f) if np.array_equal(problem.delta_l(g), Delta_l)), None)
+        if twin is not None:
+            Deltas.append(Deltas[twin])
+            continue
         values = legendre.evaluate(problem.beta, Delta_l, tau)
         if np.max(values) > _POSITIVE * np.max(np.abs(values)):
-            same = [g for g in range(f) if np.array_equal(problem.delta_l(g), Delta_l)]
             projection = project_delta(problem.beta, Delta_l, 2 * problem.largest_energy)
             if projection.distance > _NOT_CAUSAL:
                 raise ValueError(
@@ -170,7 +173,7 @@ def causal_hybridisation(problem: Problem) -> tuple[list[np.ndarray], float]:
                     f"Delta(tau) <= 0 between 0 and beta: check the sign and the source of Delta"
                 )
             largest = max(largest, projection.distance)
-            Delta_l = Deltas[same[0]] if same else projection.Delta_l
+            Delta_l = projection.Delta_l
         Deltas.append(Delta_l)
     if largest > 0:
         log.warning(
