@@ -12,7 +12,7 @@ inverse matrices,
 
 where taking n_g at both operators, equal on average, lowers the noise. The elements are collected as moments 1, u, u²,
 u³ in the cells of a mesh that is uniform in y = sqrt(τ/β) on [0, β/2] and mirrored beyond. There P_l oscillates evenly,
-so that a cubic per cell carries all Legendre polynomials measured to 2e-6, and no recursion runs inside the loop.
+so that a cubic per cell carries all Legendre polynomials measured to 3e-6, and no recursion runs inside the loop.
 """
 
 from __future__ import annotations
