@@ -196,8 +196,8 @@ def test_ranks_share_one_answer_with_smaller_errors():
 
 def test_missing_warm_up_is_seen_in_the_bins_of_many_ranks():
     problem, out = Problem.siam(beta=100.0, U=2.0, mu=1.8, eps=[-0.5, 0.2], V=[0.5, 0.3]), []
-    options = {"n_cycles": 64, "length_cycle": 40, "n_warmup_cycles": 0, "random_seed": 1}
-    on_threads(8, lambda comm: out.append(SegmentSolver(**options, comm=comm).solve(problem)))
+    options = {"n_cycles": 256, "length_cycle": 20, "n_warmup_cycles": 0, "random_seed": 2}
+    on_threads(4, lambda comm: out.append(SegmentSolver(**options, comm=comm).solve(problem)))
     assert out[0].provenance["drift"] > 5
     assert any("the first quarter of the run and the rest differ" in o for o in objections(problem, out[0]))
 

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numba
 import numpy as np
 import pytest
 
 from triqs_mlsolver.exact import segment_sweeps as sweeps
-from triqs_mlsolver.exact.segment_chain import MarkovChain, _cell_projection
+from triqs_mlsolver.exact.segment_chain import MarkovChain, RawBins, _cell_projection
 from triqs_mlsolver.exact.segment_symmetry import Symmetries
 from triqs_mlsolver.exact.segment_vectors import row_times_matrix
 from triqs_mlsolver.numerics import legendre
@@ -95,6 +97,11 @@ def test_what_lies_beyond_the_order_is_inert(chain):
         assert np.all(c.S[q, n:] == sweeps.NEVER) and np.all(c.E[q, n:] == sweeps.NEVER)
         assert np.all(c.M[q, n:] == 0) and np.all(c.M[q, :, n:] == 0)
         assert np.all(c.S[q, :n] < chain[0].beta) and np.all(c.E[q, :n] < chain[0].beta)
+
+
+def test_bins_of_ranks_stand_in_the_order_of_time():
+    of_rank = lambda r: RawBins(*(np.arange(3.0)[:, None] + 10 * r for _ in fields(RawBins)))
+    assert np.array_equal(RawBins.of_ranks([of_rank(0), of_rank(1)]).nn.ravel(), [0, 10, 1, 11, 2, 12])
 
 
 def test_cubics_carry_the_legendre_polynomials():
