@@ -70,7 +70,7 @@ def test_a_read_only_directory(tmp_path, monkeypatch):
     found = doctor.database_place(tmp_path / "a.h5")
     assert found.state == "broken" and "denied" in found.what and "learn=False" in found.remedy
     found = doctor.numba_cache()
-    assert found.state == "problem" and "NUMBA_CACHE_DIR" in found.remedy
+    assert found.state == "problem" and "denied" in found.what and "NUMBA_CACHE_DIR" in found.remedy
 
 
 def test_a_full_disk(tmp_path, monkeypatch):

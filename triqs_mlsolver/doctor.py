@@ -198,10 +198,10 @@ def numba_cache() -> Finding:
     try:
         import numba  # noqa: F401
 
-        from .exact import segment_moves
+        from .exact import segment_kernel
     except _NUMBA_FAILURES:
         return Finding(topic, "absent", "no numba, no cache")
-    folder = segment_moves.random.stats.cache_path
+    folder = segment_kernel.run.stats.cache_path
     remedy = "export NUMBA_CACHE_DIR=<a directory you may write to>, on a disk that all ranks see"
     if not folder:
         return Finding(topic, "problem", "no directory can be written: every process compiles for 10 seconds", remedy)
