@@ -92,7 +92,9 @@ def test_export_npz(path, tmp_path):
     (["merge", "all.h5", "none.h5"], 1, "there is no database"),
     (["merge", "all.h5"], 2, "OTHERS"),
     (["export", "none.h5", "out.csv"], 1, "there is no database"),
-    (["export", "none.h5", "out.xls"], 2, "neither in .csv nor in .npz"),
+    (["export", "none.h5", "out.xls"], 2, "ends in none of .csv, .npz"),
+    (["export", "text.h5", "none/out.csv"], 2, "none is no directory: create it"),
+    (["plot", "coverage", "text.h5", "-o", "out.doc"], 2, "ends in none of .png, .pdf, .svg"),
     (["info", "text.h5"], 1, "damaged or no HDF5 file"),
 ])  # fmt: skip
 def test_refusals(tmp_path, monkeypatch, arguments, code, message):

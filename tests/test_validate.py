@@ -40,7 +40,7 @@ def test_the_winner_is_stored_and_used(database, tmp_path):
     assert len(rows) == 2 and float(rows[0].split()[0]) <= float(rows[1].split()[0])
     assert picture.stat().st_size > 5000
     kept = load_settings(database.path)
-    assert str(kept["approximations"]) in rows[0]
+    assert "=" + "+".join(np.atleast_1d(kept["approximations"])) in rows[0]
     save_settings(database.path, {"nu": 2.5, "approximations": ["ipt", "hubbard_i"]})
     solver = LearnedSolver(database.path, exact="ed", audit_rate=0)
     solver.solve(problem(1.6))
@@ -63,6 +63,12 @@ def test_a_second_start_needs_no_cheap_solvers_for_stored_points(database, monke
     [
         (("--try", "nu"), "write name=value,value"),
         (("--try", "kernel=1"), "are no settings"),
+        (("--try", "nu=3"), "choose one of 0.5, 1.5, 2.5"),
+        (("--try", "nu=smooth"), "nu = 'smooth' is not known"),
+        (("--try", "confidence=2"), "no probability"),
+        (("--try", "pca=0"), "at least one component"),
+        (("-o", "none/errors.png"), "none is no directory"),
+        (("-o", "errors.xyz"), "ends in none of .png, .pdf, .svg"),
         (("--try", "representation=fourier"), "'fourier' is not known"),
         (("--try", "approximations=dmft"), "approximation 'dmft' is not known"),
         (("--scheme", "scan", "--folds", "13"), "too few to leave some out"),
@@ -88,3 +94,6 @@ def test_damaged_settings_are_named(database):
         json.dump([1], stream)
     with pytest.raises(DatabaseError, match="holds no settings"):
         load_settings(database.path)
+    save_settings(database.path, {"nue": 2.5})
+    with pytest.raises(DatabaseError, match="bethe.h5.model names nue, which the model does not have .*, nu, "):
+        LearnedSolver(database.path, exact="ed").solve(problem(1.0))

@@ -13,7 +13,7 @@ from .alarms import Alarms, contradicts
 from .comparison import Comparison, compare
 from .database import Database
 from .database.cache import DescriptorCache
-from .database.settings import load_settings
+from .database.settings import stored_predictor
 from .exact.quality import objections
 from .exact_runs import AtomicLimit
 from .model import Prediction, Predictor
@@ -46,9 +46,9 @@ class Knowledge:
         """Learn what others have added to the database."""
         fresh = self.database.refresh()
         if self.predictor is None:
-            settings = {"random_state": self.random_state} | load_settings(self.database.path)
             cache = DescriptorCache(self.database.path, read_only=self.database.read_only)
-            self.predictor = Predictor(**settings).fit(self.database, cache=cache)
+            model = stored_predictor(self.database.path, random_state=self.random_state)
+            self.predictor = model.fit(self.database, cache=cache)
         else:
             for point in fresh:
                 self.predictor.add(point.problem, point.solution)

@@ -16,11 +16,10 @@ from threadpoolctl import threadpool_limits
 from . import mpi
 from .candidates import Candidates, recombined, spread_out
 from .database import Database, DatabaseError, DecisionLog, Point, open_database
-from .database.settings import load_settings
+from .database.settings import stored_predictor
 from .database.table import best_of_each_problem
 from .exact import registry
 from .generate import answer
-from .model import Predictor
 from .problem import Problem
 
 REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
@@ -203,7 +202,7 @@ class _Planner:
             raise DatabaseError(f"{self.database!r} is too small to say what it lacks: fill it (mlsolver generate)")
         self.log = DecisionLog(f"{self.database.path}.log" if self.database.path else None)
         self.random = np.random.default_rng(work.seed)
-        self.predictor = Predictor(**load_settings(self.database.path)).fit(self.database)
+        self.predictor = stored_predictor(self.database.path).fit(self.database)
         self.learned = set(self.database.ids)
         self.tried: set[str] = set()
         self.pool = Candidates([], self.predictor.descriptor_)
@@ -219,7 +218,7 @@ class _Planner:
         if anew:
             self._learn()
             if self.learned - set(self.database.ids):
-                self.predictor = Predictor(**load_settings(self.database.path)).fit(self.database)
+                self.predictor = stored_predictor(self.database.path).fit(self.database)
         quantiles = lambda values: tuple(np.quantile(values, [0.5, 0.95]).tolist())
         bound = quantiles(self.probes.bounds(self.predictor))
         return State(len(self.database), quantiles(self.predictor.leave_out_error_[:, 0]), bound)

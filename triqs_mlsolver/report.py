@@ -13,6 +13,7 @@ import numpy as np
 
 from . import decisions, plots
 from .database import Database, coverage
+from .database.settings import stored_predictor
 from .model import predict_left_out
 from .version import version
 
@@ -111,7 +112,7 @@ def _left_out(database: Database):
     if len(database) > _FITTED:
         return None
     point = database[-1]
-    prediction = predict_left_out(database, point)
+    prediction = predict_left_out(database, point, stored_predictor(database.path))
     return None if prediction.solution is None else plots.plot_decision(point.problem, prediction, point.solution)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,27 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ..database import Database
+
+
+class OutputFile(click.Path):
+    """A file to write, with one of some endings, in a directory that is there: refused before anything is computed."""
+
+    def __init__(self, *endings: str):
+        super().__init__(dir_okay=False, path_type=Path)
+        self.endings = endings
+
+    def convert(self, value, param, ctx) -> Path:
+        path = super().convert(value, param, ctx)
+        if self.endings and path.suffix.lower() not in self.endings:
+            self.fail(f"{path} ends in none of {', '.join(self.endings)}", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"{path.parent} is no directory: create it, or write elsewhere", param, ctx)
+        if not os.access(path.parent, os.W_OK):
+            self.fail(f"{path.parent} cannot be written (permission denied): write elsewhere", param, ctx)
+        return path
+
+
+PICTURE = OutputFile(".png", ".pdf", ".svg")
 
 
 def open_database(path: Path) -> Database:

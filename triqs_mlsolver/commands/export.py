@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from ._files import OutputFile
 from ._shared import opened
 
 _SERIES = ("Delta_l", "G_l", "G_l_error")
@@ -18,7 +19,7 @@ _SERIES = ("Delta_l", "G_l", "G_l_error")
 
 @click.command()
 @click.argument("database", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("output", type=OutputFile(".csv", ".npz"))
 def command(database: Path, output: Path) -> None:
     """Write DATABASE as plain tables to OUTPUT: .csv, one row per point, or .npz, with Delta_l and G_l.
 
@@ -26,8 +27,6 @@ def command(database: Path, output: Path) -> None:
 
     Example: mlsolver export bethe.h5 bethe.npz
     """
-    if output.suffix not in (".csv", ".npz"):
-        raise click.BadParameter(f"{output} ends neither in .csv nor in .npz", param_hint="OUTPUT")
     db = opened(database, read_only=True)
     temporary = output.with_name(f".{output.name}.tmp{output.suffix}")
     try:

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import click
 
-from ._files import open_database, read_log, require_matplotlib
+from ._files import PICTURE, open_database, read_log, require_matplotlib
 
 _FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-_OUT = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write: png, pdf or svg."
-)
+_OUT = click.option("-o", "--output", type=PICTURE, help="File to write: png, pdf or svg.")
 
 
 @click.group()
@@ -77,6 +75,7 @@ def decision(file: Path, output: Path | None, point: int) -> None:
     Example: mlsolver plot decision bethe.h5 --point 12
     """
     require_matplotlib()
+    from ..database.settings import stored_predictor
     from ..model import predict_left_out
     from ..plots import plot_decision
 
@@ -86,7 +85,7 @@ def decision(file: Path, output: Path | None, point: int) -> None:
             f"there is no point {point}: {file} holds points 0 to {len(database) - 1}", param_hint="--point"
         )
     asked = database[point]
-    prediction = predict_left_out(database, asked)
+    prediction = predict_left_out(database, asked, stored_predictor(file))
     _write(lambda: plot_decision(asked.problem, prediction, asked.solution), output or Path("decision.png"))
 
 

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import click
 
-from ._files import open_database, read_log, require_matplotlib
+from ._files import OutputFile, open_database, read_log, require_matplotlib
 
 
 @click.command()
 @click.argument("file", metavar="FILE.h5", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Page to write.  [default: FILE.html]"
-)
+@click.option("-o", "--output", type=OutputFile(), help="Page to write.  [default: FILE.html]")
 def command(file: Path, output: Path | None) -> None:
     """Write one self-contained HTML page about a database: its points, its calibration, its last runs.
 

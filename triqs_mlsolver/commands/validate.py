@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
+from ._files import PICTURE
 from ._shared import Progress, opened
 
 
 def _grid(_, __, options: tuple[str, ...]) -> dict:
-    """`name=value,value` as lists; values are JSON where they can be, strings else, "+" joins names to a list."""
+    """`name=value,value` as lists. Values are JSON where they can be, else names; "+" joins several, "none" is none."""
     grid = {}
     for option in options:
         name, equals, values = option.partition("=")
@@ -29,17 +30,17 @@ def _value(text: str):
     try:
         return json.loads(text)
     except ValueError:
-        return None if text == "default" else text
+        return {"default": None, "none": []}.get(text, text)
 
 
 @click.command()
 @click.argument("database", type=click.Path(path_type=Path))
-@click.option("--try", "grid", multiple=True, callback=_grid, metavar="NAME=VALUE,VALUE", help="Settings of Predictor.")
-@click.option("--scheme", type=click.Choice(["kfold", "scan"]), default="kfold", show_default=True)
-@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True)
+@click.option("--try", "grid", multiple=True, callback=_grid, metavar="NAME=VALUE,VALUE", help="Settings of the model, such as regressor, approximations (joined by +), representation, transform, nu, pca.")
+@click.option("--scheme", type=click.Choice(["kfold", "scan"]), default="kfold", show_default=True, help="What is left out together.")
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Parts that are left out in turn.")
 @click.option("--points", type=click.IntRange(min=5), help="Use so many points only, the first ones.")
 @click.option("--store", is_flag=True, help="Keep the winner with the database: solvers use it from then on.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Picture of the errors.")
+@click.option("-o", "--output", type=PICTURE, help="Picture of the errors.")
 def command(database, grid, scheme, folds, points, store, output) -> None:
     """Cross-validate the model on a DATABASE, for every combination of the settings to try.
 
@@ -48,11 +49,10 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
 
     Example: mlsolver validate bethe.h5 --try nu=1.5,2.5 --try approximations=ipt,ipt+hubbard_i+ed1 --store
     """
-    from ..database.settings import load_settings, save_settings
-    from ..model import Predictor
+    from ..database.settings import load_settings, save_settings, stored_predictor
 
     stored = list(opened(database, read_only=True))[:points]
-    predictor = Predictor(**load_settings(database))
+    predictor = stored_predictor(database)
     with Progress("fits") as progress:
         try:
             result = predictor.search(stored, grid, scheme=scheme, n_folds=folds, progress=progress)

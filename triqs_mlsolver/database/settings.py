@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING
 
 from .files import DatabaseError, write_durably
+
+if TYPE_CHECKING:
+    from ..model import Predictor
 
 _SUFFIX = ".model"
 
@@ -30,6 +34,25 @@ def load_settings(path: str | os.PathLike | None) -> dict:
     if not isinstance(settings, dict):
         raise DatabaseError(f"{file} holds no settings: delete it, or run mlsolver validate again")
     return settings
+
+
+def stored_predictor(path: str | os.PathLike | None, **defaults) -> Predictor:
+    """An unfitted `Predictor` with the settings stored with the database at `path`, and `defaults` for the others.
+
+    Raises
+    ------
+    DatabaseError
+        If the file cannot be understood or names settings that `Predictor` does not have.
+    """
+    from ..model import Predictor
+
+    settings, known = load_settings(path), Predictor().get_params()
+    if unknown := sorted(set(settings) - set(known)):
+        raise DatabaseError(
+            f"{os.fspath(path)}{_SUFFIX} names {', '.join(unknown)}, which the model does not have (it has "
+            f"{', '.join(known)}): correct the file or delete it"
+        )
+    return Predictor(**{**defaults, **settings})
 
 
 def save_settings(path: str | os.PathLike, settings: dict) -> str:

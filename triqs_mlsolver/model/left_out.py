@@ -7,16 +7,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sklearn.base import clone
+
 from .predictor import Prediction, Predictor
 
 if TYPE_CHECKING:
     from ..database import Point
 
 
-def predict_left_out(points: Sequence[Point], point: Point) -> Prediction:
+def predict_left_out(points: Sequence[Point], point: Point, predictor: Predictor | None = None) -> Prediction:
     """Prediction for the problem of `point`, fitted on all `points` but the answers to that very problem.
 
-    Near neighbours stay: for points of one DMFT loop the prediction flatters the model.
+    Near neighbours stay: for points of one DMFT loop the prediction flatters the model. `predictor`, which stays as it
+    is, brings the settings; by default those of `Predictor()`.
     """
     others = [other for other in points if other.problem_id != point.problem_id]
-    return Predictor().fit(others).predict(point.problem)
+    return clone(predictor or Predictor()).fit(others).predict(point.problem)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -19,11 +20,15 @@ from .answer import Correction, physical_answer
 from .confidence import ErrorBound
 from .descriptor import Description, Descriptor, Indescribable, Kind, Row
 from .reduction import GroupedPCA
+from .regression import SMOOTHNESS
 from .representation import N_LEGENDRE
 from .selection import SearchResult, search
 from .training_set import RowCache, TrainingSet, first_frequency
 from .transform import TargetTransform
 from .tuning import tune
+
+if TYPE_CHECKING:
+    from ..database.cache import DescriptorCache
 
 # Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.12, "baseline": 0.5, "baseline - hubbard_i": 0.2}
@@ -204,6 +209,12 @@ class Predictor(BaseEstimator):
 
     def _clear(self):
         regressors.check(self.regressor)
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"confidence = {self.confidence!r} is no probability: give one between 0 and 1, such as 0.95")
+        if self.nu not in SMOOTHNESS:
+            raise ValueError(f"nu = {self.nu!r} is not known: choose one of {', '.join(map(str, SMOOTHNESS))}")
+        if self.pca is not None and not self.pca >= 1:
+            raise ValueError(f"pca = {self.pca!r}: keep at least one component, or None for all features")
         names = self.approximations
         if names is not None:
             names = (names,) if isinstance(names, str) else tuple(names)

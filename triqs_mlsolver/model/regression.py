@@ -21,6 +21,9 @@ _MATERN = {
 }
 
 
+SMOOTHNESS = tuple(_MATERN)
+
+
 class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     """Kernel ridge regression of even and odd outputs.
 

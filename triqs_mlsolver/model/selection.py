@@ -44,6 +44,17 @@ class Score:
     milliseconds: float
     errors: np.ndarray = field(repr=False, compare=False)
 
+    @property
+    def name(self) -> str:
+        """The settings as they are written on the command line."""
+        return " ".join(f"{name}={_text(value)}" for name, value in self.settings.items()) or "defaults"
+
+
+def _text(value) -> str:
+    if value is None:
+        return "default"
+    return str(value) if isinstance(value, str) or not np.iterable(value) else "+".join(map(str, value)) or "none"
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -60,8 +71,7 @@ class SearchResult:
     def __str__(self) -> str:
         head = f"{'mean':>9} {'95 %':>9} {'Sigma':>8} {'covered':>8} {'ms':>6}  settings"
         lines = [
-            f"{s.mean:9.5f} {s.quantile:9.5f} {s.sigma:8.4f} {s.coverage:8.3f} {s.milliseconds:6.1f}  "
-            + (", ".join(f"{k}={v!r}" for k, v in s.settings.items()) or "defaults")
+            f"{s.mean:9.5f} {s.quantile:9.5f} {s.sigma:8.4f} {s.coverage:8.3f} {s.milliseconds:6.1f}  {s.name}"
             for s in self.scores
         ]
         return "\n".join([head, *lines])
