@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,17 +91,18 @@ def _row(name: str, c: Converged) -> str:
 
 
 class _Progress:
-    """A progress bar below the table; silent on other ranks."""
+    """The rows of the table, and a progress bar below them on a terminal; silent on other ranks."""
 
     def __init__(self, total: int, visible: bool):
         from tqdm import tqdm
 
         self.visible = visible
-        self.bar = tqdm(total=total, unit="U", disable=not visible, leave=False, dynamic_ncols=True)
+        self.bar = tqdm(total=total, unit="U", disable=not (visible and sys.stderr.isatty()), leave=False, dynamic_ncols=True)
 
     def row(self, line: str) -> None:
         if self.visible:
             self.bar.write(line)
+            sys.stdout.flush()  # who watches a log file sees each row when it is done
             self.bar.update()
 
     def __enter__(self):
