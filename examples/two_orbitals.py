@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""DMFT for two degenerate orbitals with Hund's coupling on the Bethe lattice, half filled.
+"""
+Two orbitals with Hund's coupling
+=================================
+
+DMFT for two degenerate orbitals on the Bethe lattice, half filled::
 
     python examples/two_orbitals.py [--quick]        mpiexec -n 2 python examples/two_orbitals.py
 
@@ -16,7 +20,7 @@ import numpy as np
 from triqs_mlsolver import Solver
 from triqs_mlsolver.compat import HDFArchive, SemiCircular, inverse, iOmega_n, mpi, n
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--quick", action="store_true", help="seconds: one value of U, three iterations")
 options = parser.parse_args()
 
