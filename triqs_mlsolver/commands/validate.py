@@ -35,9 +35,24 @@ def _value(text: str):
 
 @click.command()
 @click.argument("database", type=click.Path(path_type=Path))
-@click.option("--try", "grid", multiple=True, callback=_grid, metavar="NAME=VALUE,VALUE", help="Settings of the model, such as regressor, approximations (joined by +), representation, transform, nu, pca.")
-@click.option("--scheme", type=click.Choice(["kfold", "scan"]), default="kfold", show_default=True, help="What is left out together.")
-@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Parts that are left out in turn.")
+@click.option(
+    "--try",
+    "grid",
+    multiple=True,
+    callback=_grid,
+    metavar="NAME=VALUE,VALUE",
+    help="Settings of the model, such as regressor, approximations (joined by +), representation, transform, nu, pca.",
+)
+@click.option(
+    "--scheme",
+    type=click.Choice(["kfold", "scan"]),
+    default="kfold",
+    show_default=True,
+    help="What is left out together.",
+)
+@click.option(
+    "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Parts that are left out in turn."
+)
 @click.option("--points", type=click.IntRange(min=5), help="Use so many points only, the first ones.")
 @click.option("--store", is_flag=True, help="Keep the winner with the database: solvers use it from then on.")
 @click.option("-o", "--output", type=PICTURE, help="Picture of the errors.")

@@ -28,7 +28,6 @@ from .transform import TargetTransform
 from .tuning import tune
 
 if TYPE_CHECKING:
-    from ..database.cache import DescriptorCache
 
 # Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.12, "baseline": 0.5, "baseline - hubbard_i": 0.2}
