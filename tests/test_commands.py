@@ -95,6 +95,7 @@ def test_export_npz(path, tmp_path):
     (["export", "none.h5", "out.xls"], 2, "ends in none of .csv, .npz"),
     (["export", "text.h5", "none/out.csv"], 2, "none is no directory: create it"),
     (["plot", "coverage", "text.h5", "-o", "out.doc"], 2, "ends in none of .png, .pdf, .svg"),
+    (["validate", "text.h5", "--store"], 1, "damaged or no HDF5 file"),
     (["info", "text.h5"], 1, "damaged or no HDF5 file"),
 ])  # fmt: skip
 def test_refusals(tmp_path, monkeypatch, arguments, code, message):

@@ -3,6 +3,8 @@
 """`mlsolver validate`, and the settings it keeps with a database."""
 
 import json
+import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +85,16 @@ def test_mistakes_are_said_in_one_line(database, arguments, message):
 def test_a_missing_database_is_not_created(tmp_path):
     done = run(tmp_path / "none.h5")
     assert done.exit_code == 1 and "there is no database" in done.output and not list(tmp_path.iterdir())
+
+
+def test_settings_that_cannot_be_stored_cost_no_fit(database, monkeypatch):
+    from triqs_mlsolver.commands import _files
+    from triqs_mlsolver.model import Predictor
+
+    monkeypatch.setattr(_files, "os", SimpleNamespace(access=lambda *_: False, W_OK=os.W_OK))
+    monkeypatch.setattr(Predictor, "search", lambda *_, **__: pytest.fail("computed in vain"))
+    done = run(database.path, "--store")
+    assert done.exit_code == 2 and "cannot be written (permission denied)" in done.output
 
 
 def test_damaged_settings_are_named(database):

@@ -26,11 +26,17 @@ class OutputFile(click.Path):
         path = super().convert(value, param, ctx)
         if self.endings and path.suffix.lower() not in self.endings:
             self.fail(f"{path} ends in none of {', '.join(self.endings)}", param, ctx)
-        if not path.parent.is_dir():
-            self.fail(f"{path.parent} is no directory: create it, or write elsewhere", param, ctx)
-        if not os.access(path.parent, os.W_OK):
-            self.fail(f"{path.parent} cannot be written (permission denied): write elsewhere", param, ctx)
-        return path
+        return writable(path)
+
+
+def writable(path: Path) -> Path:
+    """The path, if a file can be written there; else BadParameter."""
+    folder = path.parent.absolute()
+    if not folder.is_dir():
+        raise click.BadParameter(f"{folder} is no directory: create it, or write elsewhere")
+    if not os.access(folder, os.W_OK):
+        raise click.BadParameter(f"{folder} cannot be written (permission denied): write elsewhere")
+    return path
 
 
 PICTURE = OutputFile(".png", ".pdf", ".svg")

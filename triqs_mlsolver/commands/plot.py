@@ -11,7 +11,13 @@ import click
 from ._files import PICTURE, open_database, read_log, require_matplotlib
 
 _FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-_OUT = click.option("-o", "--output", type=PICTURE, help="File to write: png, pdf or svg.")
+
+
+def _out(default: str):
+    """The option for the file to write."""
+    return click.option(
+        "-o", "--output", type=PICTURE, default=default, show_default=True, help="File to write: png, pdf or svg."
+    )
 
 
 @click.group()
@@ -24,8 +30,8 @@ def command() -> None:
 
 @command.command()
 @_FILE
-@_OUT
-def reliability(file: Path, output: Path | None) -> None:
+@_out("reliability.png")
+def reliability(file: Path, output: Path) -> None:
     """True error against bound for every exact run that had one, and the share of bounds that held.
 
     Example: mlsolver plot reliability bethe.h5
@@ -33,13 +39,13 @@ def reliability(file: Path, output: Path | None) -> None:
     require_matplotlib()
     from ..plots import plot_reliability
 
-    _write(lambda: plot_reliability(read_log(file)), output or Path("reliability.png"))
+    _write(lambda: plot_reliability(read_log(file)), output)
 
 
 @command.command()
 @_FILE
-@_OUT
-def coverage(file: Path, output: Path | None) -> None:
+@_out("coverage.png")
+def coverage(file: Path, output: Path) -> None:
     """Where the points of the database lie: beta D, U/D and level.
 
     Example: mlsolver plot coverage bethe.h5 -o coverage.pdf
@@ -47,14 +53,14 @@ def coverage(file: Path, output: Path | None) -> None:
     require_matplotlib()
     from ..plots import plot_coverage
 
-    _write(lambda: plot_coverage(open_database(file)), output or Path("coverage.png"))
+    _write(lambda: plot_coverage(open_database(file)), output)
 
 
 @command.command()
 @_FILE
-@_OUT
+@_out("history.png")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the latest N solves.")
-def history(file: Path, output: Path | None, last: int | None) -> None:
+def history(file: Path, output: Path, last: int | None) -> None:
     """Bound, source and Z of every solve in the decision log.
 
     Example: mlsolver plot history bethe.h5 --last 200
@@ -62,14 +68,14 @@ def history(file: Path, output: Path | None, last: int | None) -> None:
     require_matplotlib()
     from ..plots import plot_history
 
-    _write(lambda: plot_history(read_log(file), last=last), output or Path("history.png"))
+    _write(lambda: plot_history(read_log(file), last=last), output)
 
 
 @command.command()
 @_FILE
-@_OUT
+@_out("decision.png")
 @click.option("--point", default=-1, show_default=True, help="Number of the point; negative ones count from the end.")
-def decision(file: Path, output: Path | None, point: int) -> None:
+def decision(file: Path, output: Path, point: int) -> None:
     """One stored problem as the model would answer it without its point: G and Sigma with bounds, and the exact ones.
 
     Example: mlsolver plot decision bethe.h5 --point 12
@@ -86,7 +92,7 @@ def decision(file: Path, output: Path | None, point: int) -> None:
         )
     asked = database[point]
     prediction = predict_left_out(database, asked, stored_predictor(file))
-    _write(lambda: plot_decision(asked.problem, prediction, asked.solution), output or Path("decision.png"))
+    _write(lambda: plot_decision(asked.problem, prediction, asked.solution), output)
 
 
 def _write(draw, output: Path) -> None:

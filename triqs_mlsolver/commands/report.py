@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ._files import OutputFile, open_database, read_log, require_matplotlib
+from ._files import OutputFile, open_database, read_log, require_matplotlib, writable
 
 
 @click.command()
@@ -24,7 +24,7 @@ def command(file: Path, output: Path | None) -> None:
 
     database = open_database(file)
     log = read_log(file) if Path(f"{file}.log").is_file() else {}
-    output = output or file.with_suffix(".html")
+    output = writable(output or file.with_suffix(".html"))
     try:
         output.write_text(page(database, log), encoding="utf-8")
     except OSError as error:

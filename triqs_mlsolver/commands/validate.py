@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ._files import PICTURE
+from ._files import PICTURE, writable
 from ._shared import Progress, opened
 
 
@@ -66,8 +66,10 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
     """
     from ..database.settings import load_settings, save_settings, stored_predictor
 
-    stored = list(opened(database, read_only=True))[:points]
-    predictor = stored_predictor(database)
+    db = opened(database, read_only=True)
+    if store:
+        writable(Path(f"{db.path}.model"))
+    stored, predictor = list(db)[:points], stored_predictor(db.path)
     with Progress("fits") as progress:
         try:
             result = predictor.search(stored, grid, scheme=scheme, n_folds=folds, progress=progress)
@@ -81,4 +83,4 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
         save(plot_validation(result), output)
         click.echo(f"picture: {output}")
     if store:
-        click.echo(f"stored: {save_settings(database, {**load_settings(database), **result.best_settings})}")
+        click.echo(f"stored: {save_settings(db.path, {**load_settings(db.path), **result.best_settings})}")
