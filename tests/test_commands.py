@@ -41,7 +41,7 @@ def test_info(path):
     log.append(source="exact", audit=True, miss=True)
     said = run("info", path)
     assert "3 points" in said and "3 exact" in said and "2 solves, 1 exact, 1 audits, 1 of them missed" in said
-    assert "U           1 to 3" in said
+    assert "U/D         1 to 3" in said
     info = json.loads(run("info", path, "--json"))
     assert info["points"] == 3 and info["digest"] == Database(path).digest
 

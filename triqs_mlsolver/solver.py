@@ -53,7 +53,8 @@ class Solver:
     delta_interface : bool
         Take Δ(τ) from `Delta_tau` and the levels from the `h_loc0` of `solve`, instead of `G0_iw`.
     database : str, path, Database or None
-        File of solved problems, created where missing; None to keep the points in memory only.
+        File of solved problems, created where missing; "starter": the one that comes with the package, your own points in
+        `mlsolver.h5`; None to keep the points in memory only.
     exact : str or object
         What to run where the model does not know: "auto", "segment", "cthyb", "ed", or an object with
         ``solve(problem)`` and a string `name`.

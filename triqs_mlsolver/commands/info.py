@@ -11,6 +11,8 @@ import click
 
 from ._shared import opened
 
+_RANGES = {"beta": "beta D", "U": "U/D", "x": "level x/D"}  # x: from half filling, of the level
+
 
 @click.command()
 @click.argument("database", type=click.Path(path_type=Path))
@@ -18,12 +20,15 @@ from ._shared import opened
 def command(database: Path, as_json: bool) -> None:
     """What DATABASE holds: points by solver and fidelity, ranges, error bars, provenance, disk use, calibration.
 
+    Ranges are in units of each problem's own scale D (on the Bethe lattice the half bandwidth).
+
     Example: mlsolver info bethe.h5
     """
     from ..database import DecisionLog
+    from ..database.settings import load_settings
 
     db = opened(database, read_only=True)
-    info = db.info() | {"audits": audits(DecisionLog(f"{db.path}.log"))}
+    info = db.info() | {"audits": audits(DecisionLog(f"{db.path}.log")), "model": load_settings(db.path)}
     click.echo(json.dumps(info, indent=2) if as_json else "\n".join(_lines(info)))
 
 
@@ -52,10 +57,12 @@ def _lines(info: dict) -> list[str]:
     if info["points"]:
         lines += [f"  solvers     {counts(info['solvers'])}", f"  fidelity    {counts(info['fidelities'])}"]
         for name, (low, high) in info["ranges"].items():
-            lines.append(f"  {name:11s} {low:.4g} to {high:.4g}")
+            lines.append(f"  {_RANGES.get(name, name):11s} {low:.4g} to {high:.4g}")
         quantiles = ", ".join(f"{value:.2g} ({name})" for name, value in info["error_bar_quantiles"].items())
         lines += [f"  error bars  {quantiles}", f"  computed in {info['seconds']:.0f} s of wall time"]
         lines.append(f"  dates       {info['dates'][0]} to {info['dates'][1]}")
+    if settings := info["model"]:
+        lines.append(f"  model       {json.dumps(settings)}")
     if found := info["audits"]:
         audited = f"{found['audits']} audits, {found['audits missed']} of them missed"
         lines.append(f"  log         {found['solves']} solves, {found['exact']} exact, {audited}")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -26,8 +25,6 @@ from .selection import SearchResult, search
 from .training_set import RowCache, TrainingSet, first_frequency
 from .transform import TargetTransform
 from .tuning import tune
-
-if TYPE_CHECKING:
 
 # Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.12, "baseline": 0.5, "baseline - hubbard_i": 0.2}
