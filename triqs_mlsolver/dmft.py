@@ -65,8 +65,11 @@ class ConvergedOrbitals:
         Its answer: densities and pair correlators are in `solution.nn`.
     Z : (N,) array
         Quasiparticle weight per flavour.
-    n_iterations, converged, exact, bounds
-        As in `Converged`.
+    n_iterations : int
+    converged : bool
+        The change of Δ(τ) fell below the tolerance.
+    exact, bounds : lists
+        Per iteration, as in `Converged`.
     """
 
     problem: Problem
@@ -148,7 +151,7 @@ def solve_bethe(
 
 
 def solve_bethe_orbitals(
-    solver,
+    solver: object,
     local: Problem,
     start: Sequence[np.ndarray] | None = None,
     *,

@@ -58,7 +58,15 @@ def _text(value) -> str:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Scores of all settings, best first (by the mean error of G)."""
+    """Scores of all settings; printed as a table.
+
+    Attributes
+    ----------
+    scores : tuple of Score
+        Best first, by the mean error of G.
+    scheme : {"kfold", "scan"}
+        How points were left out.
+    """
 
     scores: tuple[Score, ...]
     scheme: str
