@@ -2,6 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Representations, transforms, reduction, regressors and the search over them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -14,6 +16,7 @@ from triqs_mlsolver.model.local_kernel import LocalKernelRidge
 from triqs_mlsolver.model.reduction import GroupedPCA
 from triqs_mlsolver.model.regression import SymmetricKernelRidge
 from triqs_mlsolver.model.representation import N_LEGENDRE, representation
+from triqs_mlsolver.model.selection import _folds
 from triqs_mlsolver.model.transform import TargetTransform
 from triqs_mlsolver.numerics import legendre
 
@@ -247,12 +250,20 @@ def test_search_ranks_settings_by_cross_validation(solved):
     assert Predictor(**result.best_settings).fit(solved[:10]).n_points_ == 10
 
 
+def test_repeated_answers_and_cheap_ones_do_not_flatter_the_search(solved):
+    for kept, left in _folds([*solved[:10], *solved[:10]], "kfold", 5):
+        assert len(kept) == 16 and len(left) == 4 and not set(kept % 10) & set(left % 10)
+    points = [SimpleNamespace(problem=p, solution=s, fidelity="exact") for p, s in solved[:12]]
+    points += [SimpleNamespace(problem=p, solution=s, fidelity="ed1") for p, s in solved[12:20]]
+    assert len(Predictor().search(points, {}, n_folds=3).scores[0].errors) == 12
+
+
 def test_search_refuses_what_it_cannot_do(solved):
     with pytest.raises(ValueError, match=r"\['kernel'\] are no settings"):
         Predictor().search(solved, {"kernel": [1]})
     with pytest.raises(ValueError, match="scheme = 'random' is not known"):
         Predictor().search(solved, {}, scheme="random")
-    with pytest.raises(ValueError, match="3 points cannot be cut into 5 folds"):
+    with pytest.raises(ValueError, match="3 problems cannot be cut into 5 folds"):
         Predictor().search(solved[:3], {})
     same = [solved[0]] * 8
     with pytest.raises(ValueError, match="1 values of \\(beta, U\\)"):

@@ -480,11 +480,14 @@ def with_exchange():
     return replace(p, terms=((0.1, (0, 1, 1, 0)),))
 
 
-@pytest.mark.parametrize("make", [two_orbitals, with_exchange])
-def test_says_what_it_cannot_describe(small, make):
+@pytest.mark.parametrize(
+    "make, reason",
+    [(two_orbitals, "the stored points have 2 flavours"), (with_exchange, "terms that act on four different flavours")],
+)
+def test_says_what_it_cannot_describe(small, make, reason):
     prediction = small[1].predict(make())
     assert prediction.solution is None and prediction.error_bound == np.inf
-    assert "the stored points have 2 flavours" in prediction.novel
+    assert reason in prediction.novel
 
 
 def test_isolated_atom_is_left_to_the_exact_solver(small):
@@ -499,6 +502,30 @@ def test_passes_over_points_it_cannot_describe(small, family):
     mixed = Predictor().fit([*points, (other, HubbardI().solve(other))])
     assert mixed.predict(family(1.3)).error_bound == pytest.approx(predictor.predict(family(1.3)).error_bound, rel=1e-9)
     mixed.add(other, HubbardI().solve(other))
+
+
+def test_cheap_and_short_answers_teach_nothing(small, family):
+    """Stored beside exact ones they would be taken for the truth; what ED answers with a fitted bath counts."""
+    points, predictor = small
+    database = Database(None)
+    for k, (problem, solution) in enumerate(points):
+        database.add(problem, solution, fidelity="bath-fit" if k % 2 else "exact")
+    for U in (1.1, 1.6, 2.4):
+        database.add(family(U), HubbardI().solve(family(U)), fidelity="hubbard_i")
+        database.add(family(U + 0.1), HubbardI().solve(family(U + 0.1)), fidelity="short")
+    learned = Predictor().fit(database)
+    assert learned.n_points_ == len(points)
+    assert learned.predict(family(1.35)).error_bound == predictor.predict(family(1.35)).error_bound
+
+
+def test_a_mirror_image_does_not_vouch_for_its_own_problem(family):
+    """At half filling in a field one spin is the other's mirror image: both are left out together."""
+    points = [(p, ED().solve(p)) for p in (family(1.5, eps=0.3 + 0.05 * k, field=0.1) for k in range(8))]
+    left_out = points.pop(4)
+    without, predictor = Predictor().fit(points), Predictor().fit([*points, left_out])
+    expected = without._ask(without.descriptor_.describe(left_out[0].canonical()).rows)[1]
+    std = predictor.regression_.leave_out(predictor.training_.groups())[1][-2:]
+    assert np.allclose(std, expected, rtol=1e-6)
 
 
 # -- descriptor

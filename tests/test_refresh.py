@@ -176,7 +176,7 @@ def test_impossible_calls(database, arguments, error, message):
 
 
 def test_too_small_a_database():
-    with pytest.raises(DatabaseError, match="too small"):
+    with pytest.raises(DatabaseError, match="too few exact answers"):
         refresh(Database(None), budget=1, exact="ed")
 
 

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from triqs_mlsolver import Database, LearnedSolver, Problem
+from triqs_mlsolver import Database, LearnedSolver, Predictor, Problem
 from triqs_mlsolver.alarms import Alarms, Widening
+from triqs_mlsolver.certificate import AcceptedAnswers
 from triqs_mlsolver.comparison import Comparison, compare, label_noise
-from triqs_mlsolver.database.coverage import binomial, coverage
 from triqs_mlsolver.database import DecisionLog
+from triqs_mlsolver.database.coverage import binomial, coverage
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver
+from triqs_mlsolver.gate import Gate
 from triqs_mlsolver.mpi import on_threads
 from triqs_mlsolver.numerics import legendre
 
@@ -109,6 +111,21 @@ def test_failed_certificate_names_what_it_puts_in_doubt(stocked, family, monkeyp
     # the last two came with bounds that are too small; the first four bounds cover whatever changes
     assert found.in_doubt == "5-6"
     assert np.all(solver._knowledge.alarms.widening.factor > 1)
+
+
+def test_every_bound_counts_when_answers_are_doubted(points, family):
+    """A miss of Sigma(iw0) alone, too, puts earlier answers in doubt."""
+    predictor, answers = Predictor().fit(points), AcceptedAnswers()
+    for number, U in enumerate((1.1, 1.3, 1.62), 1):
+        answers.add(number, family(U), predictor.predict(family(U)))
+    for change, doubtful in (
+        ({}, ""),
+        ({"sigma_bound": 0.5}, "1-3"),
+        ({"error_bound": 0.5}, "1-3"),
+        ({"novel": "outside"}, "1-3"),
+        ({"solution": None}, "1-3"),
+    ):
+        assert answers.in_doubt(lambda p, c=change: replace(predictor.predict(p), **c), Gate()) == doubtful
 
 
 def test_certificate_of_an_exact_answer_is_a_second_run(family):

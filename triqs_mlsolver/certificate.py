@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .comparison import G_distance, compare
+from .gate import Gate
 from .model import Prediction
 from .problem import Problem
 from .solution import Solution
@@ -131,12 +132,13 @@ class AcceptedAnswers:
     def add(self, number: int, problem: Problem, prediction: Prediction) -> None:
         self._answers.append((number, problem, prediction))
 
-    def in_doubt(self, predict: Callable[[Problem], Prediction], tolerance: float) -> str:
-        """Numbers of the answers that `predict` no longer certifies, or has moved by more than their bound."""
+    def in_doubt(self, predict: Callable[[Problem], Prediction], gate: Gate) -> str:
+        """Numbers of the answers that `gate` no longer lets pass, or that `predict` has moved by more than their bound."""
         doubtful = []
         for number, problem, old in self._answers:
             new = predict(problem)
-            if new.error_bound > tolerance or G_distance(problem, old.solution, new.solution) > old.error_bound:
+            moved = new.solution is None or G_distance(problem, old.solution, new.solution) > old.error_bound
+            if moved or gate.refusal(problem, new, gate.tolerance):
                 doubtful.append(number)
         return _ranges(doubtful)
 

@@ -59,8 +59,12 @@ class Gate:
         share = self._slowing.share
         return "" if share == 1 else f" (tolerance / {1 / share:.1f}: the loop creeps)"
 
-    def refusal(self, problem: Problem, prediction: Prediction) -> str:
-        """Why the prediction cannot be the answer; empty if it can."""
+    def refusal(self, problem: Problem, prediction: Prediction, tolerance: float | None = None) -> str:
+        """Why the prediction cannot be the answer; empty if it can.
+
+        `tolerance` on G(τ) is by default what the loop can afford now.
+        """
+        affordable = self.affordable if tolerance is None else tolerance
         if self.tolerance == 0:
             return "tolerance 0"
         if prediction.novel:
@@ -68,14 +72,14 @@ class Gate:
         bound, sigma_bound = prediction.error_bound, prediction.sigma_bound
         if not (bound > 0 and sigma_bound > 0):
             return "a bound of zero is none"
-        if not bound <= self.affordable:
-            return f"bound {bound:.2g} > {self.affordable:.2g}{self.creeping}"
+        if not bound <= affordable:
+            return f"bound {bound:.2g} > {affordable:.2g}{self.creeping}"
         sigma_tolerance = self.sigma_tolerance * allowance(problem, prediction.solution)
         if not sigma_bound <= sigma_tolerance:
             return f"bound on Sigma(iw0) {sigma_bound:.2g} > {sigma_tolerance:.2g}"
-        if prediction.density_bound > self.density_tolerance:
+        if not prediction.density_bound <= self.density_tolerance:
             return f"bound on the density {prediction.density_bound:.2g} > {self.density_tolerance:.2g}"
-        if prediction.docc_bound > self.docc_tolerance:
+        if not prediction.docc_bound <= self.docc_tolerance:
             return f"bound on the double occupancy {prediction.docc_bound:.2g} > {self.docc_tolerance:.2g}"
         return ""
 

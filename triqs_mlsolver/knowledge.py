@@ -17,6 +17,7 @@ from .database.settings import stored_predictor
 from .exact.quality import objections
 from .exact_runs import AtomicLimit
 from .model import Prediction, Predictor
+from .model.training_set import teaches
 from .problem import Problem
 from .solution import Solution
 
@@ -50,7 +51,7 @@ class Knowledge:
             model = stored_predictor(self.database.path, random_state=self.random_state)
             self.predictor = model.fit(self.database, cache=cache)
         else:
-            for point in fresh:
+            for point in filter(teaches, fresh):
                 self.predictor.add(point.problem, point.solution)
 
     def predict(self, problem: Problem) -> Prediction:
@@ -135,7 +136,7 @@ class Knowledge:
         point = self.database.add(problem, exact, fidelity=fidelity)
         if len(self.database) == known:
             return {"note": f"already there as point {point.index}"}
-        for new in self.database[known:]:  # the stored one, and what others have added meanwhile
+        for new in filter(teaches, self.database[known:]):  # the stored one, and what others have added meanwhile
             self.predictor.add(new.problem, new.solution)
         return {"point": point.index, "note": f"added as point {point.index}"}
 

@@ -313,7 +313,7 @@ class LearnedSolver:
         check = "" if not plan.audit else plan.reason if plan.reason == _CERTIFY else "audit"
         outcome = self._knowledge.learn_from(problem, exact, plan.prediction, sound=sound, check=check)
         if check and outcome.get("miss"):
-            outcome["in_doubt"] = self._accepted.in_doubt(self._knowledge.predict, self.tolerance)
+            outcome["in_doubt"] = self._accepted.in_doubt(self._knowledge.predict, self._gate)
         return outcome
 
     # -- reporting -------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from .database.settings import stored_predictor
 from .database.table import best_of_each_problem
 from .exact import registry
 from .generate import answer
+from .model.training_set import teaches
 from .problem import Problem
 
 REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
@@ -198,11 +199,13 @@ class _Planner:
         self.work, self.minutes, self.start = work, minutes, start
         self.database = work.database
         self.left = np.inf if budget is None else int(budget)
-        if len(self.database) < 5:
-            raise DatabaseError(f"{self.database!r} is too small to say what it lacks: fill it (mlsolver generate)")
         self.log = DecisionLog(f"{self.database.path}.log" if self.database.path else None)
         self.random = np.random.default_rng(work.seed)
         self.predictor = stored_predictor(self.database.path).fit(self.database)
+        if self.predictor.n_points_ < 5:
+            raise DatabaseError(
+                f"{self.database!r} has too few exact answers to say what it lacks: fill it (mlsolver generate)"
+            )
         self.learned = set(self.database.ids)
         self.tried: set[str] = set()
         self.pool = Candidates([], self.predictor.descriptor_)
@@ -243,7 +246,8 @@ class _Planner:
         for i in self.database.ids:
             if i not in self.learned:
                 point = self.database[i]
-                self.predictor.add(point.problem, point.solution)
+                if teaches(point):
+                    self.predictor.add(point.problem, point.solution)
                 self.learned.add(i)
 
     # -- what to compute, the most urgent first ----------------------------------------------------------------------

@@ -6,7 +6,12 @@ A row describes the problem as seen from one flavour: its own quantities f_i fir
 averages of f_j − f_i over shells of other flavours. Shells follow the strength of U_ij: the other spin of the same
 orbital (U), other spins of other orbitals (U'), same spins (U' − J). So the number of features does not grow with the
 number of orbitals, flavours that are alike share one row, exchange of spins and of orbitals is built in, and no answer
-can break a symmetry the problem has.
+can break a symmetry the problem has. What averages hide, how much the flavours of a shell differ among themselves,
+enters as their spread.
+
+Further terms must keep G diagonal. c†_i c†_j c_k c_l enters with its strength in the shell of the pairs it creates: that
+tells pair-hopping (U) from spin-flip (U'). Phases of the flavours absorb all its signs up to four flavours; beyond, all
+problems of a model must have the same ones.
 
 Every feature is even or odd under the particle-hole map P (x → −x, f(τ) → f(β − τ)): `Layout.parity` holds the signs.
 """
@@ -18,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import approximations
+from ..exact.flavour_symmetry import interaction_table
 from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution
@@ -25,23 +31,33 @@ from .representation import N_LEGENDRE, Representation, representation
 
 _SAME = 1e-9  # flavours closer than this, in dimensionless features, share one row
 _SPREAD_FLOOR, _AMPLITUDE_FLOOR = 1e-6, 1e-3
+_SIGNS_ABSORBED = 4  # flavours whose phases make every sign of terms of four different flavours positive
 _SHAPE = (8, 6)  # coefficients of Δ and of the baseline that enter the summary
 
 
+SPREADS = ("U", "level", "Delta")
+
+
 class Indescribable(ValueError):
-    """A cheap solver has no answer to the problem."""
+    """A cheap solver has no answer to the problem, or an answer lacks what is learned."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What all problems of one model have in common: number of flavours, and whether there are terms beyond U_ij."""
+    """What all problems of one model have in common: number of flavours, whether there are terms beyond U_ij, and for
+    more than four flavours which, with their signs.
+    """
 
     n_flavours: int
     has_terms: bool
+    signs: tuple[tuple[tuple[int, int, int, int], float], ...] = ()
 
     @classmethod
     def of(cls, problem: Problem) -> Kind:
-        return cls(problem.n_flavours, bool(problem.terms))
+        if not problem.terms or problem.n_flavours <= _SIGNS_ABSORBED:
+            return cls(problem.n_flavours, bool(problem.terms))
+        table = interaction_table(problem.canonical().terms)
+        return cls(problem.n_flavours, True, tuple((k, float(np.sign(v))) for k, v in sorted(table.items()) if v))
 
     @property
     def shells(self) -> tuple[int, ...]:
@@ -52,7 +68,8 @@ class Kind:
         return (1, orbitals - 1, orbitals - 1)
 
     def __str__(self) -> str:
-        return f"{self.n_flavours} flavours" + (" with spin-flip or pair-hopping terms" if self.has_terms else "")
+        terms = f"{len(self.signs) or ''} spin-flip or pair-hopping terms".strip()
+        return f"{self.n_flavours} flavours" + (f" with {terms}" if self.has_terms else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +89,8 @@ class Layout:
     parity: np.ndarray
 
     def columns(self, name: str) -> np.ndarray:
-        """Indices of a group's features."""
-        return np.flatnonzero(self.group == self.names.index(name))
+        """Indices of a group's features; empty where there is no such group."""
+        return np.flatnonzero(self.group == self.names.index(name)) if name in self.names else np.zeros(0, int)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +166,8 @@ class Descriptor:
             return "the model describes a diagonal hybridisation"
         if problem.n_flavours < 2:
             return "the model describes two flavours or more"
+        if problem.terms and not _keeps_diagonal(problem):
+            return "the model describes further terms that act on four different flavours and keep G diagonal"
         if problem.is_isolated:
             return "the hybridisation vanishes: the atom is solved exactly"
         return None
@@ -156,11 +175,14 @@ class Descriptor:
     def layout(self, kind: Kind) -> Layout:
         """Groups and parities of the features of that kind of problem."""
         n_shells = len(kind.shells)
-        groups = {"beta": np.ones(1), "U": np.ones(self._n_interaction(kind)), "level": -np.ones(1 + n_shells)}
+        seen = 1 if kind.n_flavours == 2 else 1 + n_shells
+        groups = {"beta": np.ones(1), "U": np.ones(seen * self._n_interaction(kind)), "level": -np.ones(1 + n_shells)}
         function = np.tile(self.representation.parity[self._kept], 1 + n_shells)
         groups["Delta"] = function
         for position, name in enumerate(self.solvers(kind)):
             groups["baseline" if position == 0 else f"baseline - {name}"] = function
+        if kind.n_flavours > 2:
+            groups |= {f"{name} spread": np.ones(n_shells) for name in SPREADS}
         index = np.concatenate([np.full(len(p), g) for g, p in enumerate(groups.values())])
         return Layout(tuple(groups), index, np.concatenate(list(groups.values())))
 
@@ -172,7 +194,7 @@ class Descriptor:
 
     @staticmethod
     def _n_interaction(kind: Kind) -> int:
-        return len(kind.shells) + kind.has_terms
+        return len(kind.shells) * (1 + kind.has_terms)
 
     @property
     def _kept(self) -> np.ndarray:
@@ -199,25 +221,23 @@ class Descriptor:
         spread = np.array([max_norm(f) for f in distance]).reshape(len(distance), kind.n_flavours)
         channels = np.stack([functions[0], *functions[1:2], *distance]) @ self.representation.analysis[:, self._kept]
         weights = shell_averages(canonical)
-        features = [
-            np.concatenate(
-                [
-                    [np.log(canonical.beta)],
-                    _interaction(canonical, weights[i], i),
-                    _seen(canonical.x[:, None], i, weights[i]),
-                ]
-                + [_seen(channel, i, weights[i]) for channel in channels]
-            )
-            for i in range(kind.n_flavours)
-        ]
+        strength, level = _interaction(canonical, weights), canonical.x[:, None]
+        features = []
+        for i, w in enumerate(weights):
+            parts = [[np.log(canonical.beta)], strength[i] if kind.n_flavours == 2 else _seen(strength, i, w)]
+            parts += [_seen(values, i, w) for values in (level, *channels)]
+            if kind.n_flavours > 2:
+                parts += [_spread(values, w) for values in (strength, level, channels[0])]
+            features.append(np.concatenate(parts))
+        if not np.all(np.isfinite(features)):
+            raise Indescribable("a cheap solver gives NaN or infinity")
         rows = []
         for flavours in _alike(features):
             i = flavours[0]
             own = spread[:, i]
             amplitude = np.sqrt(np.exp(np.mean(np.log(own + 1e-30))) + _AMPLITUDE_FLOOR) if len(own) else 1.0
             shape = np.abs(np.concatenate([f[i, :n] for f, n in zip(functions, _SHAPE)]))
-            strength = _interaction(canonical, weights[i], i)
-            plain = [[np.log(canonical.beta)], strength, [abs(canonical.x[i])], shape, np.log(own + _SPREAD_FLOOR)]
+            plain = [[np.log(canonical.beta)], strength[i], [abs(canonical.x[i])], shape, np.log(own + _SPREAD_FLOOR)]
             rows.append(Row(flavours, features[i], float(amplitude), np.concatenate(plain)))
         return Description(canonical, tuple(rows), solved[0] if solved else None, float(spread.max(initial=0.0)))
 
@@ -251,17 +271,51 @@ def shell_averages(problem: Problem) -> np.ndarray:
     return weights
 
 
-def _interaction(problem: Problem, weights: np.ndarray, i: int) -> np.ndarray:
-    """U_ij of flavour i averaged over each shell, and the summed strength of the further terms with that flavour."""
-    values = weights @ problem.U[i]
-    if problem.terms:
-        values = np.append(values, sum(abs(c) for c, flavours in problem.terms if i in flavours))
-    return values
+def _interaction(problem: Problem, weights: np.ndarray) -> np.ndarray:
+    """U_ij averaged over the shells of each flavour, (N, n_shells), and beside it the strength of further terms that
+    create, or annihilate, the pair i, j.
+    """
+    values = np.einsum("isj,ij->is", weights, problem.U)
+    if not problem.terms:
+        return values
+    pairs = np.zeros_like(problem.U)
+    for (i, j, _, _), value in interaction_table(problem.terms).items():  # of a term and its conjugate one creates i, j
+        pairs[[i, j], [j, i]] += abs(value)
+    return np.concatenate([values, np.einsum("isj,ij->is", weights, pairs)], axis=1)
 
 
 def _seen(values: np.ndarray, i: int, weights: np.ndarray) -> np.ndarray:
     """What flavour i sees of `values` (N, k): its own, then the averages of the others relative to it."""
     return np.concatenate([values[i], *(weights @ (values - values[i]))])
+
+
+def _spread(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Root mean square distance of `values` (N, k) from their average, in each shell with `weights` (n_shells, N)."""
+    square = np.sum((values - (weights @ values)[:, None]) ** 2, axis=2)
+    return np.sqrt(np.sum(weights * square, axis=1))
+
+
+def _keeps_diagonal(problem: Problem) -> bool:
+    """Whether all terms act on four different flavours, and signs of flavours that they conserve tell any two apart.
+
+    A product of signs s_i s_j s_k s_l = 1 per term forbids ⟨c_a c†_b⟩ where some solution has s_a ≠ s_b: where the pair
+    a, b is no sum (modulo 2) of terms.
+    """
+    terms = interaction_table(problem.terms)
+    if any(len(set(flavours)) < 4 for flavours in terms):
+        return False
+    basis: list[int] = []
+
+    def rest(mask: int) -> int:
+        for b in basis:
+            mask = min(mask, mask ^ b)
+        return mask
+
+    for flavours in terms:
+        if left := rest(sum(1 << i for i in flavours)):
+            basis = sorted([*basis, left], reverse=True)
+    N = problem.n_flavours
+    return all(rest(1 << a | 1 << b) for a in range(N) for b in range(a))
 
 
 def _alike(features: list[np.ndarray]) -> list[tuple[int, ...]]:

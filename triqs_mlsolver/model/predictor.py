@@ -17,17 +17,26 @@ from ..solution import Solution
 from . import regressors
 from .answer import Correction, physical_answer
 from .confidence import ErrorBound
-from .descriptor import Description, Descriptor, Indescribable, Kind, Row
+from .descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row
 from .reduction import GroupedPCA
 from .regression import SMOOTHNESS
 from .representation import N_LEGENDRE
 from .selection import SearchResult, search
-from .training_set import RowCache, TrainingSet, first_frequency
+from .training_set import (
+    RowCache,
+    TrainingSet,
+    first_frequency,
+    largest_of_problem,
+    once_per_problem,
+    some_problems,
+    teaches,
+)
 from .transform import TargetTransform
 from .tuning import tune
 
 # Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.12, "baseline": 0.5, "baseline - hubbard_i": 0.2}
+_LENGTH_SCALE |= {f"{name} spread": _LENGTH_SCALE[name] for name in SPREADS}
 _CLUSTER_LENGTH_SCALE = 0.1  # of the distance to every other cheap solver
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
 _REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is fitted anew
@@ -155,11 +164,12 @@ class Predictor(BaseEstimator):
         Parameters
         ----------
         points : iterable
+            Cheap and short answers among them are passed over, see `teaches`.
         cache : RowCache, optional
             Keeps what the cheap solvers said of points with an `id`, so that a later fit need not ask them again.
         """
         self._clear()
-        points = list(points)
+        points = [point for point in points if teaches(point)]
         known = {}
         if cache is not None and self._prepare(points):
             known = cache.get([p.id for p in points], self.training_.version)
@@ -297,7 +307,7 @@ class Predictor(BaseEstimator):
         data, labels = self.training_, self.training_.groups()
         rows = np.arange(self.n_rows_)
         if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
-            rows = np.sort(np.random.default_rng(self.random_state).choice(rows, _CALIBRATION_ROWS, replace=False))
+            rows = some_problems(data.problem, _CALIBRATION_ROWS, self.random_state)
         residual, std = self.regression_.leave_out(labels, rows)
         residual = self._in_units(residual, rows)
         self.label_noise_ = data.label_error.copy()
@@ -309,13 +319,16 @@ class Predictor(BaseEstimator):
         G = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis
         density_error = np.abs(G @ legendre.vandermonde(np.ones(1), N_LEGENDRE)[0])  # n = −G(β⁻)
         pairs = np.abs(residual[:, data.n_G : data.n_G + len(data.kind.shells)]).max(axis=1)
-        docc_error = pairs + 2 * data.density[rows] * density_error  # of ⟨n_i n_j⟩ = connected + ⟨n_i⟩⟨n_j⟩
+        # of ⟨n_i n_j⟩ = connected + ⟨n_i⟩⟨n_j⟩, where the other flavour may be the fuller one
+        docc_error = pairs + 2 * largest_of_problem(data.problem[rows], data.density[rows]) * density_error
         error = np.column_stack([data.max_error(residual), sigma_error, density_error, docc_error])
         self.leave_out_error_ = error[:, :2]
-        once, worst = _once(data.problem[rows], error)
         scale = std * data.amplitude[rows]
-        self.bound_.fit(data.summary[rows][once], scale[once], worst[:, :2], self.label_noise_[rows][once], followers=worst[:, 2:])
-        self.reach_ = float(np.quantile(std[once], _REACH_QUANTILE))
+        once, worst = once_per_problem(
+            data.problem[rows], scale, np.column_stack([error, std, -self.label_noise_[rows]])
+        )
+        self.bound_.fit(data.summary[rows][once], scale[once], worst[:, :2], -worst[:, 5:], followers=worst[:, 2:4])
+        self.reach_ = float(np.quantile(worst[:, 4], _REACH_QUANTILE))
 
     # -- predicting ------------------------------------------------------------------------------------------------
 
@@ -391,7 +404,7 @@ class Predictor(BaseEstimator):
     def _novelty(self, description: Description, std: np.ndarray) -> str | None:
         """A parameter beyond the stored range, or a bath further from all others than any stored point is."""
         layout, stored = self.training_.layout, self.training_.X
-        for name in ("beta", "U", "level"):
+        for name in ("beta", "U", "level", "U spread", "level spread"):
             for column in layout.columns(name):
                 seen, value = stored[:, column], np.array([row.features[column] for row in description.rows])
                 low, high = seen.min(), seen.max()
@@ -408,12 +421,3 @@ class Predictor(BaseEstimator):
 
 def _pair(point) -> tuple[Problem, Solution]:
     return point if isinstance(point, tuple) else (point.problem, point.solution)
-
-
-def _once(problem: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First row of each problem, and its largest error: repeating a run must not make the model confident."""
-    _, first, copy = np.unique(problem, return_index=True, return_inverse=True)
-    worst = np.zeros((len(first), error.shape[1]))
-    np.maximum.at(worst, copy.ravel(), error)
-    order = np.argsort(first)
-    return first[order], worst[order]

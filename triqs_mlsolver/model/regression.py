@@ -87,9 +87,10 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         return {1: 0.5 * (direct + mirrored), -1: 0.5 * (direct - mirrored)}
 
     def nearest(self, X: np.ndarray) -> np.ndarray:
-        """Distance of each row of `X` (n, n_features) to the nearest stored row, in length scales; (n,)."""
+        """Distance of each row of `X` (n, n_features) to the nearest stored row or mirror image, in length scales; (n,)."""
         x = self._scaled(np.atleast_2d(X))
-        square = np.sum(x**2, axis=1)[:, None] - 2 * x @ self.scaled_.T + np.sum(self.scaled_**2, axis=1)[None, :]
+        overlap = np.maximum(x @ self.scaled_.T, (x * self.parity) @ self.scaled_.T)
+        square = np.sum(x**2, axis=1)[:, None] - 2 * overlap + np.sum(self.scaled_**2, axis=1)[None, :]
         return np.sqrt(np.maximum(square.min(axis=1), 0.0))
 
     # -- fit -------------------------------------------------------------------------------------------------------

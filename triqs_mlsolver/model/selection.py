@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, ParameterGrid
 
 from ..comparison import G_distance, sigma_distance
+from .training_set import teaches
 
 SCHEMES = ("kfold", "scan")
 
@@ -101,7 +102,7 @@ def search(
     predictor : Predictor
         What the grid leaves open.
     points : iterable
-        (problem, solution) pairs, or objects with those attributes.
+        (problem, solution) pairs, or objects with those attributes; cheap and short answers are passed over.
     grid : dict of str to list
         Values to try for each constructor parameter, as for scikit-learn's ParameterGrid.
     scheme : {"kfold", "scan"}
@@ -115,7 +116,7 @@ def search(
     ValueError
         For an unknown scheme, an unknown setting, or fewer points than folds.
     """
-    points = [p if isinstance(p, tuple) else (p.problem, p.solution) for p in points]
+    points = [p if isinstance(p, tuple) else (p.problem, p.solution) for p in points if teaches(p)]
     folds = _folds(points, scheme, n_folds)
     unknown = set(grid) - set(predictor.get_params())
     if unknown:
@@ -152,9 +153,12 @@ def _folds(points: list, scheme: str, n_folds: int) -> list[tuple[np.ndarray, np
     if scheme not in SCHEMES:
         raise ValueError(f"scheme = {scheme!r} is not known: choose {' or '.join(map(repr, SCHEMES))}")
     if scheme == "kfold":
-        if len(points) < n_folds:
-            raise ValueError(f"{len(points)} points cannot be cut into {n_folds} folds: use fewer folds")
-        return list(KFold(n_folds, shuffle=True, random_state=0).split(points))
+        # repeated answers to one problem stay on one side
+        names, which = np.unique([problem.id for problem, _ in points], return_inverse=True)
+        if len(names) < n_folds:
+            raise ValueError(f"{len(names)} problems cannot be cut into {n_folds} folds: use fewer folds")
+        cut = KFold(n_folds, shuffle=True, random_state=0).split(names)
+        return [tuple(np.flatnonzero(np.isin(which, part)) for part in both) for both in cut]
     canonical = [problem.canonical() for problem, _ in points]
     labels = np.unique([f"{p.beta:.3g}/{p.U.max():.3g}" for p in canonical], return_inverse=True)[1]
     if labels.max(initial=0) + 1 < n_folds:

@@ -14,10 +14,11 @@ from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution, static_moments
 from ..version import version
-from .descriptor import Descriptor, Kind, diagonals, max_norm, of_unit_length, shell_averages
+from .descriptor import Descriptor, Indescribable, Kind, diagonals, max_norm, of_unit_length, shell_averages
 from .representation import N_LEGENDRE
 
 _TAU = np.polynomial.legendre.leggauss(64)[0]
+_LEARNED = ("exact", "bath-fit")  # fidelities of what exact solvers answer
 
 
 class RowCache(Protocol):
@@ -49,7 +50,7 @@ class TrainingSet:
     Columns, each as a property: `X` (N, n_features); `y` (N, n_outputs), exact minus baseline; `amplitude` (N,);
     `summary` (N, n_summary); `noise` (N,), variance of the label summed over coefficients; `label_error` (N, 2), standard
     error of the label's G(τ) and of G(iω₀)/β; `G0` (N,), G(iω₀)/β; `sigma_unit` (N,), β (ω₀ − Im Σ(iω₀));
-    `density` (N,); `problem` (N,), a number per problem and flavour.
+    `density` (N,); `problem` (N,), a number per problem.
     """
 
     def __init__(self, descriptor: Descriptor, kind: Kind):
@@ -81,7 +82,7 @@ class TrainingSet:
     @property
     def version(self) -> str:
         """Names everything the rows depend on beside the points, for a cache of them."""
-        text = f"{version} {self.descriptor} {self.kind} {N_LEGENDRE}"
+        text = f"{version} {self.descriptor} {self.kind} {N_LEGENDRE} {self.layout.names} {self._data.shape[1]}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     # -- growth ----------------------------------------------------------------------------------------------------
@@ -89,6 +90,8 @@ class TrainingSet:
     def rows_of(self, problem: Problem, solution: Solution) -> np.ndarray:
         """The lines of one point, (n_rows, width)."""
         canonical, exact = problem.canonical(), solution.canonical(problem)
+        if self.kind.has_terms and exact.h_int is None:
+            raise Indescribable("the answer says nothing of the energy of the further terms (h_int)")
         description = self.descriptor.describe(canonical)
         G = of_unit_length(diagonals(exact.G_l), canonical.beta)
         correction = (
@@ -102,7 +105,7 @@ class TrainingSet:
         error = None if exact.G_l_error is None else [e / canonical.beta for e in diagonals(exact.G_l_error)]
         Sigma = np.concatenate([np.diagonal(s[0]) for s in exact.Sigma_iw(canonical, 1)])
         G0 = np.concatenate([np.diagonal(g[0]) for g in exact.G_iw(1)]) / canonical.beta
-        number = int(canonical.id[:11], 16)  # with the flavour still exact as a float
+        number = int(canonical.id[:13], 16)  # still exact as a float
         lines = []
         for row in description.rows:
             i = row.flavours[0]
@@ -117,7 +120,7 @@ class TrainingSet:
                 "G0": (G0[i].real, G0[i].imag),
                 "sigma_unit": abs(np.pi - canonical.beta * Sigma[i].imag),
                 "density": exact.density[i],
-                "problem": number * 64.0 + i,
+                "problem": number,
             }
             line = np.empty(self._data.shape[1])
             for name, values in parts.items():
@@ -154,13 +157,15 @@ class TrainingSet:
     def groups(self) -> np.ndarray:
         """Rows that are left out together: a scan visits one U many times, and its own neighbours would flatter it.
 
-        With a single group every problem stands for itself; problems beyond the stored range are novel in any case.
+        All rows of a problem are among them: one may be the mirror image of another. With a single group every problem
+        stands for itself; problems beyond the stored range are novel in any case.
         """
         X, columns = self.X, self.layout.columns
         beta, U, level = (X[:, columns(name)[0]] for name in ("beta", "U", "level"))
         scan = np.stack([_significant(np.exp(beta)), _significant(U), np.round(np.abs(level), 3)], axis=1)
-        groups = np.unique(scan, axis=0, return_inverse=True)[1].ravel()
-        return groups if groups.max(initial=0) > 0 else np.unique(self.problem, return_inverse=True)[1]
+        _, first, problem = np.unique(self.problem, return_index=True, return_inverse=True)
+        groups = np.unique(scan[first], axis=0, return_inverse=True)[1].ravel()
+        return groups[problem] if groups.max(initial=0) > 0 else problem
 
     def max_error(self, residual: np.ndarray) -> np.ndarray:
         """max over τ of the G part of residuals (n, n_outputs), (n,)."""
@@ -195,7 +200,7 @@ def _excess(problem: Problem, exact: Solution) -> np.ndarray:
     """Σ₁ and the share of ⟨H_int⟩ per flavour beyond what ⟨n_i n_j⟩ gives, (N, 2)."""
     first = np.concatenate([np.diag(s) for s in exact.Sigma_1])
     plain = np.concatenate([np.diag(s) for s in static_moments(problem, exact.nn)[1]])
-    h_int = 0.0 if exact.h_int is None else exact.h_int - 0.5 * float(np.sum(problem.U * exact.nn))
+    h_int = exact.h_int - 0.5 * float(np.sum(problem.U * exact.nn))
     return np.stack([first - plain, np.full(len(first), h_int / len(first))], axis=1)
 
 
@@ -203,3 +208,38 @@ def _significant(values: np.ndarray) -> np.ndarray:
     """Values to three significant digits."""
     size = 10.0 ** (np.floor(np.log10(np.abs(values) + 1e-12)) - 2)
     return np.round(values / size) * size
+
+
+def teaches(point) -> bool:
+    """Whether a stored point is an exact solver's answer; cheap or short ones would be learned as if they were exact."""
+    return getattr(point, "fidelity", "exact") in _LEARNED
+
+
+def largest_of_problem(problem: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The largest of `values` (n,) among the rows of the same problem, for each row."""
+    which = np.unique(problem, return_inverse=True)[1].ravel()
+    largest = np.full(which.max() + 1, -np.inf)
+    np.maximum.at(largest, which, values)
+    return largest[which]
+
+
+def some_problems(problem: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
+    """All rows of randomly chosen problems, about `n_rows` of them."""
+    every = np.unique(problem)
+    n = max(1, len(every) * n_rows // len(problem))
+    return np.flatnonzero(np.isin(problem, np.random.default_rng(seed).choice(every, n, replace=False)))
+
+
+def once_per_problem(problem: np.ndarray, scale: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The row of each problem with the largest scale, and the largest `values` (n, k) of all its rows.
+
+    A bound must hold for all flavours of a problem at once, and repeating a run must not make the model confident.
+    """
+    _, first, copy = np.unique(problem, return_index=True, return_inverse=True)
+    copy = copy.ravel()
+    largest = np.full((len(first), values.shape[1]), -np.inf)
+    np.maximum.at(largest, copy, values)
+    by_scale = np.lexsort((-scale, copy))
+    row = by_scale[np.r_[True, np.diff(copy[by_scale]) > 0]]
+    order = np.argsort(first)
+    return row[order], largest[order]
