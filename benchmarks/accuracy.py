@@ -5,7 +5,7 @@
     python benchmarks/accuracy.py [table|coverage|curve|compare|denoise|speed] [--cache DIRECTORY] [--quick]
 
 An error is the maximum over 66 nodes in τ of abs(G_model − G_exact), for set E also the mean of abs(ΔG) over 51 equidistant
-τ. Cheap solvers on A, B and C: IPT (baseline), Hubbard-I and ED with one bath site; on E: IPT and Hubbard-I. Labels and
+τ. Cheap solvers on A, B and C: IPT (baseline), Hubbard-I, NCA and ED with one bath site; on E no ED. Labels and
 descriptions of problems are kept in the cache, so that a second run is quick.
 """
 
@@ -25,7 +25,7 @@ from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.descriptor import Descriptor
 
 N_TEST, TEST_SEED = 4000, 20000
-CHEAP = {"A": None, "B": None, "C": None, "E": ("ipt", "hubbard_i")}
+CHEAP = {"A": None, "B": None, "C": None, "E": ("ipt", "hubbard_i", "nca")}
 TABLE = {"A": (300, 1000, 8000), "B": (300, 1000), "C": (300, 1000), "E": (100, 800, 10000)}
 CURVE = (100, 300, 1000, 3000, 8000)
 

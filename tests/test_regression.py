@@ -178,8 +178,8 @@ def test_tuning_finds_what_matters():
     start = SymmetricKernelRidge(np.array([0, 1]), np.ones(2), np.array([1.0, 0.3]), 1e-2, 2.5)
     noise = np.zeros(120)
     error = lambda residual, rows: np.abs(residual[:, 0])
-    scale, alpha = tune(start, X, y, output_parity=np.ones(1), noise=noise, labels=np.arange(120), error=error)
-    tuned = clone(start).set_params(length_scale=scale, alpha=alpha)
+    found = tune(start, X, y, output_parity=np.ones(1), noise=noise, labels=np.arange(120), error=error)
+    tuned = clone(start).set_params(**found)
     assert np.array_equal(start.length_scale, [1.0, 0.3]) and start.alpha == 1e-2
     assert tuned.length_scale[1] > 2 * start.length_scale[1]
     Xt = rng.uniform(-1, 1, (200, 2))
@@ -199,8 +199,17 @@ def test_tuning_keeps_to_its_reach_and_repeats():
         "error": lambda r, rows: np.abs(r).max(axis=1),
     }
     a, b = (tune(model(), X, y, reach=1.5, seed=3, **options) for _ in range(2))
-    assert np.all(np.abs(np.log(a[0] / SCALES)) <= np.log(1.5) + 1e-9)
-    assert np.array_equal(a[0], b[0]) and a[1] == b[1]
+    assert np.all(np.abs(np.log(a["length_scale"] / SCALES)) <= np.log(1.5) + 1e-9)
+    assert np.array_equal(a["length_scale"], b["length_scale"]) and a["alpha"] == b["alpha"]
+
+
+@pytest.mark.parametrize("truth, nu", [(lambda x: np.exp(-np.abs(x) / 0.3), 0.5), (lambda x: np.cos(3 * x), 2.5)])
+def test_tuning_finds_how_smooth_the_function_is(truth, nu):
+    X = np.linspace(-1, 1, 61)[:, None]
+    start = SymmetricKernelRidge(np.zeros(1, int), np.ones(1), np.ones(1), 1e-6)
+    options = {"output_parity": np.ones(1), "noise": np.zeros(61), "labels": np.arange(61)}
+    error = lambda residual, rows: np.abs(residual[:, 0])
+    assert tune(start, X, truth(X), **options, error=error, smoothness=(0.5, 2.5))["nu"] == nu
 
 
 def test_weights_are_those_of_the_prediction():

@@ -133,7 +133,7 @@ class Descriptor:
     ----------
     approximations : sequence of str, optional
         Cheap solvers (see `triqs_mlsolver.approximations`). The first is the baseline whose error is learned; the others enter
-        as its distance to them. Default: IPT, Hubbard-I and a cluster with one bath site for one orbital; NCA, second
+        as its distance to them. Default: IPT, Hubbard-I, a cluster with one bath site and NCA for one orbital; NCA, second
         order around Hartree–Fock, Hubbard-I and such a cluster for two; second order and Hubbard-I for more, and with
         spin-flip or pair-hopping terms. Empty: G itself is learned.
     basis : str
@@ -156,7 +156,7 @@ class Descriptor:
             return tuple(self.approximations)
         if kind.has_terms:
             return ("hartree_fock", "hubbard_i")
-        return {2: ("ipt", "hubbard_i", "ed1"), 4: ("nca", "hartree_fock", "hubbard_i", "ed1")}.get(
+        return {2: ("ipt", "hubbard_i", "ed1", "nca"), 4: ("nca", "hartree_fock", "hubbard_i", "ed1")}.get(
             kind.n_flavours, ("hartree_fock", "hubbard_i")
         )
 

@@ -38,6 +38,7 @@ from .tuning import tune
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.12, "baseline": 0.5, "baseline - hubbard_i": 0.2}
 _LENGTH_SCALE |= {f"{name} spread": _LENGTH_SCALE[name] for name in SPREADS}
 _CLUSTER_LENGTH_SCALE = 0.1  # of the distance to every other cheap solver
+_SMOOTHNESS = (1.5, 2.5)  # Matérn kernels to choose from
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
 _REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is fitted anew
 _CALIBRATION_ROWS = 1500  # rows whose leave-out residuals are computed where each has its price
@@ -101,8 +102,8 @@ class Predictor(BaseEstimator):
         What is learned instead of the correction itself, channel by channel.
     pca : int, optional
         Principal components kept per group of features and parity; default: all features.
-    nu : {1.5, 2.5, 0.5}
-        Smoothness of the Matérn kernel.
+    nu : {0.5, 1.5, 2.5}, optional
+        Smoothness of the Matérn kernel; default: 1.5 or 2.5, whatever leave-out errors favour.
     random_state : int
         Seed of forests and of the subsets used to tune length scales.
 
@@ -140,7 +141,7 @@ class Predictor(BaseEstimator):
         representation: str = "legendre",
         transform: str = "identity",
         pca: int | None = None,
-        nu: float = 1.5,
+        nu: float | None = None,
         random_state: int = 0,
     ):
         self.confidence = confidence
@@ -217,7 +218,7 @@ class Predictor(BaseEstimator):
         regressors.check(self.regressor)
         if not 0 < self.confidence < 1:
             raise ValueError(f"confidence = {self.confidence!r} is no probability: give one between 0 and 1, such as 0.95")
-        if self.nu not in SMOOTHNESS:
+        if self.nu is not None and self.nu not in SMOOTHNESS:
             raise ValueError(f"nu = {self.nu!r} is not known: choose one of {', '.join(map(str, SMOOTHNESS))}")
         if self.pca is not None and not self.pca >= 1:
             raise ValueError(f"pca = {self.pca!r}: keep at least one component, or None for all features")
@@ -266,6 +267,7 @@ class Predictor(BaseEstimator):
         self.reduction_ = GroupedPCA(self.pca).fit(data.X, group=data.layout.group, parity=data.layout.parity)
         self.length_scale_ = np.array([_LENGTH_SCALE.get(name, _CLUSTER_LENGTH_SCALE) for name in data.layout.names])
         self.alpha_ = regressors.ALPHA
+        self.nu_ = _SMOOTHNESS[0] if self.nu is None else self.nu
         self.n_tuned_ = self.n_rows_
         self._fit_regression(tuned=self.n_rows_ >= _TUNE_FROM)
 
@@ -282,14 +284,22 @@ class Predictor(BaseEstimator):
             self.reduction_.parity_,
             self.length_scale_,
             alpha=self.alpha_,
-            nu=self.nu,
+            nu=self.nu_,
             seed=self.random_state,
         )
         if tuned and self.regressor in regressors.TUNABLE:
             error = lambda residual, rows: data.max_error(self._in_units(residual, rows))
-            self.length_scale_, self.alpha_ = tune(
-                regressors.kernel(build(1)), X, y, **common, labels=data.groups(), error=error, seed=self.random_state
+            found = tune(
+                regressors.kernel(build(1)),
+                X,
+                y,
+                **common,
+                labels=data.groups(),
+                error=error,
+                smoothness=_SMOOTHNESS if self.nu is None else None,
+                seed=self.random_state,
             )
+            self.length_scale_, self.alpha_, self.nu_ = found["length_scale"], found["alpha"], found["nu"]
         self.regression_ = build(len(X)).fit(X, y, **common)
         self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
         self.n_fitted_ = self.n_rows_

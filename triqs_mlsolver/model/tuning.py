@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Length scales and ridge of the kernel, found by the leave-out error of a subset of the data."""
+"""Length scales, smoothness and ridge of the kernel, found by the leave-out error of a subset of the data."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.base import clone
@@ -13,9 +15,19 @@ _LARGEST_SUBSET = 300
 
 
 def tune(
-    model: SymmetricKernelRidge, X, y, *, output_parity, noise, labels, error, reach: float = 4.0, seed: int = 0
-) -> tuple[np.ndarray, float]:
-    """Better `length_scale` and `alpha` than those of `model`.
+    model: SymmetricKernelRidge,
+    X,
+    y,
+    *,
+    output_parity,
+    noise,
+    labels,
+    error,
+    smoothness: Sequence[float] | None = None,
+    reach: float = 4.0,
+    seed: int = 0,
+) -> dict:
+    """Better parameters `length_scale`, `alpha` and `nu` than those of `model`.
 
     Parameters
     ----------
@@ -25,6 +37,8 @@ def tune(
         Data as for `SymmetricKernelRidge.fit` and `leave_out`.
     error : callable
         From residuals (n, n_outputs) and row numbers (n,) to errors (n,).
+    smoothness : sequence of float, optional
+        Values of ν to choose from; default: that of `model`.
     reach : float
         Largest factor by which a length scale may leave its starting value: long ones flatter extrapolation.
     seed : int
@@ -36,21 +50,22 @@ def tune(
     start = np.log(np.append(model.length_scale, model.alpha))
     bounds = np.append(np.full(len(start) - 1, np.log(reach)), np.log(1e2))
 
-    def with_parameters(p):
-        return clone(model).set_params(length_scale=np.exp(p[:-1]), alpha=float(np.exp(p[-1])))
+    def parameters(p, nu):
+        return {"length_scale": np.exp(p[:-1]), "alpha": float(np.exp(p[-1])), "nu": nu}
 
-    def cost(p):
-        fitted = with_parameters(p).fit(X[rows], y[rows], output_parity=output_parity, noise=noise[rows])
-        residual, _ = fitted.leave_out(labels[rows])
+    def cost(p, nu):
+        kernel = clone(model).set_params(**parameters(p, nu))
+        residual, _ = kernel.fit(X[rows], y[rows], output_parity=output_parity, noise=noise[rows]).leave_out(labels[rows])
         e = np.sort(error(residual, rows))
         return np.log(np.mean(e[: max(1, int(0.98 * len(e)))]) + 1e-9)
 
-    best = np.exp(_pattern_search(cost, start, bounds))
-    return best[:-1], float(best[-1])
+    found = [(*_pattern_search(lambda p, nu=nu: cost(p, nu), start, bounds), nu) for nu in smoothness or (model.nu,)]
+    _, p, nu = min(found, key=lambda f: f[0])
+    return parameters(p, nu)
 
 
-def _pattern_search(cost, start, bounds, *, steps=(0.7, 0.35), sweeps=3) -> np.ndarray:
-    """Coordinate search around `start` within ±`bounds`; needs no derivative and takes the plateau's nearest point."""
+def _pattern_search(cost, start, bounds, *, steps=(0.7, 0.35), sweeps=3) -> tuple[float, np.ndarray]:
+    """Least cost and its point, by coordinates around `start` within ±`bounds`; takes a plateau's nearest point."""
     p, best = start.copy(), cost(start)
     for step in steps:
         for _ in range(sweeps):
@@ -67,4 +82,4 @@ def _pattern_search(cost, start, bounds, *, steps=(0.7, 0.35), sweeps=3) -> np.n
                         break
             if not improved:
                 break
-    return p
+    return best, p
