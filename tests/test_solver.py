@@ -261,6 +261,31 @@ def test_measurements_that_the_exact_solver_cannot_make_are_refused(engine, exac
         siam_solver(exact=exact).solve(h_int=H_INT, **{name: True})
 
 
+def test_density_matrix_of_several_orbitals_forces_triqs_cthyb(engine, monkeypatch):
+    """Pair correlators determine it for one orbital only."""
+    S = Solver(BETA, [("up", 2), ("down", 2)], **SMALL, exact="auto")
+    for _, g0 in S.G0_iw:
+        g0 << inverse(iOmega_n - 0.25 * inverse(iOmega_n - 0.3))
+    h_int = 2.0 * (n("up", 0) * n("down", 0) + n("up", 1) * n("down", 1))
+    monkeypatch.setattr(cthyb_parameters, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="measure_density_matrix can only be measured by triqs_cthyb"):
+        S.solve(h_int=h_int, measure_density_matrix=True)
+    monkeypatch.setattr(cthyb_parameters, "find_spec", lambda name: "found")
+    monkeypatch.setattr(Solver, "_fill", lambda *_: None)
+    S.solve(h_int=h_int, measure_density_matrix=True)
+    assert S._engine.exact == "cthyb" and "measure_density_matrix" in S._engine.force_exact
+    S.solve(h_int=h_int)
+    assert S._engine.exact == "auto" and S._engine.force_exact is None
+
+
+def test_none_stands_for_the_default_of_a_parameter(engine):
+    S = siam_solver()
+    S.solve(h_int=H_INT, loc_n_min=None, loc_n_max=None, random_seed=None, n_cycles=None, fit_max_n=None, h_loc0=None)
+    assert S.last_decision.source == "model"
+    assert set(S._engine.exact_parameters) == {"h_int"}
+    assert S.last_solve_parameters["loc_n_min"] == 0
+
+
 def test_auto_takes_cthyb_for_what_only_it_measures(engine, monkeypatch):
     S = siam_solver(exact="auto")
     monkeypatch.setattr(cthyb_parameters, "find_spec", lambda name: None)

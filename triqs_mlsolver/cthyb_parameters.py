@@ -145,7 +145,7 @@ def _is_parameter(name: str) -> bool:
 
 
 def checked(given: dict) -> Parameters:
-    """The parameters the user gave, deprecated names replaced.
+    """The parameters the user gave, deprecated names replaced; None stands for cthyb's default and is left out.
 
     Raises
     ------
@@ -163,8 +163,9 @@ def checked(given: dict) -> Parameters:
             raise TypeError(
                 f"solve() has no parameter {name!r}{did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])}"
             )
-        params[name] = value
-    if params.get("h_int") is None:
+        if value is not None:
+            params[name] = value
+    if "h_int" not in params:
         raise TypeError("solve() needs the interaction: give h_int, e.g. h_int = U * n('up', 0) * n('down', 0)")
     for name in _CHANGE_THE_PROBLEM:
         if name in params and params[name] != DEFAULTS[name]:
@@ -186,26 +187,36 @@ def for_exact_solver(params: dict) -> dict:
     return {k: v for k, v in params.items() if k not in POST_PROCESSING}
 
 
-def monte_carlo_only(params: dict) -> list[str]:
-    """The measurements asked for that only Monte Carlo can make."""
-    return [name for name in _MONTE_CARLO_ONLY if params.get(name)]
+def monte_carlo_only(params: dict, problem) -> list[str]:
+    """The measurements asked for that only Monte Carlo can make.
+
+    The density matrix is one of them unless the pair correlators, which are always known, determine it.
+    """
+    asked = [name for name in _MONTE_CARLO_ONLY if params.get(name)]
+    if params.get("measure_density_matrix") and not has_density_matrix_from_correlators(problem):
+        asked.append("measure_density_matrix")
+    return asked
 
 
-def reason_for_exact(params: dict) -> str | None:
-    """Why the exact solver must run whatever the model knows."""
-    asked = monte_carlo_only(params)
+def has_density_matrix_from_correlators(problem) -> bool:
+    """Whether ⟨n_i n_j⟩ determines the reduced density matrix of a `Problem`: for one orbital, four probabilities."""
+    return problem.n_flavours == 2 and problem.is_density_density and problem.is_diagonal
+
+
+def reason_for_exact(asked: list[str]) -> str | None:
+    """Why the exact solver must run whatever the model knows; `asked` comes from `monte_carlo_only`."""
     return f"{', '.join(asked)} asked for, which only Monte Carlo can measure" if asked else None
 
 
-def exact_solver_for(exact, params: dict):
-    """The exact solver that makes the measurements asked for: `exact`, or "cthyb" where "auto" leaves the choice.
+def exact_solver_for(exact, asked: list[str]):
+    """The exact solver that makes the measurements `asked` for: `exact`, or "cthyb" where "auto" leaves the choice.
 
     Raises
     ------
     ValueError
         If the solver chosen by name cannot make them, or triqs_cthyb is needed and not installed.
     """
-    asked = [name for name in monte_carlo_only(params) if exact == "ed" or name != "measure_pert_order"]
+    asked = [name for name in asked if exact == "ed" or name != "measure_pert_order"]
     if not asked or exact not in ("auto", "segment", "ed"):
         return exact
     if exact == "auto" and find_spec("triqs_cthyb") is not None:

@@ -154,6 +154,8 @@ class Solver:
             where the model answers.
         measure_G2_*, measure_O_tau, measure_pert_order, performance_analysis
             Only Monte Carlo can measure these: asking for one runs the exact solver.
+        measure_density_matrix
+            For one orbital it follows from what the model predicts; for more, asking for it runs triqs_cthyb.
 
         Raises
         ------
@@ -165,12 +167,13 @@ class Solver:
         params = cthyb_parameters.checked({**cthyb_parameters.as_keywords(parameters), **params_kw})
         parsed = interaction.parse_interaction(params["h_int"], self.gf_struct)
         problem = self._problem(params, parsed)
-        self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], params)
+        asked = cthyb_parameters.monte_carlo_only(params, problem)
+        self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], asked)
         self._exact_parameters = cthyb_parameters.for_exact_solver(params)
         solution = self._engine.solve(
             problem,
             exact_parameters=self._exact_parameters,
-            force_exact=cthyb_parameters.reason_for_exact(params),
+            force_exact=cthyb_parameters.reason_for_exact(asked),
         )
         self.last_solve_parameters = cthyb_parameters.with_defaults(params)
         self._fill(problem, solution, parsed)
@@ -289,7 +292,7 @@ class Solver:
             np.fill_diagonal(self.orbital_occupations[bl], solution.density[o : o + size])
         if self._native is not None:
             self.density_matrix = self._native.density_matrix
-        elif problem.n_flavours == 2 and problem.is_density_density and problem.is_diagonal:
+        elif cthyb_parameters.has_density_matrix_from_correlators(problem):
             self.density_matrix = containers.single_orbital_density_matrix(solution.nn, problem.levels, problem.U[0, 1])
         else:
             self.density_matrix = None
