@@ -11,7 +11,7 @@ from os import PathLike
 
 import numpy as np
 
-from . import compat, containers, cthyb_parameters, interaction
+from . import compat, containers, cthyb_parameters, error_bars, interaction
 from .certificate import Certificate
 from .decision import Decision
 from .exact import registry
@@ -77,6 +77,8 @@ class Solver:
         G(iω) and Σ(iω); start values may be assigned before the first `solve`.
     G_iw_raw, Sigma_iw_raw, G_tau, G_l : BlockGf or None
         As measured or predicted; None before `solve`.
+    G_tau_error, Sigma_iw_error : BlockGf or None
+        One standard error of `G_tau` and abs `Sigma_iw`.
     last_decision : Decision or None
         Who answered, with which error bound, and why.
 
@@ -124,6 +126,7 @@ class Solver:
         self._learned: LearnedSolver | None = None
         self._exact_parameters: dict = {}
         self._native = None  # triqs_cthyb's own results, where it ran
+        self._answer: tuple[Problem, Solution] | None = None  # of the last solve
         self._frequencies = compat.MeshImFreq(self.beta, "Fermion", self.n_iw)
         self._times = compat.MeshImTime(self.beta, "Fermion", self.n_tau)
         self._polynomials = compat.MeshLegendre(self.beta, "Fermion", self.n_l)
@@ -206,6 +209,27 @@ class Solver:
         return None if self._learned is None else self._learned.last_decision
 
     @property
+    def G_tau_error(self) -> object | None:
+        """One standard error of `G_tau` as a BlockGf, as analytic continuation needs it; None before `solve`.
+
+        Of a model's answer it is its bound over 1.96, the same at all times.
+        """
+        if self._answer is None:
+            return None
+        tau = np.linspace(0, self.beta, self.n_tau)
+        return containers.block_gf(
+            self._times, self.gf_struct, error_bars.of_G_tau(self._answer[1], self.last_decision, tau)
+        )
+
+    @property
+    def Sigma_iw_error(self) -> object | None:
+        """One standard error of abs `Sigma_iw` as a BlockGf (energy); None before `solve`."""
+        if self._answer is None:
+            return None
+        positive = error_bars.of_Sigma_iw(*self._answer, self.last_decision, self.n_iw)
+        return containers.block_gf(self._frequencies, self.gf_struct, [containers.both_signs(e) for e in positive])
+
+    @property
     def last_constr_parameters(self) -> dict:
         """The arguments of the constructor that cthyb shares."""
         names = ("beta", "gf_struct", "n_iw", "n_tau", "n_l", "delta_interface")
@@ -249,6 +273,7 @@ class Solver:
 
     def _fill(self, problem: Problem, solution: Solution, parsed: interaction.Interaction) -> None:
         self._native = solution.statistics.get("native")
+        self._answer = problem, solution
         G0_inverse = problem.G0_inverse_iw(self.n_iw)
         G = solution.G_iw(self.n_iw)
         Sigma = solution.Sigma_iw(problem, self.n_iw)
