@@ -375,3 +375,11 @@ def test_few_site_ed_is_continuous(n_bath):
 def test_few_site_ed_refuses_other_numbers(n_bath):
     with pytest.raises(ValueError, match=f"n_bath = {n_bath}.*1, 2 or 3"):
         FewSiteED(n_bath)
+
+
+def test_nca_where_its_usual_steps_are_too_long():
+    """βD = 250: switched on in the usual number of steps, the hybridisation drives Z below zero."""
+    eps, V = [-0.30863488, -0.16172888, -0.10198788, 0.6788206], [0.36966959, 0.10028739, 0.31797408, 0.04668314]
+    problem = Problem.siam(249.533, 0.25788, 0.25788 / 2 - 0.14501542, eps, V)
+    solution = NCA().solve(problem)
+    assert abs(sum(legendre.at_ends(problem.beta, solution.G_l[0][:, 0, 0])) + 1) < 1e-6

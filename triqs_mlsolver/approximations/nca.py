@@ -31,6 +31,7 @@ from .local import LocalGrid, occupation_states
 
 _LARGEST = 10  # flavours; there are 2^N pseudo-particles
 _STEP = 80.0  # βD N per step in which Δ is switched on, so that no step changes Z beyond all digits
+_SLOWER = (1, 2, 4, 8)  # factors on the number of steps in which the self-energies are brought in
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,20 @@ class NCA:
         return local.solution_of_legendre(G_l, nn, self.name)
 
     def _converged(self, particles: _PseudoParticles) -> np.ndarray:
-        """R_m(τ), (2^N, r), normalised to Z = 1."""
-        R, shift = particles.isolated()
-        for done in range(self.max_iterations):
-            before = R
-            share = min(1.0, (done + 1) / particles.n_steps)
-            R, shift = particles.improved(R, shift, share)
-            change = np.max(np.abs(R - before))
-            if change <= self.tolerance and share == 1:
-                return R
-            if not np.isfinite(change):
-                break
+        """R_m(τ), (2^N, r), normalised to Z = 1; where Z turns negative, the self-energies are brought in more slowly."""
+        change = np.nan
+        for slower in _SLOWER:
+            R, shift = particles.isolated()
+            n_steps = slower * particles.n_steps
+            for done in range(max(self.max_iterations, 2 * n_steps)):
+                before = R
+                share = min(1.0, (done + 1) / n_steps)
+                R, shift = particles.improved(R, shift, share)
+                change = np.max(np.abs(R - before))
+                if change <= self.tolerance and share == 1:
+                    return R
+                if not np.isfinite(change):
+                    break
         raise RuntimeError(
             f"NCA did not converge in {self.max_iterations} iterations (last change {change:.2g}): check that Δ(τ) is "
             "negative, or raise max_iterations"
