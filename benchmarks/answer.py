@@ -6,9 +6,9 @@
 
 The points are Anderson models with up to three bath sites at beta D = 20, solved by exact diagonalisation; the problems
 asked for are new ones of the same kind. With --polarised the spins have different baths and levels, which is twice the
-work. The median should be below 20 ms, forest, error bound and filling of all
-containers included. Beside it the shares of the steps: reading the problem out of G0_iw, describing it with the cheap
-solvers, the rest of the prediction, its physical fit, and filling the containers.
+work. The median should be below 20 ms, forest, error bound and filling of all containers included. Beside it the
+shares of the steps: reading the problem out of G0_iw, describing it with the cheap solvers, the rest of the prediction,
+its physical fit, and filling the containers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from triqs_mlsolver import Database, Problem, Solver, containers
 from triqs_mlsolver.compat import PROVIDER, n
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model import descriptor, predictor
+from triqs_mlsolver.model import answer, descriptor, predictor
 from triqs_mlsolver.problem import DiscreteBath
 
 BETA = 20.0
@@ -132,9 +132,9 @@ def measure(solver: Solver, problem: Callable[[], Problem], solves: int) -> None
     clock = Clock()
     steps = {
         "read": (Solver, "_problem"),
-        "describe": (descriptor, "describe"),
+        "describe": (descriptor.Descriptor, "describe"),
         "predict": (predictor.Predictor, "predict"),
-        "physical": (predictor, "nearest_self_energy"),
+        "physical": (answer, "nearest_self_energy"),
         "fill": (Solver, "_fill"),
         "solve": (Solver, "solve"),
     }

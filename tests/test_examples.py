@@ -103,6 +103,23 @@ def test_temperature_scan(folder):
     assert (folder / "temperature.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_mpi_generation(folder):
+    """Repeated, it computes nothing; the bounds of what was learned hold."""
+    printed = run("mpi_generation.py", folder)
+    assert "60 points, 60 of them computed now by 1 rank" in printed
+    found = re.search(r"median error (\S+), median bound (\S+), held (\d+)%", printed)
+    assert float(found[1]) < 0.01 and float(found[1]) < float(found[2]) and int(found[3]) >= 80
+    assert "60 points, 0 of them computed now" in run("mpi_generation.py", folder)
+
+
+def test_refresh_with_ctqmc(folder):
+    """The budget is spent, and no label is noisier than what was asked for at first."""
+    printed = run("refresh_with_ctqmc.py", folder)
+    assert sum(int(number) for number in re.findall(r"(\d+) runs for:", printed)) == 4
+    low, high = map(float, re.search(r"from (\S+) to (\S+)", printed).groups())
+    assert 0 < low < high < 0.08
+
+
 def test_own_exact_solver(folder):
     """The embedded diagonalisation, an independent code, finds the same double occupancies."""
     printed = run("own_exact_solver.py", folder)
