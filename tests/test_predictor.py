@@ -523,7 +523,8 @@ def test_a_mirror_image_does_not_vouch_for_its_own_problem(family):
     points = [(p, ED().solve(p)) for p in (family(1.5, eps=0.3 + 0.05 * k, field=0.1) for k in range(8))]
     left_out = points.pop(4)
     without, predictor = Predictor().fit(points), Predictor().fit([*points, left_out])
-    expected = without._ask(without.descriptor_.describe(left_out[0].canonical()).rows)[1]
+    rows = without.descriptor_.describe(left_out[0].canonical()).rows
+    expected = without._ask(rows, without._features(rows))[1]
     std = predictor.regression_.leave_out(predictor.training_.groups())[1][-2:]
     assert np.allclose(std, expected, rtol=1e-6)
 

@@ -16,7 +16,7 @@ from .exact import registry
 from .problem import Problem
 from .solution import Solution
 
-_TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
+TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
 _SEED_STEP = 7919
 _MOST_ANSWERS = 3  # of one problem
 
@@ -82,7 +82,7 @@ class ExactRuns:
         if problem.is_isolated and problem.is_density_density and problem.is_diagonal:
             return AtomicLimit()
         options = {
-            "target_error": _TARGET_SHARE * self.tolerance or None,
+            "target_error": TARGET_SHARE * self.tolerance or None,
             "comm": self.comm,
             "n_threads": self.n_threads,
         }

@@ -47,9 +47,7 @@ class Knowledge:
         """Learn what others have added to the database."""
         fresh = self.database.refresh()
         if self.predictor is None:
-            cache = DescriptorCache(self.database.path, read_only=self.database.read_only)
-            model = stored_predictor(self.database.path, random_state=self.random_state)
-            self.predictor = model.fit(self.database, cache=cache)
+            self.predictor = fitted_model(self.database, random_state=self.random_state)
         else:
             for point in filter(teaches, fresh):
                 self.predictor.add(point.problem, point.solution)
@@ -139,6 +137,12 @@ class Knowledge:
         for new in filter(teaches, self.database[known:]):  # the stored one, and what others have added meanwhile
             self.predictor.add(new.problem, new.solution)
         return {"point": point.index, "note": f"added as point {point.index}"}
+
+
+def fitted_model(database: Database, **defaults) -> Predictor:
+    """The model of a database: its stored settings, `defaults` for the others, and what the cache beside it holds."""
+    cache = DescriptorCache(database.path, read_only=database.read_only)
+    return stored_predictor(database.path, **defaults).fit(database, cache=cache)
 
 
 def _over(found: Comparison, prediction: Prediction) -> np.ndarray:

@@ -16,10 +16,11 @@ from threadpoolctl import threadpool_limits
 from . import mpi
 from .candidates import Candidates, recombined, spread_out
 from .database import Database, DatabaseError, DecisionLog, Point, open_database
-from .database.settings import stored_predictor
 from .database.table import best_of_each_problem
 from .exact import registry
+from .exact_runs import TARGET_SHARE
 from .generate import answer
+from .knowledge import fitted_model
 from .model.training_set import teaches
 from .problem import Problem
 
@@ -30,7 +31,6 @@ _POOL, _PROBES = 300, 100  # candidates to choose from; problems on which the bo
 _STORED = 2000  # points that candidates are made of
 _NOISY = 0.25  # share of the tolerance above which a label's noise limits the model
 _BETTER = 0.7  # a new label replaces a noisy one if its error bar is at most this share of the old one
-_TARGET_SHARE = 0.2
 _PATIENCE = 5.0
 
 
@@ -169,7 +169,7 @@ class _Work:
 
     def run(self, task: _Task) -> None:
         """Solve one problem exactly and store the answer."""
-        options = {"target_error": _TARGET_SHARE * self.tolerance, "random_seed": self._seed()}
+        options = {"target_error": TARGET_SHARE * self.tolerance, "random_seed": self._seed()}
         if self.share:
             options["comm"] = self.comm
         solver = registry.choose(self.exact, task.problem, **options | self.options)
@@ -201,7 +201,7 @@ class _Planner:
         self.left = np.inf if budget is None else int(budget)
         self.log = DecisionLog(f"{self.database.path}.log" if self.database.path else None)
         self.random = np.random.default_rng(work.seed)
-        self.predictor = stored_predictor(self.database.path).fit(self.database)
+        self.predictor = fitted_model(self.database)
         if self.predictor.n_points_ < 5:
             raise DatabaseError(
                 f"{self.database!r} has too few exact answers to say what it lacks: fill it (mlsolver generate)"
@@ -221,7 +221,7 @@ class _Planner:
         if anew:
             self._learn()
             if self.learned - set(self.database.ids):
-                self.predictor = stored_predictor(self.database.path).fit(self.database)
+                self.predictor = fitted_model(self.database)
         quantiles = lambda values: tuple(np.quantile(values, [0.5, 0.95]).tolist())
         bound = quantiles(self.probes.bounds(self.predictor))
         return State(len(self.database), quantiles(self.predictor.leave_out_error_[:, 0]), bound)

@@ -13,7 +13,7 @@ from ..numerics.physical import nearest_self_energy
 from ..problem import Problem
 from ..solution import Solution, static_moments
 from ..version import version
-from .descriptor import Description, diagonals, shell_averages
+from .descriptor import Description, diagonals
 from .training_set import connected
 
 
@@ -112,7 +112,7 @@ def _connected_correlators(description: Description, averages: np.ndarray) -> np
     """The smallest symmetric change of the baseline's connected correlators that has the predicted averages, added to it."""
     problem = description.problem
     N = problem.n_flavours
-    weights = shell_averages(problem)
+    weights = description.shells
     per_flavour = np.zeros((N, averages.shape[1]))
     for row, a in zip(description.rows, averages):
         per_flavour[list(row.flavours)] = a

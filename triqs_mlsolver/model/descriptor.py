@@ -34,7 +34,7 @@ _SPREAD_FLOOR, _AMPLITUDE_FLOOR = 1e-6, 1e-3
 _SIGNS_ABSORBED = 4  # flavours whose phases make every sign of terms of four different flavours positive
 _SHAPE = (8, 6)  # coefficients of Δ and of the baseline that enter the summary
 
-
+NODES = np.polynomial.legendre.leggauss(64)[0]  # of x = 2τ/β − 1, at which errors are taken
 SPREADS = ("U", "level", "Delta")
 
 
@@ -122,6 +122,7 @@ class Description:
     problem: Problem
     rows: tuple[Row, ...]
     baseline: Solution | None
+    shells: np.ndarray  # see `shell_averages`
     spread: float  # largest disagreement of the cheap solvers, max over τ and flavours of abs(ΔG)
 
 
@@ -239,7 +240,8 @@ class Descriptor:
             shape = np.abs(np.concatenate([f[i, :n] for f, n in zip(functions, _SHAPE)]))
             plain = [[np.log(canonical.beta)], strength[i], [abs(canonical.x[i])], shape, np.log(own + _SPREAD_FLOOR)]
             rows.append(Row(flavours, features[i], float(amplitude), np.concatenate(plain)))
-        return Description(canonical, tuple(rows), solved[0] if solved else None, float(spread.max(initial=0.0)))
+        baseline = solved[0] if solved else None
+        return Description(canonical, tuple(rows), baseline, weights, float(spread.max(initial=0.0)))
 
 
 def diagonals(blocks) -> list[np.ndarray]:
@@ -336,4 +338,4 @@ def max_norm(coefficients: np.ndarray) -> np.ndarray:
     return np.max(np.abs(coefficients @ _TAU), axis=-1)
 
 
-_TAU = legendre.vandermonde(np.concatenate([[-1.0], np.polynomial.legendre.leggauss(64)[0], [1.0]]), N_LEGENDRE).T
+_TAU = legendre.vandermonde(np.concatenate([[-1.0], NODES, [1.0]]), N_LEGENDRE).T

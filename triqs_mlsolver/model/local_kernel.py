@@ -47,9 +47,13 @@ class LocalKernelRidge(SymmetricKernelRidge):
 
     def append(self, x, y, noise: float = 0.0) -> LocalKernelRidge:
         """Keep one more row."""
-        grown = (np.concatenate([a, b[None]]) for a, b in ((self.X_, np.asarray(x)), (self.y_, np.asarray(y))))
-        X, y = grown
-        return self.fit(X, y, output_parity=self.output_parity_, noise=np.append(self.noise_, noise))
+        x = np.asarray(x, float)[None]
+        scaled = self._scaled(x)
+        self.X_, self.y_ = np.concatenate([self.X_, x]), np.concatenate([self.y_, np.asarray(y, float)[None]])
+        self.noise_ = np.append(self.noise_, noise)
+        self.scaled_ = np.concatenate([self.scaled_, scaled])
+        self.square_ = np.append(self.square_, np.sum(scaled**2))
+        return self
 
     def predict(self, X, return_std: bool = False):
         """Outputs (n, n_outputs) and, if asked, standard deviations (n,) given the neighbours."""

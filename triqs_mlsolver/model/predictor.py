@@ -17,7 +17,7 @@ from ..solution import Solution
 from . import regressors
 from .answer import Correction, physical_answer
 from .confidence import ErrorBound
-from .descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row
+from .descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, max_norm
 from .reduction import GroupedPCA
 from .regression import SMOOTHNESS
 from .representation import N_LEGENDRE
@@ -323,15 +323,15 @@ class Predictor(BaseEstimator):
         self.label_noise_ = data.label_error.copy()
         self.label_noise_[:, 1] /= np.abs(data.G0) ** 2 * data.sigma_unit
         G0, unit = data.G0[rows], data.sigma_unit[rows]
-        shift = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis @ first_frequency(N_LEGENDRE)
+        G = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis
+        shift = G @ first_frequency(N_LEGENDRE)
         # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative to ω₀ − Im Σ
         sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) / unit
-        G = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis
-        density_error = np.abs(G @ legendre.vandermonde(np.ones(1), N_LEGENDRE)[0])  # n = −G(β⁻)
+        density_error = np.abs(legendre.at_ends(1.0, G.T)[1])  # n = −G(β⁻)
         pairs = np.abs(residual[:, data.n_G : data.n_G + len(data.kind.shells)]).max(axis=1)
         # of ⟨n_i n_j⟩ = connected + ⟨n_i⟩⟨n_j⟩, where the other flavour may be the fuller one
         docc_error = pairs + 2 * largest_of_problem(data.problem[rows], data.density[rows]) * density_error
-        error = np.column_stack([data.max_error(residual), sigma_error, density_error, docc_error])
+        error = np.column_stack([max_norm(G), sigma_error, density_error, docc_error])
         self.leave_out_error_ = error[:, :2]
         scale = std * data.amplitude[rows]
         once, worst = once_per_problem(
@@ -358,7 +358,8 @@ class Predictor(BaseEstimator):
 
     def predict_described(self, problem: Problem, description: Description) -> Prediction:
         """The same for a problem whose description is at hand, by a predictor with five points or more."""
-        correction, std, bounds = self._ask(description.rows)
+        X = self._features(description.rows)
+        correction, std, bounds = self._ask(description.rows, X)
         answer = physical_answer(description, correction, self.n_points_)
         bound = bounds.max(axis=0)
         floor = _SPREAD_FLOOR * description.spread
@@ -367,7 +368,7 @@ class Predictor(BaseEstimator):
             float(max(bound[0], floor) + answer.moved),
             float(max(bound[1], floor) + answer.sigma_moved),
             self._novelty(description, std),
-            float(self.regression_.nearest(self._features(description.rows)).max()),
+            float(self.regression_.nearest(X).max()),
             answer.moved,
             float(max(bound[2], floor) + answer.moved),
             float(max(bound[3], floor) + answer.moved),
@@ -378,26 +379,26 @@ class Predictor(BaseEstimator):
 
         What it takes to make an answer physical is not in them.
         """
-        return self._ask(rows)[2]
+        return self._ask(rows, self._features(rows))[2]
 
-    def _ask(self, rows: Sequence[Row]) -> tuple[Correction, np.ndarray, np.ndarray]:
-        """Corrections, standard deviations of the regression (n_rows,), and bounds (n_rows, 4)."""
+    def _ask(self, rows: Sequence[Row], X: np.ndarray) -> tuple[Correction, np.ndarray, np.ndarray]:
+        """Of rows with features `X`: corrections, standard deviations (n_rows,), and bounds (n_rows, 4)."""
         amplitude = np.array([row.amplitude for row in rows])
-        scaled, std = self.regression_.predict(self._features(rows), return_std=True)
+        scaled, std = self.regression_.predict(X, return_std=True)
         bounds = self.bound_.predict(np.stack([row.summary for row in rows]), std * amplitude)
-        bounds[:, :2] = np.hypot(bounds[:, :2], _LABEL_SIGMAS * self._label_noise_at(rows, amplitude))
+        bounds[:, :2] = np.hypot(bounds[:, :2], _LABEL_SIGMAS * self._label_noise_at(X, amplitude))
         return self._correction(scaled, amplitude), std, bounds
 
-    def _label_noise_at(self, rows: Sequence[Row], amplitude: np.ndarray) -> np.ndarray:
+    def _label_noise_at(self, X: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
         """Statistical error of raw predictions that comes from those of the labels, for G and Σ(iω₀), (n_rows, 2).
 
         The standard deviation of the Gaussian process knows the noise of G as a whole only; that of Σ(iω₀) can be far
         larger, and a prediction that leans on a single label inherits all of it.
         """
         if not np.any(self.label_noise_):
-            return np.zeros((len(rows), 2))
+            return np.zeros((len(X), 2))
         known = len(self.label_noise_)  # rows since the last calibration are left out
-        weights = self.regression_.weights(self._features(rows))[:, :known]
+        weights = self.regression_.weights(X)[:, :known]
         weights *= amplitude[:, None] / self.training_.amplitude[:known]
         return np.sqrt(weights**2 @ self.label_noise_**2)
 

@@ -14,10 +14,9 @@ from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution, static_moments
 from ..version import version
-from .descriptor import Descriptor, Indescribable, Kind, diagonals, max_norm, of_unit_length, shell_averages
+from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, max_norm, of_unit_length
 from .representation import N_LEGENDRE
 
-_TAU = np.polynomial.legendre.leggauss(64)[0]
 _LEARNED = ("exact", "bath-fit")  # fidelities of what exact solvers answer
 
 
@@ -100,7 +99,7 @@ class TrainingSet:
             else G - of_unit_length(diagonals(description.baseline.G_l), canonical.beta)
         )
         pairs = connected(exact.nn) - (0.0 if description.baseline is None else connected(description.baseline.nn))
-        averages = np.einsum("ipj,ij->ip", shell_averages(canonical), pairs)
+        averages = np.einsum("ipj,ij->ip", description.shells, pairs)
         excess = _excess(canonical, exact) if self.kind.has_terms else np.zeros((self.kind.n_flavours, 0))
         error = None if exact.G_l_error is None else [e / canonical.beta for e in diagonals(exact.G_l_error)]
         Sigma = np.concatenate([np.diagonal(s[0]) for s in exact.Sigma_iw(canonical, 1)])
@@ -186,7 +185,7 @@ def label_noise(error: np.ndarray, provenance: dict) -> tuple[float, float]:
     The solver tells where it can. Otherwise they follow from the error bars of G_l/β, coefficients taken as independent;
     the median over τ is then a cautious stand-in for the largest.
     """
-    at_tau = np.median(np.sqrt(legendre.vandermonde(_TAU, len(error)) ** 2 @ error**2))
+    at_tau = np.median(np.sqrt(legendre.vandermonde(NODES, len(error)) ** 2 @ error**2))
     at_iw0 = np.sqrt(np.sum(np.abs(first_frequency(len(error)) * error) ** 2))
     return float(provenance.get("G_tau_noise", at_tau)), float(provenance.get("G_iw0_noise", at_iw0))
 
