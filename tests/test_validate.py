@@ -65,7 +65,7 @@ def test_a_second_start_needs_no_cheap_solvers_for_stored_points(database, monke
     [
         (("--try", "nu"), "write name=value,value"),
         (("--try", "kernel=1"), "are no settings"),
-        (("--try", "nu=3"), "choose one of 0.5, 1.5, 2.5"),
+        (("--try", "nu=3"), "choose one of 0.5, 1.5, 2.5, 3.5"),
         (("--try", "nu=smooth"), "nu = 'smooth' is not known"),
         (("--try", "confidence=2"), "no probability"),
         (("--try", "pca=0"), "at least one component"),

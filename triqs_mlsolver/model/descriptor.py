@@ -30,7 +30,7 @@ from ..solution import Solution
 from .representation import N_LEGENDRE, Representation, representation
 
 _SAME = 1e-9  # flavours closer than this, in dimensionless features, share one row
-_SPREAD_FLOOR, _AMPLITUDE_FLOOR = 1e-6, 1e-3
+_SPREAD_FLOOR, _AMPLITUDE_FLOOR = 1e-6, 1e-2
 _SIGNS_ABSORBED = 4  # flavours whose phases make every sign of terms of four different flavours positive
 _SHAPE = (8, 6)  # coefficients of Δ and of the baseline that enter the summary
 
@@ -104,7 +104,8 @@ class Row:
     features : (n_features,) array
         Dimensionless features, the groups one after the other.
     amplitude : float
-        Expected size of the correction to the baseline, from the spread of the cheap solvers (dimensionless).
+        Expected size of the correction to the baseline, from the spread of the cheap solvers (dimensionless). It is
+        smooth in the problem, as what is learned in units of it should be.
     summary : (n_summary,) array
         A few particle-hole even numbers that say how hard the problem is.
     """
@@ -220,7 +221,8 @@ class Descriptor:
         functions += [of_unit_length(diagonals(s.G_l), canonical.beta) for s in solved]
         distance = [functions[1] - f for f in functions[2:]]
         spread = np.array([max_norm(f) for f in distance]).reshape(len(distance), kind.n_flavours)
-        channels = np.stack([functions[0], *functions[1:2], *distance]) @ self.representation.analysis[:, self._kept]
+        heights = self.representation.analysis * self.representation.height
+        channels = np.stack([functions[0], *functions[1:2], *distance]) @ heights[:, self._kept]
         weights = shell_averages(canonical)
         strength, level = _interaction(canonical, weights), canonical.x[:, None]
         features = []
@@ -236,7 +238,8 @@ class Descriptor:
         for flavours in _alike(features):
             i = flavours[0]
             own = spread[:, i]
-            amplitude = np.sqrt(np.exp(np.mean(np.log(own + 1e-30))) + _AMPLITUDE_FLOOR) if len(own) else 1.0
+            typical = np.sqrt([np.sum(d[i] ** 2) for d in distance])  # root mean square over τ
+            amplitude = np.sqrt(np.exp(np.mean(np.log(typical + 1e-30))) + _AMPLITUDE_FLOOR) if len(own) else 1.0
             shape = np.abs(np.concatenate([f[i, :n] for f, n in zip(functions, _SHAPE)]))
             plain = [[np.log(canonical.beta)], strength[i], [abs(canonical.x[i])], shape, np.log(own + _SPREAD_FLOOR)]
             rows.append(Row(flavours, features[i], float(amplitude), np.concatenate(plain)))

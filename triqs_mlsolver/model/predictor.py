@@ -35,10 +35,10 @@ from .transform import TargetTransform
 from .tuning import tune
 
 # Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
-_LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.12, "baseline": 0.5, "baseline - hubbard_i": 0.2}
+_LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.17, "baseline": 0.7, "baseline - hubbard_i": 0.3}
 _LENGTH_SCALE |= {f"{name} spread": _LENGTH_SCALE[name] for name in SPREADS}
-_CLUSTER_LENGTH_SCALE = 0.1  # of the distance to every other cheap solver
-_SMOOTHNESS = (1.5, 2.5)  # Matérn kernels to choose from
+_CLUSTER_LENGTH_SCALE = 0.14  # of the distance to every other cheap solver
+_SMOOTHNESS = (1.5, 2.5, 3.5)  # Matérn kernels to choose from
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
 _REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is fitted anew
 _CALIBRATION_ROWS = 1500  # rows whose leave-out residuals are computed where each has its price
@@ -102,8 +102,8 @@ class Predictor(BaseEstimator):
         What is learned instead of the correction itself, channel by channel.
     pca : int, optional
         Principal components kept per group of features and parity; default: all features.
-    nu : {0.5, 1.5, 2.5}, optional
-        Smoothness of the Matérn kernel; default: 1.5 or 2.5, whatever leave-out errors favour.
+    nu : {0.5, 1.5, 2.5, 3.5}, optional
+        Smoothness of the Matérn kernel; default: 1.5 to 3.5, whatever leave-out errors favour.
     random_state : int
         Seed of forests and of the subsets used to tune length scales.
 

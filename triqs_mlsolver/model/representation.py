@@ -9,7 +9,7 @@ basis function is even or odd about β/2, so that the particle-hole map is a sig
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..numerics import legendre
 
 N_LEGENDRE = 96  # Legendre coefficients that are represented; higher ones are those of the baseline
 _MESH_POINTS = 51
+_HEIGHT_POINTS = 1001  # equidistant x at which the heights of basis functions are read off
 _LAMBDA, _SMALLEST_SINGULAR = 1000.0, 1e-9  # of the intermediate representation
 
 
@@ -33,12 +34,18 @@ class Representation:
         coefficients @ synthesis are Legendre coefficients.
     parity : (n,) array of ±1
         Sign of each coefficient under τ → β − τ.
+    height : (n,) array
+        Largest value of each basis function: by how much a unit of the coefficient changes the function.
     """
 
     name: str
     analysis: np.ndarray
     synthesis: np.ndarray
     parity: np.ndarray
+
+    @cached_property
+    def height(self) -> np.ndarray:
+        return np.max(np.abs(self.synthesis @ legendre.vandermonde(np.linspace(-1, 1, _HEIGHT_POINTS), N_LEGENDRE).T), axis=1)
 
 
 @lru_cache(maxsize=8)

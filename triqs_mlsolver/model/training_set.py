@@ -17,6 +17,7 @@ from ..version import version
 from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, max_norm, of_unit_length
 from .representation import N_LEGENDRE
 
+_REVISION = 2  # of what is kept of a point: raise it wherever the same point gives other numbers, so that no cache misleads
 _LEARNED = ("exact", "bath-fit")  # fidelities of what exact solvers answer
 
 
@@ -81,7 +82,7 @@ class TrainingSet:
     @property
     def version(self) -> str:
         """Names everything the rows depend on beside the points, for a cache of them."""
-        text = f"{version} {self.descriptor} {self.kind} {N_LEGENDRE} {self.layout.names} {self._data.shape[1]}"
+        text = f"{version} {_REVISION} {self.descriptor} {self.kind} {N_LEGENDRE} {self.layout.names} {self._data.shape[1]}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     # -- growth ----------------------------------------------------------------------------------------------------
