@@ -13,35 +13,57 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from joblib import Memory
 from problem_sets import draw, tau_nodes
 
-from triqs_mlsolver import Predictor
+from triqs_mlsolver import Predictor, Problem, Solution
 from triqs_mlsolver.comparison import sigma_distance
+from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model.descriptor import Descriptor
+from triqs_mlsolver.model.descriptor import Description, Descriptor, Kind
+from triqs_mlsolver.model.training_set import TrainingSet
 
 N_TEST, TEST_SEED = 4000, 20000
 CHEAP = {"A": None, "B": None, "C": None, "E": ("ipt", "hubbard_i", "nca")}
 TABLE = {"A": (300, 1000, 8000), "B": (300, 1000), "C": (300, 1000), "E": (100, 800, 10000)}
+NOISE = (0.01, 0.003)  # error bars of G(τ) in `denoise`
 CURVE = (100, 300, 1000, 3000, 8000)
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """A problem, the exact answer to it, and a name under which what cheap solvers say of it is kept."""
+
+    id: str
+    problem: Problem
+    solution: Solution
+
+
 class Sets:
-    """Problems, exact answers and descriptions, computed once."""
+    """Problems, exact answers and what cheap solvers say of them, computed once."""
 
     def __init__(self, cache: Path | None):
         memory = Memory(cache, verbose=0)
         self._solved, self._described = memory.cache(_solved), memory.cache(_described)
+        self._directory = cache
 
-    def solved(self, name: str, n: int, seed: int) -> list:
-        return self._solved(name, _size(n), seed)[:n]
+    def solved(self, name: str, n: int, seed: int) -> list[Labelled]:
+        return [Labelled(problem.id, problem, exact) for problem, exact in self._solved(name, _size(n), seed)[:n]]
 
-    def described(self, name: str, n: int, seed: int, approximations=None) -> list:
-        return self._described(name, _size(n), seed, approximations)[:n]
+    def rows(self, name: str, n: int, seed: int, approximations=None) -> DescriptorCache:
+        """Where a model keeps what it has computed of these points."""
+        chosen = "default" if approximations is None else "-".join(approximations) or "none"
+        file = None if self._directory is None else self._directory / f"{name}-{_size(n)}-{seed}-{chosen}"
+        return DescriptorCache(file)
+
+    def described(self, name: str, n: int, seed: int, approximations=None) -> list[Description]:
+        descriptor = Descriptor(approximations)
+        version = TrainingSet(descriptor, Kind.of(draw(name, 1, seed)[0])).version
+        return self._described(name, _size(n), seed, approximations, version)[:n]
 
 
 def _size(n: int) -> int:
@@ -54,7 +76,7 @@ def _solved(name: str, n: int, seed: int) -> list:
     return [(problem, exact.solve(problem)) for problem in draw(name, n, seed)]
 
 
-def _described(name: str, n: int, seed: int, approximations) -> list:
+def _described(name: str, n: int, seed: int, approximations, version: str) -> list:
     descriptor = Descriptor(approximations)
     return [descriptor.describe(problem.canonical()) for problem in draw(name, n, seed)]
 
@@ -63,7 +85,7 @@ class Errors:
     """Errors of one predictor on a test set."""
 
     def __init__(self, predictor: Predictor, test: list, descriptions: list):
-        rows = [self._of(predictor, *pair, description) for pair, description in zip(test, descriptions)]
+        rows = [self._of(predictor, t.problem, t.solution, d) for t, d in zip(test, descriptions)]
         names = ("G", "bound", "sigma", "sigma_bound", "mean_G", "acausal", "sum_rule", "seconds")
         for name, column in zip(names, np.array(rows).T):
             setattr(self, name, column)
@@ -108,19 +130,28 @@ HEAD = (
 
 def measured(sets: Sets, name: str, n: int, seed: int, n_test: int, **settings) -> tuple[Errors, str]:
     """Errors of a model of `n` points, and the row of the table."""
-    approximations = settings.setdefault("approximations", CHEAP[name])
-    train = sets.solved(name, n, seed)
-    sets.described(name, n_test, TEST_SEED, approximations)
-    start = time.perf_counter()
-    predictor = Predictor(**settings).fit(train)
-    seconds = time.perf_counter() - start
-    test = sets.solved(name, n_test, TEST_SEED)
-    errors = Errors(predictor, test, sets.described(name, n_test, TEST_SEED, approximations))
+    predictor, seconds = fitted(sets, name, n, seed, **settings)
+    errors = tested(sets, predictor, name, n_test)
     return errors, f"{errors} | {errors.accepted(0.01)} | {seconds:.0f} |"
 
 
+def fitted(sets: Sets, name: str, n: int, seed: int, **settings) -> tuple[Predictor, float]:
+    """A model of `n` points, and the seconds it took to fit; the first time, cheap solvers are among them."""
+    approximations = settings.setdefault("approximations", CHEAP[name])
+    points = sets.solved(name, n, seed)
+    start = time.perf_counter()
+    predictor = Predictor(**settings).fit(points, cache=sets.rows(name, n, seed, approximations))
+    return predictor, time.perf_counter() - start
+
+
+def tested(sets: Sets, predictor: Predictor, name: str, n_test: int) -> Errors:
+    """Errors on the first `n_test` test problems."""
+    descriptions = sets.described(name, n_test, TEST_SEED, predictor.approximations)
+    return Errors(predictor, sets.solved(name, n_test, TEST_SEED), descriptions)
+
+
 def table(sets: Sets, n_test: int, quick: bool) -> None:
-    """Sets, sizes and seeds of the goals. The time to fit includes the cheap solvers for all points."""
+    """Sets, sizes and seeds of the goals."""
     print(f"| set | N | seed {HEAD}")
     for name, sizes in TABLE.items():
         for n in (60,) if quick else sizes:
@@ -135,12 +166,11 @@ def coverage(sets: Sets, n_test: int, quick: bool) -> None:
     )
     for name in "AC":
         for n in (60,) if quick else (300, 1000, 4000):
-            found = {c: measured(sets, name, n, 0, n_test, confidence=c)[0] for c in (0.95, 0.9)}
-            shares = [
-                f"{np.mean(e.G <= e.bound):.3f} / {np.mean(e.sigma <= e.sigma_bound):.3f}" for e in found.values()
-            ]
-            e = found[0.95]
-            beta = np.array([problem.canonical().beta for problem, _ in sets.solved(name, n_test, TEST_SEED)])
+            predictor, _ = fitted(sets, name, n, 0)
+            e = tested(sets, predictor, name, n_test)
+            found = (e, tested(sets, predictor.with_confidence(0.9), name, n_test))
+            shares = [f"{np.mean(f.G <= f.bound):.3f} / {np.mean(f.sigma <= f.sigma_bound):.3f}" for f in found]
+            beta = np.array([t.problem.canonical().beta for t in sets.solved(name, n_test, TEST_SEED)])
             edges = np.quantile(beta, [0, 0.25, 0.5, 0.75, 1])
             bins = [(beta >= low) & (beta <= high) for low, high in zip(edges, edges[1:])]
             by_beta = ", ".join(
@@ -157,14 +187,14 @@ def curve(sets: Sets, n_test: int, quick: bool) -> None:
     """Learning curves on sets A, B and C, as a picture."""
     from triqs_mlsolver.plots import plot_learning_curve, save
 
-    sizes = (30, 60) if quick else CURVE
-    found = {name: [measured(sets, name, n, 0, n_test)[0].G for n in sizes] for name in "ABC"}
-    save(
-        plot_learning_curve(np.array(sizes), {f"set {name}": np.array(e) for name, e in found.items()}),
-        Path("curve.png"),
-    )
-    for name, errors in found.items():
-        print(name, *(f"{n}: {e.mean():.5f}" for n, e in zip(sizes, errors)))
+    sizes, found = (30, 60) if quick else CURVE, {}
+    for name in "ABC":
+        tried = [n for n in sizes if name == "A" or n <= 1000]
+        errors = np.full((len(sizes), n_test), np.nan)
+        errors[: len(tried)] = [measured(sets, name, n, 0, n_test)[0].G for n in tried]
+        found[f"set {name}"] = errors
+        print(name, *(f"{n}: {e.mean():.5f}" for n, e in zip(tried, errors)), flush=True)
+    save(plot_learning_curve(np.array(sizes), found), Path("curve.png"))
 
 
 def compare(sets: Sets, n_test: int, quick: bool) -> None:
@@ -179,36 +209,41 @@ def compare(sets: Sets, n_test: int, quick: bool) -> None:
 
 def denoise(sets: Sets, n_test: int, quick: bool) -> None:
     """Labels with Gaussian errors of known size on every Legendre coefficient: errors of the model against the truth."""
-    from dataclasses import replace
+    from triqs_mlsolver.plots import plot_learning_curve, save
 
-    for noise in (0.01, 0.003):
-        for n in (30, 60) if quick else (100, 300, 1000):
-            random = np.random.default_rng(n)
-            noisy = []
-            for problem, exact in sets.solved("C", n, 0):
-                # equal errors of all coefficients up to l = 20, so that G(τ) has an error bar of about `noise`
-                shape = np.zeros((len(exact.G_l[0]), 1, 1))
-                shape[:20] = noise * problem.beta / np.sqrt(np.sum(2 * np.arange(20) + 1))
-                drawn = shape * random.normal(size=shape.shape)
-                blocks = tuple(g + drawn for g in exact.G_l)
-                noisy.append((problem, replace(exact, G_l=blocks, G_l_error=(shape,) * 2)))
-            predictor = Predictor().fit(noisy)
-            test = sets.solved("C", n_test, TEST_SEED)
-            errors = Errors(predictor, test, sets.described("C", n_test, TEST_SEED))
-            print(f"| {noise} | {n} | {errors}", flush=True)
+    sizes, found = (30, 60) if quick else (30, 100, 300, 1000), {}
+    for noise in NOISE:
+        errors = []
+        for n in sizes:
+            points = [noisy(point, noise, seed) for seed, point in enumerate(sets.solved("C", n, 0))]
+            predictor = Predictor().fit(points)
+            errors.append(tested(sets, predictor, "C", n_test))
+            print(f"| {noise} | {n} | {errors[-1]}", flush=True)
+        found[f"error bars of {noise}"] = np.array([e.G for e in errors])
+    axes = plot_learning_curve(np.array(sizes), found)
+    for noise, line in zip(NOISE, axes.containers):
+        axes.axhline(noise, color=line[0].get_color(), linestyle=":")
+    save(axes, Path("denoise.png"))
+
+
+def noisy(point: Labelled, noise: float, seed: int) -> Labelled:
+    """The point with equal Gaussian errors of all coefficients up to l = 20, so that G(τ) has an error bar of about `noise`."""
+    shape = np.zeros((len(point.solution.G_l[0]), 1, 1))
+    shape[:20] = noise * point.problem.beta / np.sqrt(np.sum(2 * np.arange(20) + 1))
+    drawn = shape * np.random.default_rng(seed).normal(size=shape.shape)
+    blocks = tuple(g + drawn for g in point.solution.G_l)
+    return replace(point, solution=replace(point.solution, G_l=blocks, G_l_error=(shape,) * len(blocks)))
 
 
 def speed(sets: Sets, n_test: int, quick: bool) -> None:
-    """Seconds to fit and to predict; cheap solvers apart."""
-    for n in (60,) if quick else (1000, 3000, 8000):
-        start = time.perf_counter()
-        predictor = Predictor().fit(sets.solved("A", n, 0))
-        whole = time.perf_counter() - start
-        start = time.perf_counter()
-        predictor._refit()
-        fit = time.perf_counter() - start
-        errors = Errors(predictor, sets.solved("A", 200, TEST_SEED), sets.described("A", 200, TEST_SEED))
-        print(f"| {n} | {whole:.0f} | {fit:.1f} | {1e3 * np.median(errors.seconds):.1f} |", flush=True)
+    """Seconds to fit and milliseconds to predict with bounds, cheap solvers apart."""
+    print("| N | fit, s | prediction with bounds, ms: median / 95 % |")
+    for n in (60,) if quick else (1000, 3000, 8000, 10000):
+        name = "A" if n <= 8000 else "E"
+        fitted(sets, name, n, 0)  # fills the cache
+        predictor, seconds = fitted(sets, name, n, 0)
+        milliseconds = 1e3 * tested(sets, predictor, name, min(n_test, 300)).seconds
+        print(f"| {n} | {seconds:.1f} | {np.median(milliseconds):.1f} / {np.quantile(milliseconds, 0.95):.1f} |", flush=True)
 
 
 def main() -> None:

@@ -192,7 +192,7 @@ def test_bounds_contain_what_was_moved(small, family):
     garbage = predictor.predict(problem)
     assert_physical(problem, garbage.solution, 200)
     assert garbage.moved > 10 * before.error_bound
-    assert garbage.error_bound >= garbage.moved + 0.9 * before.error_bound - before.moved
+    assert garbage.error_bound >= garbage.moved and garbage.error_bound > before.error_bound
     assert garbage.sigma_bound > 10 * before.sigma_bound
 
 
@@ -249,6 +249,18 @@ def test_coverage(trained, fresh):
         sigma_held += sigma_distance(problem, prediction.solution, exact) <= prediction.sigma_bound
     least = binom.ppf(0.005, len(fresh), 0.95)  # the calibration set scatters as well
     assert held >= least and sigma_held >= least, (held, sigma_held)
+
+
+def test_another_confidence_changes_the_bounds_alone(small, family):
+    """As if the model had been fitted with it; the model itself keeps its own."""
+    points, trained = small
+    looser, fitted = trained.with_confidence(0.5), Predictor(0.5).fit(points)
+    for problem in (family(U) for U in (0.8, 1.4, 2.9)):
+        own, other, expected = (m.predict(problem) for m in (trained, looser, fitted))
+        assert other.error_bound == pytest.approx(expected.error_bound, rel=1e-9)
+        assert other.sigma_bound == pytest.approx(expected.sigma_bound, rel=1e-9)
+        assert other.error_bound < own.error_bound and looser.confidence == 0.5 and trained.confidence == 0.95
+        assert np.array_equal(other.solution.G_l[0], own.solution.G_l[0])
 
 
 def test_coverage_of_density_and_double_occupancy(trained, fresh):

@@ -96,16 +96,22 @@ def test_certificate_of_an_answer_of_the_model(stocked, family, report_lines):
 
 
 def test_failed_certificate_names_what_it_puts_in_doubt(stocked, family, monkeypatch):
-    """A model whose bounds are a thousand times too small."""
-    solver = LearnedSolver(stocked(), exact=Scripted(), audit_rate=0)
+    """A model that is off by 4e-6, with bounds a thousand times too small."""
+    solver = LearnedSolver(stocked(), exact=Scripted(), audit_rate=0, tolerance=0.01, sigma_tolerance=0.1)
     for U in (1.1, 1.3, 1.62, 2.2):
         solver.solve(family(U))
         assert solver.last_decision.source == "model"
     predict = solver.predictor.predict
-    confident = lambda p: replace(q := predict(p), error_bound=1e-3 * q.error_bound, sigma_bound=1e-3 * q.sigma_bound)
-    monkeypatch.setattr(solver.predictor, "predict", confident)
-    for U in (1.05, 1.35):
-        solver.solve(family(U))
+    confident = lambda p: replace(
+        q := predict(p),
+        solution=shifted(q.solution, 4e-6),
+        error_bound=1e-3 * q.error_bound,
+        sigma_bound=1e-3 * q.sigma_bound,
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(solver.predictor, "predict", confident)
+        for U in (1.05, 1.35):
+            solver.solve(family(U))
     found = solver.certify()
     assert not found.held and not found.passed and "FAILED" in str(found)
     # the last two came with bounds that are too small; the first four bounds cover whatever changes

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -209,6 +210,14 @@ class Predictor(BaseEstimator):
                 self._calibrate()
         return self
 
+    def with_confidence(self, confidence: float) -> Predictor:
+        """The same fitted model with bounds that hold with probability `confidence`; both share what was learned."""
+        other = copy(self)
+        other.confidence = confidence
+        other.bound_ = copy(self.bound_).set_params(confidence=confidence)
+        other._calibrate()
+        return other
+
     @property
     def n_rows_(self) -> int:
         """Rows of all points: one per flavour that is not like another."""
@@ -365,7 +374,9 @@ class Predictor(BaseEstimator):
         floor = _SPREAD_FLOOR * description.spread
         return Prediction(
             answer.solution.in_units_of(problem),
-            float(max(bound[0], floor) + answer.moved),
+            # the physical answer is the one nearest to the raw prediction, and the truth is physical: moving there makes the
+            # error smaller, not larger, in the mean square over τ; in the maximum over τ it does on average
+            float(np.hypot(max(bound[0], floor), answer.moved)),
             float(max(bound[1], floor) + answer.sigma_moved),
             self._novelty(description, std),
             float(self.regression_.nearest(X).max()),
