@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Error and bound of the model on the random-bath sets, against exact diagonalisation.
 
-    python benchmarks/accuracy.py [table|coverage|curve|compare|denoise|speed] [--cache DIRECTORY] [--quick]
+    python benchmarks/accuracy.py [table|coverage|curve|compare|denoise|speed] [--sets A] [--cache DIRECTORY] [--quick]
 
 An error is the maximum over 66 nodes in τ of abs(G_model − G_exact), for set E also the mean of abs(ΔG) over 51 equidistant
 τ. Cheap solvers on A, B and C: IPT (baseline), Hubbard-I, NCA and ED with one bath site; on E no ED. Labels and
@@ -46,7 +46,8 @@ class Labelled:
 class Sets:
     """Problems, exact answers and what cheap solvers say of them, computed once."""
 
-    def __init__(self, cache: Path | None):
+    def __init__(self, cache: Path | None, names: str = "ABCE"):
+        self.names = names
         memory = Memory(cache, verbose=0)
         self._solved, self._described = memory.cache(_solved), memory.cache(_described)
         self._directory = cache
@@ -153,7 +154,7 @@ def tested(sets: Sets, predictor: Predictor, name: str, n_test: int) -> Errors:
 def table(sets: Sets, n_test: int, quick: bool) -> None:
     """Sets, sizes and seeds of the goals."""
     print(f"| set | N | seed {HEAD}")
-    for name, sizes in TABLE.items():
+    for name, sizes in ((name, TABLE[name]) for name in sets.names):
         for n in (60,) if quick else sizes:
             for seed in (0, 1, 2) if n == 1000 else (0,):
                 print(f"| {name} | {n} | {seed} | {measured(sets, name, n, seed, n_test)[1]}", flush=True)
@@ -164,7 +165,7 @@ def coverage(sets: Sets, n_test: int, quick: bool) -> None:
     print(
         "| set | N | 95 %: G / Σ | 90 %: G / Σ | accepted at 0.01, at 0.005 (of these wrong) | held among accepted | by βD |"
     )
-    for name in "AC":
+    for name in sets.names:
         for n in (60,) if quick else (300, 1000, 4000):
             predictor, _ = fitted(sets, name, n, 0)
             e = tested(sets, predictor, name, n_test)
@@ -188,7 +189,7 @@ def curve(sets: Sets, n_test: int, quick: bool) -> None:
     from triqs_mlsolver.plots import plot_learning_curve, save
 
     sizes, found = (30, 60) if quick else CURVE, {}
-    for name in "ABC":
+    for name in sets.names.replace("E", ""):
         tried = [n for n in sizes if name == "A" or n <= 1000]
         errors = np.full((len(sizes), n_test), np.nan)
         errors[: len(tried)] = [measured(sets, name, n, 0, n_test)[0].G for n in tried]
@@ -251,10 +252,11 @@ def main() -> None:
     tasks = {task.__name__: task for task in (table, coverage, curve, compare, denoise, speed)}
     parser.add_argument("task", nargs="?", default="table", choices=tasks)
     parser.add_argument("--cache", type=Path, help="directory for labels and descriptions")
+    parser.add_argument("--sets", default="ABCE", help="letters of the sets for table, coverage and curve (default: all)")
     parser.add_argument("--test", type=int, default=N_TEST, help="test problems (default: all 4000)")
     parser.add_argument("--quick", action="store_true", help="60 training and 40 test problems")
     options = parser.parse_args()
-    tasks[options.task](Sets(options.cache), 40 if options.quick else options.test, options.quick)
+    tasks[options.task](Sets(options.cache, options.sets), 40 if options.quick else options.test, options.quick)
 
 
 if __name__ == "__main__":

@@ -255,12 +255,12 @@ def test_another_confidence_changes_the_bounds_alone(small, family):
     """As if the model had been fitted with it; the model itself keeps its own."""
     points, trained = small
     looser, fitted = trained.with_confidence(0.5), Predictor(0.5).fit(points)
-    for problem in (family(U) for U in (0.8, 1.4, 2.9)):
-        own, other, expected = (m.predict(problem) for m in (trained, looser, fitted))
-        assert other.error_bound == pytest.approx(expected.error_bound, rel=1e-9)
-        assert other.sigma_bound == pytest.approx(expected.sigma_bound, rel=1e-9)
-        assert other.error_bound < own.error_bound and looser.confidence == 0.5 and trained.confidence == 0.95
-        assert np.array_equal(other.solution.G_l[0], own.solution.G_l[0])
+    rows = [row for U in (0.8, 1.4, 2.9) for row in trained.descriptor_.describe(family(U).canonical()).rows]
+    own, other, expected = (m.row_bounds(rows) for m in (trained, looser, fitted))
+    assert np.allclose(other, expected, rtol=1e-9) and np.all(other < own)
+    assert looser.confidence == 0.5 and trained.confidence == 0.95
+    answers = [m.predict(family(1.4)).solution.G_l[0] for m in (trained, looser)]
+    assert np.array_equal(*answers)
 
 
 def test_coverage_of_density_and_double_occupancy(trained, fresh):

@@ -48,7 +48,8 @@ _EDGE = 0.02  # share of a parameter's stored range by which a problem may lie o
 _REACH_QUANTILE, _REACH = 0.95, 1.2  # beyond 1.2 times this quantile of the stored points' own leave-out standard
 # deviations a problem is novel: too few residuals there speak of errors so far out, and a few outliers must not change that
 _LABEL_SIGMAS = 2.0  # error bars of the labels, as far as they enter a prediction, that its bound contains
-_SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement
+_SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement,
+_FLOOR_GROUPS = 100  # which falls like 1/n beyond that many groups of points: their residuals then know better
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,6 +325,7 @@ class Predictor(BaseEstimator):
 
     def _calibrate(self):
         data, labels = self.training_, self.training_.groups()
+        self.floor_ = _SPREAD_FLOOR * min(1.0, _FLOOR_GROUPS / len(np.unique(labels)))
         rows = np.arange(self.n_rows_)
         if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
             rows = some_problems(data.problem, _CALIBRATION_ROWS, self.random_state)
@@ -371,7 +373,7 @@ class Predictor(BaseEstimator):
         correction, std, bounds = self._ask(description.rows, X)
         answer = physical_answer(description, correction, self.n_points_)
         bound = bounds.max(axis=0)
-        floor = _SPREAD_FLOOR * description.spread
+        floor = self.floor_ * description.spread
         return Prediction(
             answer.solution.in_units_of(problem),
             # the physical answer is the one nearest to the raw prediction, and the truth is physical: moving there makes the
