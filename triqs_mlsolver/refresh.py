@@ -21,7 +21,6 @@ from .exact import registry
 from .exact_runs import TARGET_SHARE
 from .generate import answer
 from .knowledge import fitted_model
-from .model.training_set import teaches
 from .problem import Problem
 
 REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
@@ -246,8 +245,7 @@ class _Planner:
         for i in self.database.ids:
             if i not in self.learned:
                 point = self.database[i]
-                if teaches(point):
-                    self.predictor.add(point.problem, point.solution)
+                self.predictor.add(point.problem, point.solution, fidelity=point.fidelity)
                 self.learned.add(i)
 
     # -- what to compute, the most urgent first ----------------------------------------------------------------------

@@ -19,38 +19,41 @@ class LocalKernelRidge(SymmetricKernelRidge):
 
     Parameters
     ----------
-    group, parity, length_scale, alpha, nu
+    group, parity, length_scale, alpha, nu, difference
         As for `SymmetricKernelRidge`.
     n_neighbours : int
         Rows that enter each prediction.
 
     Attributes
     ----------
-    X_, y_, noise_ : arrays
+    X_, y_, noise_, source_ : arrays
         All stored rows; `fit` and `append` only keep them.
     """
 
     quick_leave_out = False
 
-    def __init__(self, group, parity, length_scale, alpha: float = 1e-6, nu: float = 1.5, n_neighbours: int = 300):
-        super().__init__(group, parity, length_scale, alpha, nu)
+    def __init__(
+        self, group, parity, length_scale, alpha: float = 1e-6, nu: float = 1.5, difference=(), n_neighbours: int = 300
+    ):
+        super().__init__(group, parity, length_scale, alpha, nu, difference)
         self.n_neighbours = n_neighbours
 
-    def fit(self, X, y, *, output_parity, noise=None) -> LocalKernelRidge:
-        """Keep rows `X` (N, n_features), `y` (N, n_outputs) and relative noise variances `noise` (N,)."""
+    def fit(self, X, y, *, output_parity, noise=None, source=None) -> LocalKernelRidge:
+        """Keep rows `X` (N, n_features), `y` (N, n_outputs), relative noise variances `noise` and `source` (N,)."""
         self.X_, self.y_ = np.asarray(X, float), np.asarray(y, float)
         self.output_parity_ = np.asarray(output_parity)
         self.noise_ = np.zeros(len(self.X_)) if noise is None else np.asarray(noise, float)
+        self.source_ = np.zeros(len(self.X_), int) if source is None else np.asarray(source, int)
         self.scaled_ = self._scaled(self.X_)
         self.square_ = np.sum(self.scaled_**2, axis=1)
         return self
 
-    def append(self, x, y, noise: float = 0.0) -> LocalKernelRidge:
+    def append(self, x, y, noise: float = 0.0, source: int = 0) -> LocalKernelRidge:
         """Keep one more row."""
         x = np.asarray(x, float)[None]
         scaled = self._scaled(x)
         self.X_, self.y_ = np.concatenate([self.X_, x]), np.concatenate([self.y_, np.asarray(y, float)[None]])
-        self.noise_ = np.append(self.noise_, noise)
+        self.noise_, self.source_ = np.append(self.noise_, noise), np.append(self.source_, source)
         self.scaled_ = np.concatenate([self.scaled_, scaled])
         self.square_ = np.append(self.square_, np.sum(scaled**2))
         return self
@@ -112,7 +115,7 @@ class LocalKernelRidge(SymmetricKernelRidge):
         """For even and odd outputs, weights of the rows `near` at one scaled row, and the kernel between them."""
         if len(near) == 0:
             return {}
-        K = self._kernels(self.scaled_[near], self.scaled_[near])
+        K = self._labels(self.scaled_[near], self.source_[near])
         cross = self._kernels(x[None], self.scaled_[near])
         found = {}
         for sign, k in K.items():

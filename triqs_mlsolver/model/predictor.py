@@ -27,13 +27,14 @@ from .training_set import (
     RowCache,
     TrainingSet,
     first_frequency,
+    is_exact,
     largest_of_problem,
     once_per_problem,
     some_problems,
     teaches,
 )
 from .transform import TargetTransform
-from .tuning import tune
+from .tuning import likely_difference, tune
 
 # Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.17, "baseline": 0.7, "baseline - hubbard_i": 0.3}
@@ -118,9 +119,12 @@ class Predictor(BaseEstimator):
     label_noise_ : (n_rows, 2) array
         Standard error of each label's G(τ), typically its largest, and of Σ(iω₀), relative.
     leave_out_error_ : (n_rows, 2) array
-        Errors of G(τ), the largest over τ, and of Σ(iω₀), relative, of each row predicted without its group; where that
-        has its price, of a random share of the rows only.
+        Errors of G(τ), the largest over τ, and of Σ(iω₀), relative, of each row with an exact label predicted without
+        its group; where that has its price, of a random share of the rows only.
+    difference_ : tuple of float
+        Per cheap fidelity (`training_.cheap`), variance of its difference from exact labels in units of their own.
     n_points_ : int
+        Exact answers.
 
     Examples
     --------
@@ -167,12 +171,13 @@ class Predictor(BaseEstimator):
         Parameters
         ----------
         points : iterable
-            Cheap and short answers among them are passed over, see `teaches`.
+            Those whose `fidelity` is not that of an exact solver teach through what they differ by from exact answers;
+            only the kernel ridge can learn that, other regressors pass them over.
         cache : RowCache, optional
             Keeps what the cheap solvers said of points with an `id`, so that a later fit need not ask them again.
         """
         self._clear()
-        points = [point for point in points if teaches(point)]
+        points = [point for point in points if teaches(point) or self._learns_from_cheap]
         known = {}
         if cache is not None and self._prepare(points):
             known = cache.get([p.id for p in points], self.training_.version)
@@ -183,22 +188,25 @@ class Predictor(BaseEstimator):
                 lines = self._lines(*_pair(point))
                 if lines is not None and cache is not None:
                     fresh[point.id] = lines
-            self._append(lines)
+            self._append(lines, getattr(point, "fidelity", "exact"))
         if cache is not None:
             cache.put(fresh, self.training_.version if self.training_ else "")
-        if self.n_rows_:
+        if self.n_points_:
             self._refit()
         return self
 
-    def add(self, problem: Problem, solution: Solution) -> Predictor:
+    def add(self, problem: Problem, solution: Solution, *, fidelity: str = "exact") -> Predictor:
         """Learn one more point; length scales and forest are renewed only when the data have grown enough."""
         if not hasattr(self, "n_points_"):
             self._clear()
-        before = self.n_rows_
-        self._append(self._lines(problem, solution))
-        if self.n_rows_ == before:
+        if not (is_exact(fidelity) or self._learns_from_cheap):
             return self
-        if before == 0 or self.n_rows_ >= max(_TUNE_FROM, _TUNE_GROWTH * self.n_tuned_) or before < _MIN_POINTS:
+        before = self.n_rows_
+        self._append(self._lines(problem, solution), fidelity)
+        if self.n_rows_ == before or self.n_points_ == 0:
+            return self
+        is_due = self.n_rows_ >= max(_TUNE_FROM, _TUNE_GROWTH * self.n_tuned_) or before < _MIN_POINTS
+        if is_due or self.n_tuned_ == 0 or len(self.training_.cheap) > len(self.difference_):
             self._refit()
         elif not self.regression_.quick_leave_out and self.n_rows_ >= _REFIT_GROWTH * self.n_fitted_:
             self._fit_regression()
@@ -206,7 +214,8 @@ class Predictor(BaseEstimator):
             data, noise = self.training_, self.training_.relative_noise()
             for row in range(before, self.n_rows_):
                 target = self.transform_.transform(data.y[row] / data.amplitude[row])
-                self.regression_.append(self.reduction_.transform(data.X[row]), target, noise[row])
+                source = {"source": int(data.source[row])} if data.cheap else {}
+                self.regression_.append(self.reduction_.transform(data.X[row]), target, noise[row], **source)
             if self.regression_.quick_leave_out:
                 self._calibrate()
         return self
@@ -223,6 +232,10 @@ class Predictor(BaseEstimator):
     def n_rows_(self) -> int:
         """Rows of all points: one per flavour that is not like another."""
         return 0 if self.training_ is None else len(self.training_)
+
+    @property
+    def _learns_from_cheap(self) -> bool:
+        return self.regressor == "kernel_ridge"
 
     def _clear(self):
         regressors.check(self.regressor)
@@ -259,10 +272,11 @@ class Predictor(BaseEstimator):
         except Indescribable:
             return None
 
-    def _append(self, lines: np.ndarray | None):
-        if lines is not None:
-            self.training_.append(lines)
-            self.n_points_ += 1
+    def _append(self, lines: np.ndarray | None, fidelity: str):
+        if lines is None or fidelity in self.descriptor_.solvers(self.training_.kind):  # known as a feature
+            return
+        self.training_.append(lines, fidelity)
+        self.n_points_ += is_exact(fidelity)
 
     def _reason(self, problem: Problem) -> str | None:
         """Why `problem` cannot be described, or lies outside what this model is about."""
@@ -277,6 +291,7 @@ class Predictor(BaseEstimator):
         self.reduction_ = GroupedPCA(self.pca).fit(data.X, group=data.layout.group, parity=data.layout.parity)
         self.length_scale_ = np.array([_LENGTH_SCALE.get(name, _CLUSTER_LENGTH_SCALE) for name in data.layout.names])
         self.alpha_ = regressors.ALPHA
+        self.difference_ = ()
         self.nu_ = _SMOOTHNESS[0] if self.nu is None else self.nu
         self.n_tuned_ = self.n_rows_
         self._fit_regression(tuned=self.n_rows_ >= _TUNE_FROM)
@@ -287,6 +302,7 @@ class Predictor(BaseEstimator):
         self.transform_ = TargetTransform(self.transform).fit(scaled)
         y = self.transform_.transform(scaled)
         common = {"output_parity": data.output_parity, "noise": noise}
+        cheap = {"source": data.source} if data.cheap else {}
         build = lambda n: regressors.build(
             self.regressor,
             n,
@@ -295,8 +311,11 @@ class Predictor(BaseEstimator):
             self.length_scale_,
             alpha=self.alpha_,
             nu=self.nu_,
+            difference=self.difference_,
             seed=self.random_state,
         )
+        if cheap:
+            self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
         if tuned and self.regressor in regressors.TUNABLE:
             error = lambda residual, rows: data.max_error(self._in_units(residual, rows))
             found = tune(
@@ -304,13 +323,16 @@ class Predictor(BaseEstimator):
                 X,
                 y,
                 **common,
+                **cheap,
                 labels=data.groups(),
                 error=error,
                 smoothness=_SMOOTHNESS if self.nu is None else None,
                 seed=self.random_state,
             )
             self.length_scale_, self.alpha_, self.nu_ = found["length_scale"], found["alpha"], found["nu"]
-        self.regression_ = build(len(X)).fit(X, y, **common)
+            if cheap:
+                self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
+        self.regression_ = build(len(X)).fit(X, y, **common, **cheap)
         self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
         self.n_fitted_ = self.n_rows_
         self._calibrate()
@@ -326,9 +348,9 @@ class Predictor(BaseEstimator):
     def _calibrate(self):
         data, labels = self.training_, self.training_.groups()
         self.floor_ = _SPREAD_FLOOR * min(1.0, _FLOOR_GROUPS / len(np.unique(labels)))
-        rows = np.arange(self.n_rows_)
+        rows = np.flatnonzero(data.source == 0)  # errors are those of exact labels
         if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
-            rows = some_problems(data.problem, _CALIBRATION_ROWS, self.random_state)
+            rows = rows[some_problems(data.problem[rows], _CALIBRATION_ROWS, self.random_state)]
         residual, std = self.regression_.leave_out(labels, rows)
         residual = self._in_units(residual, rows)
         self.label_noise_ = data.label_error.copy()
@@ -427,7 +449,7 @@ class Predictor(BaseEstimator):
 
     def _novelty(self, description: Description, std: np.ndarray) -> str | None:
         """A parameter beyond the stored range, or a bath further from all others than any stored point is."""
-        layout, stored = self.training_.layout, self.training_.X
+        layout, stored = self.training_.layout, self.training_.X[self.training_.source == 0]
         for name in ("beta", "U", "level", "U spread", "level spread"):
             for column in layout.columns(name):
                 seen, value = stored[:, column], np.array([row.features[column] for row in description.rows])

@@ -39,11 +39,11 @@ def check(regressor) -> None:
 
 
 def build(
-    regressor: str | RegressorMixin, n_rows: int, group, parity, length_scale, *, alpha: float, nu: float, seed: int
+    regressor: str | RegressorMixin, n_rows: int, group, parity, length_scale, *, alpha: float, nu: float, seed: int, difference=()
 ):
     """An unfitted regressor with the interface of `SymmetricKernelRidge` for that many rows."""
     kernel = LocalKernelRidge if n_rows > EXACT_UP_TO else SymmetricKernelRidge
-    ridge = lambda: kernel(group, parity, length_scale, alpha, nu)
+    ridge = lambda: kernel(group, parity, length_scale, alpha, nu, difference)
     if regressor == "kernel_ridge":
         return ridge()
     of = lambda estimator: SymmetricEstimator(estimator, group, parity, length_scale)

@@ -18,7 +18,7 @@ from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, max_n
 from .representation import N_LEGENDRE
 
 _REVISION = 2  # of what is kept of a point: raise it wherever the same point gives other numbers, so that no cache misleads
-_LEARNED = ("exact", "bath-fit")  # fidelities of what exact solvers answer
+_EXACT = ("exact", "bath-fit")  # fidelities of what exact solvers answer
 
 
 class RowCache(Protocol):
@@ -50,7 +50,8 @@ class TrainingSet:
     Columns, each as a property: `X` (N, n_features); `y` (N, n_outputs), exact minus baseline; `amplitude` (N,);
     `summary` (N, n_summary); `noise` (N,), variance of the label summed over coefficients; `label_error` (N, 2), standard
     error of the label's G(τ) and of G(iω₀)/β; `G0` (N,), G(iω₀)/β; `sigma_unit` (N,), β (ω₀ − Im Σ(iω₀));
-    `density` (N,); `problem` (N,), a number per problem.
+    `density` (N,); `problem` (N,), a number per problem; `source` (N,), 0 for labels of exact solvers, else
+    1 + the place of their fidelity in `cheap`.
     """
 
     def __init__(self, descriptor: Descriptor, kind: Kind):
@@ -70,11 +71,13 @@ class TrainingSet:
             "sigma_unit": 1,
             "density": 1,
             "problem": 1,
+            "source": 1,
         }
         ends = np.cumsum(list(widths.values()))
         self._columns = {name: slice(end - width, end) for (name, width), end in zip(widths.items(), ends)}
         self._data = np.zeros((0, ends[-1]))
         self._n = 0
+        self.cheap: list[str] = []  # fidelities of cheap labels
 
     def __len__(self) -> int:
         return self._n
@@ -88,7 +91,7 @@ class TrainingSet:
     # -- growth ----------------------------------------------------------------------------------------------------
 
     def rows_of(self, problem: Problem, solution: Solution) -> np.ndarray:
-        """The lines of one point, (n_rows, width)."""
+        """The lines of one point, (n_rows, width); `append` says where its label comes from."""
         canonical, exact = problem.canonical(), solution.canonical(problem)
         if self.kind.has_terms and exact.h_int is None:
             raise Indescribable("the answer says nothing of the energy of the further terms (h_int)")
@@ -121,6 +124,7 @@ class TrainingSet:
                 "sigma_unit": abs(np.pi - canonical.beta * Sigma[i].imag),
                 "density": exact.density[i],
                 "problem": number,
+                "source": 0,
             }
             line = np.empty(self._data.shape[1])
             for name, values in parts.items():
@@ -128,15 +132,23 @@ class TrainingSet:
             lines.append(line)
         return np.array(lines)
 
-    def append(self, lines: np.ndarray) -> None:
-        """Add the lines of one point."""
+    def append(self, lines: np.ndarray, fidelity: str = "exact") -> None:
+        """Add the lines of one point whose label is of that fidelity."""
         needed = self._n + len(lines)
         if needed > len(self._data):
             grown = np.zeros((max(64, 2 * len(self._data), needed), self._data.shape[1]))
             grown[: self._n] = self._data[: self._n]
             self._data = grown
         self._data[self._n : needed] = lines
+        self._data[self._n : needed, self._columns["source"]] = self._source(fidelity)
         self._n = needed
+
+    def _source(self, fidelity: str) -> int:
+        if is_exact(fidelity):
+            return 0
+        if fidelity not in self.cheap:
+            self.cheap.append(fidelity)
+        return 1 + self.cheap.index(fidelity)
 
     # -- columns ---------------------------------------------------------------------------------------------------
 
@@ -147,6 +159,8 @@ class TrainingSet:
         values = self._data[: self._n, columns[name]]
         if name == "G0":
             return values[:, 0] + 1j * values[:, 1]
+        if name == "source":
+            return values[:, 0].astype(int)
         return values[:, 0] if name in ("amplitude", "noise", "sigma_unit", "density", "problem") else values
 
     def relative_noise(self) -> np.ndarray:
@@ -210,9 +224,14 @@ def _significant(values: np.ndarray) -> np.ndarray:
     return np.round(values / size) * size
 
 
+def is_exact(fidelity: str) -> bool:
+    """Whether labels of that fidelity are taken for the truth."""
+    return fidelity in _EXACT
+
+
 def teaches(point) -> bool:
-    """Whether a stored point is an exact solver's answer; cheap or short ones would be learned as if they were exact."""
-    return getattr(point, "fidelity", "exact") in _LEARNED
+    """Whether a stored point is an exact solver's answer; a model that knows one kind of label passes over others."""
+    return is_exact(getattr(point, "fidelity", "exact"))
 
 
 def largest_of_problem(problem: np.ndarray, values: np.ndarray) -> np.ndarray:

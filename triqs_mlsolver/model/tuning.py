@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Length scales, smoothness and ridge of the kernel, found by the leave-out error of a subset of the data."""
+"""Length scales, smoothness and ridge of the kernel, found by the leave-out error of a subset of the data.
+
+How much cheap labels, where there are any, differ from exact ones is what makes the data most likely.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from sklearn.base import clone
 from .regression import SymmetricKernelRidge
 
 _LARGEST_SUBSET = 300
+_CLOSE = 0.1  # difference of cheap labels up to which their errors, too, tell how good a kernel is
+_DIFFERENCES = tuple(np.logspace(-6, 4, 21).tolist())
 
 
 def tune(
@@ -23,6 +28,7 @@ def tune(
     noise,
     labels,
     error,
+    source=None,
     smoothness: Sequence[float] | None = None,
     reach: float = 4.0,
     seed: int = 0,
@@ -33,7 +39,7 @@ def tune(
     ----------
     model : SymmetricKernelRidge
         Starting point.
-    X, y, output_parity, noise, labels
+    X, y, output_parity, noise, labels, source
         Data as for `SymmetricKernelRidge.fit` and `leave_out`.
     error : callable
         From residuals (n, n_outputs) and row numbers (n,) to errors (n,).
@@ -44,9 +50,9 @@ def tune(
     seed : int
         Seed for the choice of the subset.
     """
-    rows = np.arange(len(X))
-    if len(X) > _LARGEST_SUBSET:
-        rows = np.sort(np.random.default_rng(seed).choice(len(X), _LARGEST_SUBSET, replace=False))
+    source = np.zeros(len(X), int) if source is None else source
+    rows = _subset(source, np.random.default_rng(seed))
+    judged = np.append(0.0, model.difference)[source[rows]] < _CLOSE
     start = np.log(np.append(model.length_scale, model.alpha))
     bounds = np.append(np.full(len(start) - 1, np.log(reach)), np.log(1e2))
 
@@ -55,13 +61,45 @@ def tune(
 
     def cost(p, nu):
         kernel = clone(model).set_params(**parameters(p, nu))
-        residual, _ = kernel.fit(X[rows], y[rows], output_parity=output_parity, noise=noise[rows]).leave_out(labels[rows])
-        e = np.sort(error(residual, rows))
+        kernel.fit(X[rows], y[rows], output_parity=output_parity, noise=noise[rows], source=source[rows])
+        residual, _ = kernel.leave_out(labels[rows])
+        e = np.sort(error(residual[judged], rows[judged]))
         return np.log(np.mean(e[: max(1, int(0.98 * len(e)))]) + 1e-9)
 
     found = [(*_pattern_search(lambda p, nu=nu: cost(p, nu), start, bounds), nu) for nu in smoothness or (model.nu,)]
     _, p, nu = min(found, key=lambda f: f[0])
     return parameters(p, nu)
+
+
+def likely_difference(model: SymmetricKernelRidge, X, y, *, output_parity, noise, source, seed: int = 0) -> tuple[float, ...]:
+    """The most likely `difference` of each cheap source, given the other parameters of `model`; data as for `tune`.
+
+    The likelihood is that of one source and the exact labels, for the most likely size of the truth.
+    """
+    found = []
+    for number in range(1, source.max() + 1):
+        rows = _subset(np.where(source == number, 1, np.where(source == 0, 0, -1)), np.random.default_rng(seed))
+
+        def surprise(value, rows=rows):
+            kernel = clone(model).set_params(difference=(value,))
+            kernel.fit(X[rows], y[rows], output_parity=output_parity, noise=noise[rows], source=source[rows] > 0)
+            square = max(float(np.sum(kernel.dual_coef_ * kernel.y_)), 1e-300)
+            volume = sum(np.sum(output_parity == s) * -np.linalg.slogdet(a)[1] for s, a in kernel.inverse_.items())
+            return kernel.y_.size * np.log(square) + volume
+
+        found.append(min(_DIFFERENCES, key=surprise))
+    return tuple(found)
+
+
+def _some(rows: np.ndarray, n: int, random: np.random.Generator) -> np.ndarray:
+    return rows if len(rows) <= n else np.sort(random.choice(rows, n, replace=False))
+
+
+def _subset(source: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Rows to judge parameters by: all or `_LARGEST_SUBSET`, half of them exact where enough are cheap (source > 0)."""
+    exact, cheap = np.flatnonzero(source == 0), np.flatnonzero(source > 0)
+    n_exact = min(len(exact), max(_LARGEST_SUBSET // 2, _LARGEST_SUBSET - len(cheap)))
+    return np.concatenate([_some(exact, n_exact, random), _some(cheap, _LARGEST_SUBSET - n_exact, random)])
 
 
 def _pattern_search(cost, start, bounds, *, steps=(0.7, 0.35), sweeps=3) -> tuple[float, np.ndarray]:
