@@ -38,7 +38,7 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_packages(include=["triqs_mlsolver", "triqs_mlsolver.*"]),
-    package_data={"triqs_mlsolver": ["data/*.h5"]},
+    package_data={"triqs_mlsolver": ["data/*.h5", "data/*.cache"]},
     install_requires=[
         "numpy>=1.24",
         "scipy>=1.11",

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from . import mpi
+from .database import Database
+from .database.starter import starter_file
 from .dmft import Converged, paramagnetic, solve_bethe
 from .learned import LearnedSolver
 
@@ -29,6 +31,7 @@ class Demo:
     tolerance: float = 0.002
     exact: str = "auto"
     output: Path = Path("mlsolver-demo")
+    starter: bool = False
     loop_tolerance: float = 2e-4
 
     def run(self) -> tuple[list[Converged], list[Converged]]:
@@ -36,8 +39,10 @@ class Demo:
         comm = mpi.world()
         start = time.perf_counter()
         mpi.on_root(comm, self.output.mkdir, parents=True, exist_ok=True)
-        database = self.output / f"bethe-beta{self.beta:g}.h5"
+        path = self.output / f"{'starter' if self.starter else 'bethe'}-beta{self.beta:g}.h5"
         logging.getLogger("triqs_mlsolver").setLevel(logging.ERROR)  # the table replaces the lines of the solver
+        with mpi.shared_errors(comm, "opening the database"):
+            database = Database(path, base=starter_file() if self.starter else None) if mpi.is_root(comm) else None
         solver = LearnedSolver(
             database, exact=self.exact, tolerance=self.tolerance, n_threads=min(2, os.cpu_count() or 1)
         )
@@ -46,7 +51,7 @@ class Demo:
             print(
                 f"DMFT for the half-filled Hubbard model on the Bethe lattice, beta = {self.beta:g}/D, tolerance {self.tolerance:g}"
             )
-            print(f"database {database}: {stored} points at the start\n\n{_HEADER}")
+            print(f"database {path}: {stored} points at the start\n\n{_HEADER}")
         U = np.linspace(0.5, 3.5, self.points)
         branches, begin = [], None
         with _Progress(2 * self.points, comm.rank == 0) as progress:
@@ -59,7 +64,7 @@ class Demo:
                     progress.row(_row(name, found))
                 branches.append(branch)
         seconds = time.perf_counter() - start
-        mpi.on_root(comm, self._summary, branches, seconds, database)
+        mpi.on_root(comm, self._summary, branches, seconds, path)
         return branches[0], branches[1]
 
     def _summary(self, branches: list[list[Converged]], seconds: float, database: Path) -> None:

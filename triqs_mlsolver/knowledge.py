@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from .database.settings import stored_predictor
 from .exact.quality import objections
 from .exact_runs import AtomicLimit
 from .model import Prediction, Predictor
-from .model.training_set import teaches
 from .problem import Problem
 from .solution import Solution
 
@@ -49,8 +48,8 @@ class Knowledge:
         if self.predictor is None:
             self.predictor = fitted_model(self.database, random_state=self.random_state)
         else:
-            for point in filter(teaches, fresh):
-                self.predictor.add(point.problem, point.solution)
+            for point in fresh:
+                self.predictor.add(point.problem, point.solution, fidelity=point.fidelity)
 
     def predict(self, problem: Problem) -> Prediction:
         """The prediction, its bounds widened by recent misses."""
@@ -134,15 +133,35 @@ class Knowledge:
         point = self.database.add(problem, exact, fidelity=fidelity)
         if len(self.database) == known:
             return {"note": f"already there as point {point.index}"}
-        for new in filter(teaches, self.database[known:]):  # the stored one, and what others have added meanwhile
-            self.predictor.add(new.problem, new.solution)
+        for new in self.database[known:]:  # the stored one, and what others have added meanwhile
+            self.predictor.add(new.problem, new.solution, fidelity=new.fidelity)
         return {"point": point.index, "note": f"added as point {point.index}"}
 
 
 def fitted_model(database: Database, **defaults) -> Predictor:
     """The model of a database: its stored settings, `defaults` for the others, and what the cache beside it holds."""
-    cache = DescriptorCache(database.path, read_only=database.read_only)
-    return stored_predictor(database.path, **defaults).fit(database, cache=cache)
+    cache = DescriptorCache(database.path, read_only=database.read_only, base=database.base)
+    names = database.table(("id", "fidelity"))
+    points = [_Stored(database, k, *map(str, pair)) for k, pair in enumerate(zip(names["id"], names["fidelity"]))]
+    return stored_predictor(database.path, **defaults).fit(points, cache=cache)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A point whose numbers are read when they are asked for: what the cache holds, nobody asks for."""
+
+    database: Database
+    index: int
+    id: str
+    fidelity: str
+
+    @property
+    def problem(self) -> Problem:
+        return self.database[self.index].problem
+
+    @property
+    def solution(self) -> Solution:
+        return self.database[self.index].solution
 
 
 def _over(found: Comparison, prediction: Prediction) -> np.ndarray:

@@ -25,12 +25,17 @@ import click
     type=click.Path(path_type=Path),
     help="Directory to write to.",
 )
-def command(beta: float, points: int, tolerance: float, exact: str, output: Path) -> None:
+@click.option(
+    "--database",
+    type=click.Choice(["starter"]),
+    help="Begin with the database that comes with the package, which is never written to, instead of an empty one.",
+)
+def command(beta: float, points: int, tolerance: float, exact: str, output: Path, database: str | None) -> None:
     """The Mott transition on the Bethe lattice, by DMFT from an empty database.
 
     Started again, it begins with the database of the first run and makes almost no exact calls.
 
-    Example: mlsolver demo --beta 100
+    Example: mlsolver demo --database starter
     """
     from ..demo import Demo
 
@@ -46,7 +51,8 @@ def command(beta: float, points: int, tolerance: float, exact: str, output: Path
             param_hint="--tolerance",
         )
     _make_writable(output)
-    Demo(beta=beta, points=points, tolerance=tolerance, exact=exact, output=output).run()
+    starter = database == "starter"
+    Demo(beta=beta, points=points, tolerance=tolerance, exact=exact, output=output, starter=starter).run()
 
 
 def _make_writable(directory: Path) -> None:

@@ -37,6 +37,8 @@ class DescriptorCache:
         Path of the database; the cache is the file `<path>.cache`. None: nothing is kept.
     read_only : bool
         Never write: `put` does nothing.
+    base : str, optional
+        Path of another database whose cache is read as well, and never written to.
 
     Examples
     --------
@@ -48,14 +50,19 @@ class DescriptorCache:
     {}
     """
 
-    def __init__(self, path: str | os.PathLike | None, *, read_only: bool = False):
-        self.path = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path))) + _SUFFIX
-        self.read_only = read_only
+    def __init__(
+        self,
+        path: str | os.PathLike | None,
+        *,
+        read_only: bool = False,
+        base: str | os.PathLike | None = None,
+    ):
+        self.path, self.read_only, self._base = _cache_of(path), read_only, _cache_of(base)
 
     def get(self, ids: Iterable[str], version: str) -> dict[str, np.ndarray]:
         """The arrays of those `ids` that are cached for `version`; the file is read anew each time."""
-        wanted = set(ids)
-        return {point_id: array for point_id, array in self._records(version) if point_id in wanted}
+        wanted, files = set(ids), (self._base, self.path)
+        return {i: array for file in files for i, array in _records(file, version) if i in wanted}
 
     def put(self, arrays: Mapping[str, np.ndarray], version: str) -> None:
         """Append arrays of up to four dimensions; those of another version are dropped.
@@ -93,31 +100,36 @@ class DescriptorCache:
         finally:
             os.close(descriptor)
 
-    def _records(self, version: str) -> Iterator[tuple[str, np.ndarray]]:
-        """Id and array of each sound record, in the order they were written."""
-        if self.path is None:
-            return
-        try:
-            with open(self.path, "rb") as f:
-                content = memoryview(f.read())
-        except FileNotFoundError:
-            return
-        first = _first_line(version)
-        if content[: len(first)] != first:
-            return
-        position = len(first)
-        while position <= len(content) - _HEADER.size:
-            marker, checksum, point_id, dimensions, *shape = _HEADER.unpack_from(content, position)
-            start = position + _HEADER.size
-            end = start + 8 * math.prod(shape[:dimensions])
-            if marker == _MARKER and zlib.crc32(content[position + _UNCHECKED : end]) == checksum:
-                numbers = np.frombuffer(content[start:end], "<f8").reshape(shape[:dimensions])
-                yield point_id.rstrip(b"\0").decode(), numbers.copy()
-                position = end
-            else:
-                position = content.obj.find(_MARKER, position + 1)
-                if position < 0:
-                    return
+
+def _cache_of(path: str | os.PathLike | None) -> str | None:
+    return None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path))) + _SUFFIX
+
+
+def _records(path: str | None, version: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Id and array of each sound record of the file, in the order they were written."""
+    if path is None:
+        return
+    try:
+        with open(path, "rb") as f:
+            content = memoryview(f.read())
+    except FileNotFoundError:
+        return
+    first = _first_line(version)
+    if content[: len(first)] != first:
+        return
+    position = len(first)
+    while position <= len(content) - _HEADER.size:
+        marker, checksum, point_id, dimensions, *shape = _HEADER.unpack_from(content, position)
+        start = position + _HEADER.size
+        end = start + 8 * math.prod(shape[:dimensions])
+        if marker == _MARKER and zlib.crc32(content[position + _UNCHECKED : end]) == checksum:
+            numbers = np.frombuffer(content[start:end], "<f8").reshape(shape[:dimensions])
+            yield point_id.rstrip(b"\0").decode(), numbers.copy()
+            position = end
+        else:
+            position = content.obj.find(_MARKER, position + 1)
+            if position < 0:
+                return
 
 
 def _first_line(version: str) -> bytes:
