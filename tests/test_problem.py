@@ -162,6 +162,20 @@ def test_particle_hole_symmetry():
     assert not siam(**symmetric | {"V": [0.3, 0.301]}).is_particle_hole_symmetric()
 
 
+def test_particle_hole_symmetry_of_terms_and_mixed_orbitals():
+    def problem(terms=(), mixing=0.0):
+        h = np.array([[-1.5, mixing], [mixing, -1.5]])
+        bath = DiscreteBath([-0.5, 0.5], [[0.4, 0], [0.4, 0]])
+        U = np.ones((4, 4)) - np.eye(4)
+        return Problem.from_bath(5.0, [("up", 2), ("down", 2)], (h, h), (bath, bath), U, terms)
+
+    flip = ((0.4, (0, 3, 2, 1)), (0.4, (1, 2, 3, 0)))
+    correlated_hopping = ((0.4, (0, 2, 2, 1)), (0.4, (1, 2, 2, 0)))
+    assert problem().is_particle_hole_symmetric() and problem(flip).is_particle_hole_symmetric()
+    assert not problem(correlated_hopping).is_particle_hole_symmetric()
+    assert not problem(mixing=0.1).is_particle_hole_symmetric()
+
+
 @pytest.mark.parametrize("V, isolated", [(0.0, True), (1e-10, True), (1e-3, False)])
 def test_isolated_atom(V, isolated):
     p = siam(V=[V, V])

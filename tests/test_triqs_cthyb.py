@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from triqs_mlsolver import DiscreteBath, Problem
+from triqs_mlsolver.comparison import compare
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
-from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, SmoothEstimate, conserved_numbers
+from triqs_mlsolver.exact.smooth_estimate import SmoothEstimate, largest_weights, smoothed
+from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, conserved_numbers
 from triqs_mlsolver.interaction import parse_interaction, parse_quadratic
 from triqs_mlsolver.numerics import legendre
 
@@ -31,8 +33,8 @@ def moments(solution, b):
 
 
 def test_estimate_leaves_exact_data_alone(exact):
-    estimate = SmoothEstimate(SIAM, np.full(exact.G_l[0].shape, 1e-6))
-    out = estimate(exact.G_l[0], moments(exact, 0), exact.density[:1, None])
+    estimate = SmoothEstimate(SIAM, np.full(exact.G_l[0].shape, 1e-6), moments(exact, 0))
+    out = estimate(exact.G_l[0], exact.density[:1, None])
     k = len(exact.G_l[0])
     np.testing.assert_allclose(legendre.resized(out, k), exact.G_l[0], atol=2e-5)
 
@@ -41,8 +43,8 @@ def test_estimate_fixes_moments_and_occupation_of_noisy_data(exact):
     rng = np.random.default_rng(0)
     size = 1e-2
     noisy = exact.G_l[0] + size * rng.normal(size=exact.G_l[0].shape)
-    estimate = SmoothEstimate(SIAM, np.full(noisy.shape, size))
-    out = estimate(noisy, moments(exact, 0), exact.density[:1, None])
+    estimate = SmoothEstimate(SIAM, np.full(noisy.shape, size), moments(exact, 0))
+    out = estimate(noisy, exact.density[:1, None])
     start, end = legendre.at_ends(SIAM.beta, out)
     assert abs(start[0, 0] + end[0, 0] + 1) < 1e-8 and abs(end[0, 0] + exact.density[0]) < 1e-8
     k = len(noisy)
@@ -50,6 +52,31 @@ def test_estimate_fixes_moments_and_occupation_of_noisy_data(exact):
     assert error(out) < 0.7 * error(noisy)
     Sigma = SIAM.G0_inverse_iw(2000)[0][-1] - np.linalg.inv(legendre.to_matsubara(out, 2000)[-1])
     assert abs(Sigma[0, 0] - exact.Sigma_infty[0][0, 0]) < 1e-2
+
+
+def test_estimate_has_no_bias_beside_its_noise(exact):
+    rng = np.random.default_rng(1)
+    tau = SIAM.beta * (0.5 - 0.5 * np.cos(np.linspace(0, np.pi, 61)))[1:-1]
+    for size in (1e-2, 5e-2):
+        estimate = SmoothEstimate(SIAM, np.full(exact.G_l[0].shape, size), moments(exact, 0))
+        G_tau = lambda noise, f=estimate: legendre.evaluate(
+            SIAM.beta, f(exact.G_l[0] + noise, exact.density[:1, None]), tau
+        )
+        scatter = np.std([G_tau(size * rng.normal(size=exact.G_l[0].shape)) for _ in range(50)], axis=0)
+        assert np.max(np.abs(G_tau(0.0) - exact.G_tau(tau)[0]) / scatter) < 0.4
+        measured = size * np.sqrt(np.sum(legendre.vandermonde(2 * tau / SIAM.beta - 1, 64) ** 2, axis=1)) / SIAM.beta
+        assert np.mean(scatter[:, 0, 0] / measured) < 0.6
+
+
+def test_no_weight_of_a_spectrum_is_larger_than_the_prior_allows():
+    rng = np.random.default_rng(2)
+    poles = np.sort(rng.uniform(-4, 4, 9))
+    for _ in range(50):
+        vectors = np.linalg.qr(rng.normal(size=(9, 9)))[0][:, :2] * rng.choice([1.0, 1e-3], size=(9, 1))
+        vectors = np.linalg.qr(vectors)[0]  # two orthonormal orbitals over nine levels
+        weights = np.einsum("ka,kb->kab", vectors, vectors)
+        moments = np.array([np.einsum("k,kab->ab", poles**p, weights) for p in range(3)])
+        assert np.all(np.abs(weights) <= largest_weights(poles, moments) + 1e-9)
 
 
 def test_mean_of_runs():
@@ -137,6 +164,40 @@ def test_sectors_hold_the_elements_that_the_bath_mixes():
     assert CthybSolver(partition_method="none")._parameters_of_run(mixed, 0)["partition_method"] == "none"
 
 
+def test_error_bars_leave_out_what_vanishes_by_symmetry():
+    error = np.full((40, 1, 1), 2.0)
+    error[1::2] = 1e-12
+    smooth = smoothed(error)
+    np.testing.assert_allclose(smooth[::2], 2.0)
+    assert np.all(smooth[1::2] == 0)
+    np.testing.assert_allclose(smoothed(np.ones((40, 1, 1))), 1.0)
+
+
+@needs_cthyb
+def test_flavours_that_are_alike_are_averaged(fock_space):
+    """Half-filled degenerate Kanamori orbitals: flavours and times mirrored about β/2 are one and the same."""
+    U, J, gf_struct = 2.0, 0.4, [("up", 2), ("down", 2)]
+    from test_operators import kanamori
+
+    parsed = parse_interaction(kanamori(U, J), gf_struct)
+    h = -0.5 * parsed.U[0].sum() * np.eye(2)
+    bath = DiscreteBath([-0.5, 0.5, -0.5, 0.5], [[0.4, 0], [0.4, 0], [0, 0.4], [0, 0.4]])
+    problem = Problem.from_bath(5.0, gf_struct, (h, h), (bath, bath), parsed.U, parsed.terms)
+    found = CthybSolver(n_cycles=16000, length_cycle=30, n_warmup_cycles=300, random_seed=3).solve(problem)
+    assert objections(problem, found) == [] and found.provenance["symmetry_deviation"] < 5
+    G = np.stack([g[:, a, a] for g in found.G_l for a in (0, 1)])
+    assert np.max(np.abs(G - G[0])) < 1e-12 and np.max(np.abs(G[:, 1::2])) < 1e-10
+    np.testing.assert_allclose(found.density, 0.5, atol=1e-12)
+    reference = ED().solve(problem)
+    off = compare(problem, found, reference)
+    assert off.noise == found.provenance["G_tau_noise"] < 0.005
+    assert off.error < 4 * off.noise and off.sigma_error < 4 * off.sigma_noise
+    assert np.max(np.abs(found.nn - reference.nn)) < 5 * np.max(found.nn_error) < 0.01
+    assert abs(found.h_int - reference.h_int) < 5 * U * np.max(found.nn_error)
+    for a, b in zip(found.Sigma_infty, reference.Sigma_infty):
+        np.testing.assert_allclose(a, b, atol=1e-10)
+
+
 @needs_cthyb
 @pytest.mark.parametrize("name", TWO_ORBITALS)
 def test_two_orbitals_within_error_bars(fock_space, name):
@@ -185,5 +246,6 @@ def test_solver_hands_out_what_only_cthyb_measures(tmp_path):
     assert np.sum(S.perturbation_order_total.data) == 1600 and S.average_sign == 1.0
     from triqs.atom_diag import trace_rho_op
 
-    density = trace_rho_op(S.density_matrix, n("up", 0), S.h_loc_diagonalization)
-    assert abs(density - S.orbital_occupations["up"][0, 0]) < 1e-10
+    density = trace_rho_op(S.density_matrix, n("up", 0) + n("down", 0), S.h_loc_diagonalization)
+    up, down = (S.orbital_occupations[spin][0, 0] for spin in ("up", "down"))
+    assert up == down and abs(density - up - down) < 1e-10

@@ -196,9 +196,7 @@ def solve_bethe_orbitals(
 
     first = problem_of(start)
     alike = pairs_alike(first)
-    # terms of four different flavours do not change under the particle-hole map; levels that mix orbitals do
-    plain = first.is_diagonal and all(len(set(indices)) == 4 for _, indices in first.terms)
-    symmetric = plain and first.is_particle_hole_symmetric()
+    symmetric = first.is_particle_hole_symmetric()
 
     def symmetrised(solution):
         G = pair_mean(legendre_over_flavours(local, solution.G_l), alike)

@@ -247,7 +247,12 @@ class Problem:
         return self.Delta_l[block][:, a, a]
 
     def is_particle_hole_symmetric(self, tolerance: float = 1e-9) -> bool:
-        """Whether the particle-hole map alone leaves the problem unchanged, to `tolerance` in units of `scale`."""
+        """Whether the particle-hole map alone leaves the problem unchanged, to `tolerance` in units of `scale`.
+
+        Terms of four different flavours do not change under it; levels and baths that mix orbitals do.
+        """
+        if not self.is_diagonal or any(len(set(indices)) < 4 for _, indices in self.terms):
+            return False
         unit = max(self.scale, 1e-300)
         odd = max(np.max(np.abs(d[1::2]), initial=0.0) for d in self.Delta_l) / unit
         return bool(np.max(np.abs(self.x)) <= tolerance * unit and odd <= tolerance)

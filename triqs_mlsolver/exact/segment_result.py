@@ -13,7 +13,7 @@ from ..problem import Problem
 from ..solution import Solution, static_moments
 from .segment_estimators import ConsistentPair, EquationOfMotion, cell_edges, cell_integrals, spectral_prior
 from .segment_symmetry import Symmetries, mirrored_cells
-from .statistics import dominance, drift, jackknife_error, leave_one_out
+from .statistics import dominance, drift, jackknife_error, largest_error, leave_one_out
 
 _LONGEST_MEASURED = 80  # Legendre coefficients; beyond, all is noise at any affordable run length
 _N_TAU = 201
@@ -222,17 +222,14 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
 def _label_noise(a: Analysis, beta: float) -> dict[str, float]:
     """Root mean square error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless.
 
-    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the statistical error of the
-    mean; what the data do not decide comes on top. The worst flavour counts.
+    What the data do not decide comes on top of the statistical error. The worst flavour counts.
     """
-    samples = a.G_l
-    n_l = samples.shape[2]
+    n_l = a.G_l.shape[2]
     to_tau = legendre.vandermonde(np.linspace(-1, 1, _N_TAU), n_l).T
     to_iw0 = legendre.transfer_matrix(np.zeros(1, int), n_l).T
-    deviation = np.sqrt(max(len(samples) - 2, 0)) * (samples[1:] - samples[1:].mean(axis=0))
 
     def worst(matrix):
-        drawn = np.mean(np.max(np.abs(deviation @ matrix), axis=2) ** 2, axis=0)
+        drawn = largest_error(a.G_l, matrix)
         unresolved = np.max(np.sum(np.abs(a.G_unresolved @ matrix) ** 2, axis=0), axis=1)
         return float(np.sqrt(np.max(drawn + unresolved))) / beta
 

@@ -23,6 +23,21 @@ def jackknife_error(samples: np.ndarray) -> np.ndarray:
     return np.sqrt((n - 1) / n * np.sum(np.abs(deviation) ** 2, axis=0))
 
 
+def largest_error(samples: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Mean square of the largest statistical error among the values `sample @ matrix`, (...).
+
+    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the statistical error of the mean.
+
+    Parameters
+    ----------
+    samples : (1 + n_bins, ..., m) array
+        From `leave_one_out`, or any function of its samples.
+    matrix : (m, n_values) array
+    """
+    drawn = np.sqrt(max(len(samples) - 2, 0)) * (samples[1:] - samples[1:].mean(axis=0))
+    return np.mean(np.max(np.abs(drawn @ matrix), axis=-1) ** 2, axis=0)
+
+
 def autocorrelation_time(blocks: np.ndarray, min_blocks: int = 32) -> float:
     r"""Integrated autocorrelation time τ = Σ_{t≥1} ρ(t) in measurements; error bars grow by sqrt(1 + 2τ).
 

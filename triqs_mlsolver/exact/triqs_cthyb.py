@@ -3,7 +3,7 @@
 """Adapter to triqs_cthyb, the exact solver for every interaction TRIQS can write down (3.2 and 4.x).
 
 cthyb gives no error bars. They are taken from independent runs, each with its own seed and warm-up, into which the
-cycles asked for are divided.
+cycles asked for are divided. What was measured is averaged over everything the problem does not tell apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from .. import compat, containers, cthyb_parameters
 from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution, static_moments
-from .statistics import jackknife_error, leave_one_out
+from .smooth_estimate import SmoothEstimate, smoothed
+from .statistics import jackknife_error, largest_error, leave_one_out
+from .symmetric_mean import SymmetricMean
 
 _N_RUNS = 8
 _MAX_RUNS = 128
@@ -154,25 +156,27 @@ class CthybSolver(_Parameters):
         if self.max_time is not None and self.max_time > 0:
             return False
         # about the error of G(τ) in the middle, coefficients taken as independent; the worst element counts
-        variance = [np.max(np.sum(_bins_of(runs, b).var(axis=0, ddof=1), axis=0)) for b, _ in problem.gf_struct]
+        bins = SymmetricMean(problem).G_l([_bins_of(runs, bl) for bl, _ in problem.gf_struct])
+        variance = [np.max(np.sum(b.var(axis=0, ddof=1), axis=0)) for b in bins]
         return np.sqrt(max(variance) / len(runs)) / problem.beta > self.target_error
 
     # -- results -------------------------------------------------------------------------------------------------------
 
     def _solution(self, problem: Problem, runs: list, seconds: float) -> Solution:
-        nn_bins = np.array([_pair_correlators(problem, S) for S in runs])
+        mean = SymmetricMean(problem)
+        pairs = np.array([_pair_correlators(problem, S) for S in runs])
+        nn_bins = mean.pairs(pairs)
         nn, nn_error = nn_bins.mean(axis=0), nn_bins.std(axis=0, ddof=1) / np.sqrt(len(runs))
         native = MeanOfRuns(runs)
-        Sigma_infty, Sigma_1 = _self_energy_moments(problem, native, nn)
-        G_l, G_l_error = [], []
-        for block, (bl, size) in enumerate(problem.gf_struct):
-            bins = _bins_of(runs, bl)
-            estimate = SmoothEstimate(problem, _smoothed(bins.std(axis=0, ddof=1)) / np.sqrt(len(runs)))
-            moments = _moments(problem, block, Sigma_infty[block], Sigma_1[block])
-            occupation = leave_one_out(np.array([_occupation(S, bl, size) for S in runs]))
-            samples = np.array([estimate(g, moments, rho) for g, rho in zip(leave_one_out(bins), occupation)])
-            G_l.append(samples[0])
-            G_l_error.append(_smoothed(jackknife_error(samples)))
+        Sigma_infty, Sigma_1 = mean.moments(*_self_energy_moments(problem, native, nn))
+        measured = [_bins_of(runs, bl) for bl, _ in problem.gf_struct]
+        occupations = mean.occupations([_occupations(runs, bl, size) for bl, size in problem.gf_struct])
+        samples = [
+            _estimates(problem, bins, occupations[b], _moments(problem, b, Sigma_infty[b], Sigma_1[b]))
+            for b, bins in enumerate(mean.G_l(measured))
+        ]
+        G_l = tuple(s[0] for s in samples)
+        G_l_error = tuple(smoothed(jackknife_error(s)) for s in samples)
         tau = float(native.auto_corr_time or 0.0)
         n_cycles = sum(int(_parameter(S, "n_cycles")) for S in runs)
         provenance = {
@@ -189,11 +193,14 @@ class CthybSolver(_Parameters):
             "average_order": float(native.average_order),
             "independent_samples": n_cycles * compat.mpi.size / (1 + 2 * tau),
             "solve_status": max(int(S.solve_status) for S in runs),
+            "symmetry_deviation": mean.deviation(measured),
             "seconds": seconds,
+            **_label_noise(problem.beta, samples),
         }
-        h_int = float(np.real(_expectation(native.density_matrix, containers.interaction_operator(problem), runs[0])))
+        as_measured = np.real(_expectation(native.density_matrix, containers.interaction_operator(problem), runs[0]))
+        h_int = float(as_measured + 0.5 * np.sum(problem.U * (nn - pairs.mean(axis=0))))
         return Solution(
-            problem.beta, problem.gf_struct, tuple(G_l), nn, Sigma_infty, Sigma_1, tuple(G_l_error), nn_error,
+            problem.beta, problem.gf_struct, G_l, nn, Sigma_infty, Sigma_1, G_l_error, nn_error,
             h_int=h_int, provenance=provenance, statistics={"native": native},
         )  # fmt: skip
 
@@ -280,12 +287,28 @@ def _pair_correlators(problem: Problem, S) -> np.ndarray:
     return nn
 
 
-def _occupation(S, block: str, size: int) -> np.ndarray:
-    """⟨c†_b c_a⟩ of one block, symmetric, (n, n)."""
-    rho = np.empty((size, size))
-    for a, b in np.ndindex(size, size):
-        rho[a, b] = np.real(_expectation(S.density_matrix, compat.c_dag(block, b) * compat.c(block, a), S))
-    return 0.5 * (rho + rho.T)
+def _occupations(runs: list, block: str, size: int) -> np.ndarray:
+    """⟨c†_b c_a⟩ of one block in each run, symmetric, (n_runs, n, n)."""
+    rho = np.empty((len(runs), size, size))
+    for k, a, b in np.ndindex(rho.shape):
+        operator = compat.c_dag(block, b) * compat.c(block, a)
+        rho[k, a, b] = np.real(_expectation(runs[k].density_matrix, operator, runs[k]))
+    return 0.5 * (rho + rho.swapaxes(1, 2))
+
+
+def _estimates(problem: Problem, bins: np.ndarray, occupations: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """G_l of one block with exact tails: of all runs, then leaving out one each, (1 + n_runs, n_l, n, n)."""
+    estimate = SmoothEstimate(problem, smoothed(bins.std(axis=0, ddof=1)) / np.sqrt(len(bins)), moments)
+    return np.array([estimate(g, rho) for g, rho in zip(leave_one_out(bins), leave_one_out(occupations))])
+
+
+def _label_noise(beta: float, samples: list[np.ndarray]) -> dict[str, float]:
+    """Root mean square error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless, worst element."""
+    n_l = samples[0].shape[1]
+    to_tau = legendre.vandermonde(np.linspace(-1, 1, 201), n_l).T / beta
+    to_iw0 = legendre.transfer_matrix(np.zeros(1, int), n_l).T / beta
+    worst = lambda matrix: float(np.sqrt(max(np.max(largest_error(np.moveaxis(s, 1, -1), matrix)) for s in samples)))
+    return {"G_tau_noise": worst(to_tau), "G_iw0_noise": worst(to_iw0)}
 
 
 def _self_energy_moments(problem: Problem, native: MeanOfRuns, nn: np.ndarray) -> tuple[tuple, tuple]:
@@ -315,59 +338,3 @@ def _moments(problem: Problem, block: int, Sigma_infty: np.ndarray, Sigma_1: np.
     """c₁, c₂, c₃ of G(iω) = Σ c_p/(iω)^p, (3, n, n): 1, h + Σ∞, (h + Σ∞)² + m₁ + Σ₁."""
     static = problem.h_loc0[block] + Sigma_infty
     return np.array([np.eye(len(static)), static, static @ static + problem.m1[block] + Sigma_1])
-
-
-def _smoothed(error: np.ndarray, reach: int = 2) -> np.ndarray:
-    """Root mean square over neighbours: few runs give ragged error bars, the true ones vary slowly with l."""
-    square = np.pad(error**2, [(reach, reach)] + [(0, 0)] * (error.ndim - 1), mode="reflect")
-    window = [square[k : k + len(error)] for k in range(2 * reach + 1)]
-    return np.sqrt(np.mean(window, axis=0))
-
-
-class SmoothEstimate:
-    r"""Linear map from measured G_l to coefficients with exact tails.
-
-    G is written as poles on a grid that spans the problem's energies, G(iω) = Σ_k w_k / (iω − ε_k), which Legendre
-    noise at large l does not fit. The weights minimise
-
-    .. math::  \sum_l (G_l - \hat G_l)^2 / \sigma_l^2 + \lambda |w|^2, \quad \lambda = 0.1,
-
-    subject to what the density matrix of the same run fixes: the moments Σ_k w_k ε_k^p and the occupation −G(β⁻).
-    Weights are of order one, so that λ matters only in directions whose contribution to G is below the error bars.
-
-    Parameters
-    ----------
-    problem : Problem
-    error : (n_l, n, n) array
-        Error bars of the measured coefficients.
-    """
-
-    _RIDGE = 0.1
-
-    def __init__(self, problem: Problem, error: np.ndarray):
-        reach = 1.5 * problem.largest_energy + 2 / problem.beta
-        n_poles = 8 * int(np.ceil(np.log2(4 + problem.beta * reach)))
-        self._poles = reach * np.sin(0.5 * np.pi * np.linspace(-1, 1, n_poles)) ** 3
-        self._basis = legendre.from_poles(problem.beta, self._poles, np.eye(n_poles))
-        self._unit = reach
-        at_end = legendre.fermi_kernel(problem.beta, np.array([problem.beta]), self._poles)
-        self._rows = np.concatenate([(self._poles / reach) ** np.arange(3)[:, None], at_end])
-        self._null = np.linalg.svd(self._rows)[2][len(self._rows) :].T
-        self._error = np.maximum(error, 1e-3 * error.max())
-
-    def __call__(self, G_l: np.ndarray, moments: np.ndarray, occupation: np.ndarray) -> np.ndarray:
-        """Coefficients (n_l, n, n) from measured ones, the moments c₁, c₂, c₃ (3, n, n) and ⟨c†_b c_a⟩ (n, n)."""
-        n_measured = len(G_l)
-        out = np.empty((len(self._basis), *G_l.shape[1:]))
-        for a, b in np.ndindex(*G_l.shape[1:]):
-            fixed = np.append(moments[:, a, b] / self._unit ** np.arange(3), -occupation[a, b])
-            start = np.linalg.lstsq(self._rows, fixed, rcond=None)[0]
-            sigma = self._error[:, a, b]
-            design = self._design(n_measured) @ self._null / sigma[:, None]
-            target = (G_l[:, a, b] - self._design(n_measured) @ start) / sigma
-            normal = design.T @ design + self._RIDGE * np.eye(design.shape[1])
-            out[:, a, b] = self._basis @ (start + self._null @ np.linalg.solve(normal, design.T @ target))
-        return out
-
-    def _design(self, n_l: int) -> np.ndarray:
-        return legendre.resized(self._basis, n_l)
