@@ -203,6 +203,10 @@ class Solver:
             raise RuntimeError("nothing to certify yet: call solve first")
         return self._learned.certify(exact_parameters=self._exact_parameters)
 
+    def go_on_with(self, other: Solver) -> None:
+        """Answer from the open database, model and run history of `other`, a solver with the same options."""
+        self._learned = other._engine
+
     @property
     def last_decision(self) -> Decision | None:
         """Who answered the last `solve`, with which bound, and why."""

@@ -36,6 +36,8 @@ if HAS_TRIQS:
     iOmega_n, Omega, inverse = _gf.iOmega_n, _gf.Omega, _gf.inverse
     SemiCircular, Flat, Wilson = _gf.SemiCircular, _gf.Flat, _gf.Wilson
     Fourier, LegendreToMatsubara = _gf.Fourier, _gf.LegendreToMatsubara
+    MeshDLRImFreq = getattr(_gf, "MeshDLRImFreq", None)
+    make_gf_dlr, make_gf_imfreq = getattr(_gf, "make_gf_dlr", None), getattr(_gf, "make_gf_imfreq", None)
     PROVIDER = f"triqs {_version}"
 else:
     try:
@@ -65,11 +67,12 @@ else:
         from .operators_h5 import read_operator
 
         register_class(Operator, read_fun=read_operator)
-        AtomDiag = None
+        AtomDiag = MeshDLRImFreq = make_gf_dlr = make_gf_imfreq = None  # of TRIQS alone
     PROVIDER = f"dcorelib {_version}"
 
 __all__ = [
     "AtomDiag", "BlockGf", "Flat", "Fourier", "Gf", "GfImFreq", "GfImTime", "GfLegendre", "HDFArchive",
-    "LegendreToMatsubara", "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega", "Operator", "PROVIDER", "SemiCircular",
-    "Wilson", "c", "c_dag", "dagger", "iOmega_n", "inverse", "mpi", "n", "register_class",
+    "LegendreToMatsubara", "MeshDLRImFreq", "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega", "Operator", "PROVIDER", "SemiCircular",
+    "Wilson", "c", "c_dag", "dagger", "iOmega_n", "inverse", "make_gf_dlr", "make_gf_imfreq", "mpi", "n",
+    "register_class",
 ]  # fmt: skip

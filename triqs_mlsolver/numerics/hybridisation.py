@@ -16,6 +16,7 @@ from . import pole_fit
 logger = logging.getLogger("triqs_mlsolver")
 
 _HERMITICITY = 1e-6  # relative violation that is still taken for rounding and symmetrised away
+_CONSTANT = 1e-2  # Δ(∞) beside the largest Δ(iω) that is no noise in its tail
 
 
 def from_G0(
@@ -64,6 +65,40 @@ def from_G0(
     if np.abs(fit.coefficients).max() <= rounding:
         return h, np.zeros((4, *h.shape))
     return h, pole_fit.trimmed(0.5 * (fit.coefficients + fit.coefficients.transpose(0, 2, 1)))
+
+
+def from_Delta_iw(beta: float, Delta_iw: np.ndarray, name: str = "") -> np.ndarray:
+    """Legendre coefficients (n_l, n, n) of Δ(iω) of one block, given like G0 in `from_G0` (energy).
+
+    Raises
+    ------
+    ValueError
+        If Δ(iω) contains NaN, is not Hermitian, is not real in τ, or does not vanish at high frequency.
+    """
+    Delta_iw = np.asarray(Delta_iw)
+    if not np.all(np.isfinite(Delta_iw)):
+        raise ValueError(
+            f"Delta_iw of block {name!r} contains NaN or infinity: check the self-consistency that fills it"
+        )
+    dagger = Delta_iw[::-1].conj().transpose(0, 2, 1)
+    scale, violation = np.abs(Delta_iw).max(initial=0.0), np.abs(Delta_iw - dagger).max(initial=0.0)
+    if violation > _HERMITICITY * scale:
+        raise ValueError(
+            f"Delta_iw of block {name!r} is not Hermitian: Delta(-i omega) differs from the conjugate transpose of "
+            f"Delta(i omega) by {violation:.3g}. Set negative frequencies too, or symmetrise with make_hermitian"
+        )
+    A = 0.5 * (Delta_iw + dagger)[len(Delta_iw) // 2 :]
+    _check_real(A, name)
+    A = 0.5 * (A + A.transpose(0, 2, 1))
+    fit = pole_fit.from_matsubara(beta, A, has_constant=True)
+    constant = np.abs(fit.constant).max(initial=0.0)
+    if constant > max(10 * fit.doubt, _CONSTANT * scale):
+        raise ValueError(
+            f"Delta_iw of block {name!r} tends to a constant of {constant:.3g} at high frequency: a hybridisation "
+            "vanishes there. Put the constant into h_loc0"
+        )
+    coefficients = pole_fit.from_matsubara(beta, A).coefficients
+    return pole_fit.trimmed(0.5 * (coefficients + coefficients.transpose(0, 2, 1)))
 
 
 def from_Delta_tau(beta: float, Delta_tau: np.ndarray, name: str = "") -> np.ndarray:
@@ -151,7 +186,7 @@ def _check_tail(A: np.ndarray, omega: np.ndarray, name: str) -> None:
         )
 
 
-def _check_real(A: np.ndarray, name: str, imag_threshold: float) -> None:
+def _check_real(A: np.ndarray, name: str, imag_threshold: float = 0.0) -> None:
     """A real problem has A symmetric in the orbitals; what is antisymmetric is i times a complex Hermitian part."""
     skew = 0.5 * (A - A.transpose(0, 2, 1))
     size = np.abs(skew).max()
