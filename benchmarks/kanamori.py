@@ -50,6 +50,7 @@ class Kept:
     """triqs_cthyb, whose answers are kept on disk; asked again for the same problem, it runs with another seed."""
 
     database: Database
+    stream: int
     cycles: int
     until: float
     name: str = "cthyb"
@@ -65,7 +66,7 @@ class Kept:
         else:
             if time.perf_counter() > self.until:
                 raise OutOfTime(f"{len(self.database)} answers of cthyb are stored: repeat the command to go on")
-            seed = (int(problem.id, 16) + 7919 * before) % 2**31
+            seed = (int(problem.id, 16) + 7919 * before + self.stream) % 2**31
             run = CthybSolver(n_cycles=self.cycles, length_cycle=100, n_warmup_cycles=200, n_runs=12, random_seed=seed)
             solution = run.solve(problem)
             self.database.add(problem, solution)
@@ -89,14 +90,10 @@ def scan(solver, values: tuple[float, ...], start: list | None, tell) -> tuple[d
             start = list(made.solution.G_l)
             rows.append(observables(made.problem, made.solution))
             errors.append(single_errors(made.problem, made.solution))
-            tell(U, iteration, made, rows[-1])
+            tell(f"  {U:.2f} {iteration}", made, rows[-1])
         rows, errors = np.array(rows[-AVERAGED:]), np.array(errors[-AVERAGED:])
         scatter = rows.std(axis=0, ddof=1) / np.sqrt(AVERAGED)
         found[U] = np.array([rows.mean(axis=0), np.maximum(scatter, np.sqrt(np.mean(errors**2, axis=0) / AVERAGED))])
-        print(
-            f"U = {U:.2f}: " + ", ".join(f"{k} {m:.5f} ± {e:.5f}" for k, m, e in zip(OBSERVABLES, *found[U])),
-            flush=True,
-        )
     return found, start
 
 
@@ -112,33 +109,44 @@ def single_errors(problem: Problem, solution: Solution) -> np.ndarray:
 def told_by(solver):
     """Print what each iteration cost; of an exact answer why it was asked for, and how wrong the model was."""
 
-    def tell(U, iteration, made, row):
-        decision = getattr(solver, "last_decision", None)
-        if decision is None:
+    def tell(where, made, row):
+        found = f"Z {row[0]:.5f}, docc {row[2]:.5f}"
+        d = getattr(solver, "last_decision", None)
+        if d is None:
             noise = label_noise(made.problem, made.solution)
-            print(
-                f"  {U:.2f} {iteration} cthyb: noise {noise[0]:.4f} {noise[1]:.4f}, Z {row[0]:.5f}, docc {row[2]:.5f}",
-                flush=True,
-            )
+            print(f"{where} cthyb: noise {noise[0]:.4f} {noise[1]:.4f}; {found}", flush=True)
             return
-        text = f"  {U:.2f} {iteration} {decision.source}: {decision.reason}; bounds {decision.error_bound:.4f} {decision.sigma_bound:.4f}"
-        if decision.true_error is not None:
-            text += f"; true errors {decision.true_error:.4f} ± {decision.noise:.4f}, {decision.true_sigma_error:.4f} ± {decision.sigma_noise:.4f}"
-        print(f"{text}; Z {row[0]:.5f}, docc {row[2]:.5f} {decision.note} {decision.alarm}", flush=True)
+        errors = ""
+        if d.true_error is not None:
+            errors = f"errors {d.true_error:.4f}({d.noise:.4f}) {d.true_sigma_error:.4f}({d.sigma_noise:.4f}); "
+        bounds = f"bounds {d.error_bound:.4f} {d.sigma_bound:.4f}"
+        print(f"{where} {d.source}: {d.reason}; {bounds}; {errors}{found} {d.note} {d.alarm}", flush=True)
 
     return tell
 
 
-def run(solver, exact: Kept) -> dict[float, np.ndarray]:
+def run(solver, exact: Kept, tell=None) -> dict[float, np.ndarray]:
+    """All values of U, first and between them; `tell` is called after every iteration."""
     found, start = {}, None
     for values in (FIRST, BETWEEN[::-1]):
         calls = sum(exact.asked.values())
-        more, start = scan(solver, values, start, told_by(solver))
+        more, start = scan(solver, values, start, tell or (lambda *_: None))
         found |= more
         calls = sum(exact.asked.values()) - calls
         solves = ITERATIONS * len(values)
-        print(f"cthyb ran {calls} times in {solves} solves: {1 - calls / solves:.0%} saved\n", flush=True)
+        if tell:
+            print(f"cthyb ran {calls} times in {solves} solves: {1 - calls / solves:.0%} saved\n", flush=True)
     return found
+
+
+def compare(found: dict, reference: dict) -> None:
+    """Differences from the loop that cthyb answered alone, in units of its error bars."""
+    print("difference / error bar of the all-cthyb run: " + ", ".join(OBSERVABLES))
+    for U in sorted(found):
+        mean, error = reference[U]
+        off = found[U][0] - mean
+        cells = (f"{d:+.5f} ({abs(d) / e:.1f})" if e > 0 else f"{d:+.1e}" for d, e in zip(off, error))
+        print(f"  {U:.2f}: " + ", ".join(cells))
 
 
 def main() -> None:
@@ -150,21 +158,20 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=420, help="no run of cthyb is started later than this")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
-    exact = lambda name: Kept(
-        Database(options.cache / f"{name}.h5"), options.cycles, time.perf_counter() + options.seconds
-    )
-    cthyb = exact(options.what)
+    until = time.perf_counter() + options.seconds
+    kept = {
+        name: Kept(Database(options.cache / f"{name}.h5"), stream, options.cycles, until)
+        for stream, name in enumerate(("reference", "learned"))
+    }
     try:
-        if options.what == "reference":
-            run(cthyb, cthyb)
-        else:
-            found = run(LearnedSolver(None, exact=cthyb, tolerance=options.tolerance), cthyb)
+        cthyb = kept[options.what]
+        solver = cthyb if options.what == "reference" else LearnedSolver(None, exact=cthyb, tolerance=options.tolerance)
+        found = run(solver, cthyb, told_by(solver))
+        print(f"{cthyb.seconds:.0f} s of cthyb")
+        if options.what == "learned":
+            compare(found, run(kept["reference"], kept["reference"]))
     except OutOfTime as error:
         print(error)
-        return
-    print(f"{cthyb.seconds:.0f} s of cthyb")
-    if options.what == "reference":
-        return
 
 
 if __name__ == "__main__":

@@ -137,7 +137,8 @@ class Descriptor:
         Cheap solvers (see `triqs_mlsolver.approximations`). The first is the baseline whose error is learned; the others enter
         as its distance to them. Default: IPT, Hubbard-I, a cluster with one bath site and NCA for one orbital; NCA, second
         order around Hartree–Fock, Hubbard-I and such a cluster for two; second order and Hubbard-I for more, and with
-        spin-flip or pair-hopping terms. Empty: G itself is learned.
+        spin-flip or pair-hopping terms, where two orbitals have a cluster with two bath sites each as their baseline.
+        Empty: G itself is learned.
     basis : str
         Representation of functions of τ, see `representation`.
     n_coefficients : int
@@ -157,7 +158,7 @@ class Descriptor:
         if self.approximations is not None:
             return tuple(self.approximations)
         if kind.has_terms:
-            return ("hartree_fock", "hubbard_i")
+            return ("ed2", "hartree_fock", "hubbard_i") if kind.n_flavours == 4 else ("hartree_fock", "hubbard_i")
         return {2: ("ipt", "hubbard_i", "ed1", "nca"), 4: ("nca", "hartree_fock", "hubbard_i", "ed1")}.get(
             kind.n_flavours, ("hartree_fock", "hubbard_i")
         )
