@@ -14,7 +14,7 @@ from triqs_mlsolver.comparison import compare
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.exact.smooth_estimate import SmoothEstimate, largest_weights, smoothed
-from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, conserved_numbers
+from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, _dominance, conserved_numbers
 from triqs_mlsolver.interaction import parse_interaction, parse_quadratic
 from triqs_mlsolver.numerics import legendre
 
@@ -90,6 +90,36 @@ def test_mean_of_runs():
     np.testing.assert_array_equal(mean.pair[0], [2.0, 2.0])
     with pytest.raises(AttributeError):
         mean.missing  # noqa: B018
+
+
+def test_a_run_that_stands_out_is_seen():
+    rng = np.random.default_rng(3)
+    bins = rng.normal(size=(8, 40, 1, 1)) * np.linspace(1, 0.1, 40)[None, :, None, None]
+    assert _dominance([bins, bins[::-1]])["dominance"] < 0.15
+    bins[5] += 20  # one measurement at one time shows in all coefficients
+    assert _dominance([bins])["dominance"] > 0.3
+    assert _dominance([bins[:4]]) == {}
+
+
+def test_a_run_that_measures_nan_is_repeated(monkeypatch, caplog):
+    seeds = []
+
+    class Block:
+        def __init__(self, value):
+            self.data = np.full((4, 1, 1), value)
+
+    class Native:
+        def __init__(self, seed):
+            seeds.append(seed)
+            value = np.nan if len(seeds) < 3 else 1.0
+            self.density_matrix, self.G_l = [np.ones((1, 1))], [("up", Block(value))]
+
+    monkeypatch.setattr(CthybSolver, "_started", lambda self, problem, k: Native(k))
+    CthybSolver()._run(SIAM, 1)
+    assert len(set(seeds)) == 3 and "is repeated" in caplog.text
+    monkeypatch.setattr(np, "isfinite", lambda a: np.zeros(1, bool))
+    with pytest.raises(RuntimeError, match="measured NaN"):
+        CthybSolver()._run(SIAM, 1)
 
 
 def test_cycles_that_cannot_be_divided_are_refused():

@@ -15,6 +15,7 @@ from . import compat, containers, cthyb_parameters, error_bars, interaction
 from .certificate import Certificate
 from .decision import Decision
 from .exact import registry
+from .exact.block_mixing import mixed_blocks
 from .learned import LearnedSolver
 from .numerics import legendre
 from .problem import Problem
@@ -170,6 +171,7 @@ class Solver:
         params = cthyb_parameters.checked({**cthyb_parameters.as_keywords(parameters), **params_kw})
         parsed = interaction.parse_interaction(params["h_int"], self.gf_struct)
         problem = self._problem(params, parsed)
+        _check_blocks(problem)
         asked = cthyb_parameters.monte_carlo_only(params, problem)
         self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], asked)
         self._exact_parameters = cthyb_parameters.for_exact_solver(params)
@@ -373,6 +375,15 @@ class Solver:
         return self
 
     _stored_decision = ""  # report line of the last solve before the solver was archived
+
+
+def _check_blocks(problem: Problem) -> None:
+    mixed = mixed_blocks(problem)
+    if mixed:
+        raise ValueError(
+            f"h_int mixes the blocks {mixed[0]!r} and {mixed[1]!r}: G has elements between them, which gf_struct does not "
+            "declare. Put these orbitals into one block of gf_struct"
+        )
 
 
 def _check_options(options: dict) -> None:

@@ -8,6 +8,7 @@ cycles asked for are divided. What was measured is averaged over everything the 
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, make_dataclass
 from importlib.util import find_spec
@@ -20,11 +21,15 @@ from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution, static_moments
 from .smooth_estimate import SmoothEstimate, smoothed
-from .statistics import jackknife_error, largest_error, leave_one_out
+from .statistics import dominance, jackknife_error, largest_error, leave_one_out
 from .symmetric_mean import SymmetricMean
+
+logger = logging.getLogger("triqs_mlsolver")
 
 _N_RUNS = 8
 _MAX_RUNS = 128
+_ATTEMPTS = 3  # at a run that measures NaN
+_TELLING = 8  # runs from which one that stands out can be told
 _CYCLES_PER_RUN = 5000  # where neither n_cycles nor more is asked for
 _MOST_COEFFICIENTS = 120
 _SEED_STRIDE = 104729  # between runs; cthyb's own default strides by 928374 between ranks
@@ -112,7 +117,24 @@ class CthybSolver(_Parameters):
     # -- running -------------------------------------------------------------------------------------------------------
 
     def _run(self, problem: Problem, k: int):
-        """One independent run; returns the native solver."""
+        """One independent run; returns the native solver. A run that measured NaN is repeated with another seed.
+
+        Raises
+        ------
+        RuntimeError
+            If repeated runs measured NaN, too.
+        """
+        for attempt in range(_ATTEMPTS):
+            S = self._started(problem, k + attempt * _MAX_RUNS)
+            if _is_finite(S):
+                return S
+            logger.warning("triqs_cthyb measured NaN: run %d of the problem %s is repeated", k, problem.id)
+        raise RuntimeError(
+            f"triqs_cthyb measured NaN in {_ATTEMPTS} runs of one problem with different seeds: check Delta(tau) and h_loc0"
+        )
+
+    def _started(self, problem: Problem, k: int):
+        """The native solver after a run with the seed number `k`."""
         from triqs_cthyb import Solver
 
         n_l = min(max(problem.n_l, 30), _MOST_COEFFICIENTS)
@@ -196,6 +218,7 @@ class CthybSolver(_Parameters):
             "symmetry_deviation": mean.deviation(measured),
             "seconds": seconds,
             **_label_noise(problem.beta, samples),
+            **_dominance(mean.G_l(measured)),
         }
         as_measured = np.real(_expectation(native.density_matrix, containers.interaction_operator(problem), runs[0]))
         h_int = float(as_measured + 0.5 * np.sum(problem.U * (nn - pairs.mean(axis=0))))
@@ -309,6 +332,26 @@ def _label_noise(beta: float, samples: list[np.ndarray]) -> dict[str, float]:
     to_iw0 = legendre.transfer_matrix(np.zeros(1, int), n_l).T / beta
     worst = lambda matrix: float(np.sqrt(max(np.max(largest_error(np.moveaxis(s, 1, -1), matrix)) for s in samples)))
     return {"G_tau_noise": worst(to_tau), "G_iw0_noise": worst(to_iw0)}
+
+
+def _is_finite(S) -> bool:
+    measured = [*S.density_matrix, *(g.data for _, g in S.G_l)]
+    return all(np.all(np.isfinite(a)) for a in measured)
+
+
+def _dominance(bins: list[np.ndarray]) -> dict[str, float]:
+    """Share of one run in the variance of G_l beyond an equal part, coefficients in units of their scatter.
+
+    Where Δ(τ) has noise, determinants may come close to zero: a single measurement can then outweigh all others.
+    """
+    n = len(bins[0])
+    if n < _TELLING:
+        return {}
+    every = np.concatenate([b.reshape(n, -1) for b in bins], axis=1)
+    scatter = every.std(axis=0, ddof=1)
+    measured = scatter > 1e-9 * np.max(scatter)
+    share = dominance(leave_one_out(every[:, measured] / scatter[measured]))
+    return {"dominance": float((share - 1 / n) / (1 - 1 / n))}
 
 
 def _self_energy_moments(problem: Problem, native: MeanOfRuns, nn: np.ndarray) -> tuple[tuple, tuple]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import approximations
+from ..exact.block_mixing import ParitySpan
 from ..exact.flavour_symmetry import interaction_table
 from ..numerics import legendre
 from ..problem import Problem
@@ -302,26 +303,12 @@ def _spread(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _keeps_diagonal(problem: Problem) -> bool:
-    """Whether all terms act on four different flavours, and signs of flavours that they conserve tell any two apart.
-
-    A product of signs s_i s_j s_k s_l = 1 per term forbids ⟨c_a c†_b⟩ where some solution has s_a ≠ s_b: where the pair
-    a, b is no sum (modulo 2) of terms.
-    """
+    """Whether all terms act on four different flavours, and signs of flavours that they conserve tell any two apart."""
     terms = interaction_table(problem.terms)
     if any(len(set(flavours)) < 4 for flavours in terms):
         return False
-    basis: list[int] = []
-
-    def rest(mask: int) -> int:
-        for b in basis:
-            mask = min(mask, mask ^ b)
-        return mask
-
-    for flavours in terms:
-        if left := rest(sum(1 << i for i in flavours)):
-            basis = sorted([*basis, left], reverse=True)
-    N = problem.n_flavours
-    return all(rest(1 << a | 1 << b) for a in range(N) for b in range(a))
+    span, N = ParitySpan(terms), problem.n_flavours
+    return not any(span.allows(a, b) for a in range(N) for b in range(a))
 
 
 def _alike(features: list[np.ndarray]) -> list[tuple[int, ...]]:

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""Which elements of G an interaction allows, and whether it connects blocks that gf_struct keeps apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from ..problem import Problem
+from .flavour_symmetry import interaction_table
+from .spectrum import Spectrum
+
+_SMALL = 1e-9  # of G(iω₀) between blocks beside its diagonal: rounding
+
+
+class ParitySpan:
+    """Products of flavour signs that a Hamiltonian does not conserve.
+
+    A term that acts on flavours i, j, k, l is unchanged by signs with s_i s_j s_k s_l = 1. Where some such signs have
+    s_a ≠ s_b, ⟨c_a c†_b⟩ vanishes: unless the pair a, b is a sum (modulo 2) of terms.
+
+    Parameters
+    ----------
+    terms : iterable of tuples of int
+        Flavours each term acts on.
+    """
+
+    def __init__(self, terms: Iterable[tuple[int, ...]]):
+        self._basis: list[int] = []
+        for flavours in terms:
+            if left := self._rest(_mask(flavours)):
+                self._basis = sorted([*self._basis, left], reverse=True)
+
+    def allows(self, a: int, b: int) -> bool:
+        """Whether no sign forbids ⟨c_a c†_b⟩."""
+        return self._rest(_mask((a, b))) == 0
+
+    def _rest(self, mask: int) -> int:
+        for b in self._basis:
+            mask = min(mask, mask ^ b)
+        return mask
+
+
+def _mask(flavours: Iterable[int]) -> int:
+    out = 0
+    for i in flavours:
+        out ^= 1 << i
+    return out
+
+
+def mixed_blocks(problem: Problem) -> tuple[str, str] | None:
+    """Two blocks between which the interaction makes G non-zero; None where there are none.
+
+    Then G and Σ are no matrices within blocks, and Dyson's equation block by block is wrong. Signs of flavours rule that out
+    for the usual interactions. Where they do not (full Slater interactions, whose crystal symmetry may), the isolated
+    impurity decides, each level shifted by the imaginary part of its hybridisation at the first frequency, so that
+    orbitals of different baths are told apart.
+    """
+    block = np.repeat(np.arange(len(problem.gf_struct)), [size for _, size in problem.gf_struct])
+    terms = list(interaction_table(problem.terms))
+    within = [(a, b) for a, b in zip(*np.nonzero(np.triu(block[:, None] == block, 1)))]
+    span = ParitySpan([*terms, *within])
+    pairs = [(a, b) for b in range(len(block)) for a in range(b) if block[a] != block[b] and span.allows(a, b)]
+    if not pairs:
+        return None
+    shift = [-d[0].imag for d in problem.Delta_iw(1)]
+    atom = replace(problem, h_loc0=tuple(h + 0.5 * (s + s.T) for h, s in zip(problem.h_loc0, shift)), bath=None)
+    spectrum = Spectrum(atom)
+    same = [(a, a) for a in range(len(block))]
+    energy, weight = spectrum.poles({a: spectrum.space.creation(a) for a in range(len(block))}, [*same, *pairs])
+    lowest = 1 / (1j * np.pi / problem.beta - energy)
+    G = {pair: abs(w @ lowest) for pair, w in weight.items()}
+    (a, b), largest = max(((pair, G[pair]) for pair in pairs), key=lambda found: found[1])
+    if largest <= _SMALL * max(G[pair] for pair in same):
+        return None
+    return problem.gf_struct[block[a]][0], problem.gf_struct[block[b]][0]
