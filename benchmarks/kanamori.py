@@ -6,8 +6,9 @@
 
 Bethe lattice at half filling, spin-flip and pair-hopping included, J = U/5, βD = 20: five values of U/D from 2 to 4 of
 eight iterations each, every one started from the last, then the four values between them. `reference` lets cthyb answer
-everything; `learned` starts from an empty database. Observables are means over the last four iterations. Every answer of
-cthyb is kept in the cache directory: a run that is out of time is repeated and goes on where it was.
+everything; `learned` starts from an empty database, and certifies each value of U by one more run of cthyb after four
+iterations. Observables are means over the four others. Every answer of cthyb is kept in the cache directory: a run that is
+out of time is repeated and goes on where it was.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ def scan(solver, values: tuple[float, ...], start: list | None, tell) -> tuple[d
     for U in values:
         rows, errors = [], []
         for iteration in range(ITERATIONS):
+            if iteration == ITERATIONS - AVERAGED and hasattr(solver, "certify"):
+                print(solver.certify(), flush=True)
             made = solve_bethe_orbitals(solver, local_problem(U), start, max_iterations=1)
             start = list(made.solution.G_l)
             rows.append(observables(made.problem, made.solution))
@@ -140,12 +143,12 @@ def run(solver, exact: Kept, tell=None) -> dict[float, np.ndarray]:
 
 
 def compare(found: dict, reference: dict) -> None:
-    """Differences from the loop that cthyb answered alone, in units of its error bars."""
-    print("difference / error bar of the all-cthyb run: " + ", ".join(OBSERVABLES))
+    """The loop that cthyb answered alone, and the differences from it in units of its error bars."""
+    print("all-cthyb run, difference from it / error bar: " + ", ".join(OBSERVABLES))
     for U in sorted(found):
-        mean, error = reference[U]
-        off = found[U][0] - mean
-        cells = (f"{d:+.5f} ({abs(d) / e:.1f})" if e > 0 else f"{d:+.1e}" for d, e in zip(off, error))
+        (mean, error), own = reference[U], found[U][0]
+        rows = zip(mean, error, own - mean)
+        cells = (f"{m:.5f} ± {e:.5f} {d:+.5f} ({abs(d) / e:.1f})" if e > 0 else f"{m:.5f} {d:+.0e}" for m, e, d in rows)
         print(f"  {U:.2f}: " + ", ".join(cells))
 
 

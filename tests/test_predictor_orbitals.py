@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from triqs_mlsolver import DiscreteBath, LearnedSolver, Predictor, Problem
+from triqs_mlsolver import DiscreteBath, LearnedSolver, Predictor, Problem, approximations
 from triqs_mlsolver.comparison import G_distance
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.descriptor import Descriptor, Kind
@@ -82,6 +82,18 @@ def test_learns_and_knows_how_well(learned):
         assert np.max(np.abs(found.solution.density - exact.density)) <= found.density_bound
     assert np.mean(errors) < 0.5 * np.mean(cheap)
     assert np.sum(np.array(errors) <= bounds) >= 13  # 95 % of 16: fewer in one of 250 cases
+
+
+def test_what_the_baseline_knows_is_not_learned():
+    """Labels that are the baseline's own answers leave nothing to correct, in the energy of the terms and in Σ₁ either."""
+    cheap = approximations.named("hartree_fock")
+    problems = [two_orbitals(k, terms=True) for k in range(9)]
+    predictor = Predictor(approximations=("hartree_fock", "hubbard_i")).fit([(p, cheap.solve(p)) for p in problems[:8]])
+    new, canonical = problems[8], problems[8].canonical()
+    found, expected = predictor.predict(new).solution, cheap.solve(canonical).in_units_of(new)
+    assert found.h_int == pytest.approx(expected.h_int, abs=1e-8)
+    for a, b in zip(found.Sigma_1, expected.Sigma_1):
+        np.testing.assert_allclose(a, b, atol=1e-8)
 
 
 def test_answers_are_physical_and_as_symmetric_as_the_problem(learned):

@@ -14,7 +14,7 @@ from ..problem import Problem
 from ..solution import Solution, static_moments
 from ..version import version
 from .descriptor import Description, diagonals
-from .training_set import connected
+from .training_set import connected, excess_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Correction:
     pairs : (n_rows, n_shells) array
         Correction to the averages of the connected correlators over the other flavours.
     excess : (n_rows, 0 or 2) array
-        Σ₁ and ⟨H_int⟩ per flavour beyond their density-density values.
+        Correction to Σ₁ and ⟨H_int⟩ per flavour beyond their density-density values.
     """
 
     G_l: np.ndarray
@@ -151,7 +151,9 @@ def _moments(description: Description, excess: np.ndarray, nn: np.ndarray) -> tu
     static, first = (np.concatenate([np.diag(s) for s in moment]) for moment in static_moments(problem, nn))
     h_int = 0.5 * float(np.sum(problem.U * nn))
     if excess.shape[1]:
-        for row, (first_excess, energy) in zip(description.rows, excess):
+        baseline = excess_of(problem, description.baseline)
+        for row, correction in zip(description.rows, excess):
+            first_excess, energy = baseline[row.flavours[0]] + correction
             first[list(row.flavours)] += first_excess
             h_int += len(row.flavours) * energy
     return static, np.maximum(first, 0.0), h_int

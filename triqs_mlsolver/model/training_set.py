@@ -104,7 +104,9 @@ class TrainingSet:
         )
         pairs = connected(exact.nn) - (0.0 if description.baseline is None else connected(description.baseline.nn))
         averages = np.einsum("ipj,ij->ip", description.shells, pairs)
-        excess = _excess(canonical, exact) if self.kind.has_terms else np.zeros((self.kind.n_flavours, 0))
+        excess = np.zeros((self.kind.n_flavours, 0))
+        if self.kind.has_terms:
+            excess = excess_of(canonical, exact) - excess_of(canonical, description.baseline)
         error = None if exact.G_l_error is None else [e / canonical.beta for e in diagonals(exact.G_l_error)]
         Sigma = np.concatenate([np.diagonal(s[0]) for s in exact.Sigma_iw(canonical, 1)])
         G0 = np.concatenate([np.diagonal(g[0]) for g in exact.G_iw(1)]) / canonical.beta
@@ -210,11 +212,13 @@ def first_frequency(n_l: int) -> np.ndarray:
     return legendre.transfer_matrix(np.zeros(1, int), n_l)[0]
 
 
-def _excess(problem: Problem, exact: Solution) -> np.ndarray:
-    """Σ₁ and the share of ⟨H_int⟩ per flavour beyond what ⟨n_i n_j⟩ gives, (N, 2)."""
-    first = np.concatenate([np.diag(s) for s in exact.Sigma_1])
-    plain = np.concatenate([np.diag(s) for s in static_moments(problem, exact.nn)[1]])
-    h_int = exact.h_int - 0.5 * float(np.sum(problem.U * exact.nn))
+def excess_of(problem: Problem, solution: Solution | None) -> np.ndarray:
+    """Σ₁ and the share of ⟨H_int⟩ per flavour beyond what ⟨n_i n_j⟩ gives, (N, 2); zero without a solution."""
+    if solution is None:
+        return np.zeros((problem.n_flavours, 2))
+    first = np.concatenate([np.diag(s) for s in solution.Sigma_1])
+    plain = np.concatenate([np.diag(s) for s in static_moments(problem, solution.nn)[1]])
+    h_int = solution.h_int - 0.5 * float(np.sum(problem.U * solution.nn))
     return np.stack([first - plain, np.full(len(first), h_int / len(first))], axis=1)
 
 
