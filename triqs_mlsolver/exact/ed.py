@@ -138,7 +138,10 @@ class ED:
         """Bath of one block, fitted in the basis that diagonalises Δ(iω₀), and the residual."""
         basis = orbital_basis(Delta_l)
         rotated = np.einsum("ak,lab,bk->kl", basis, Delta_l, basis)
-        found = [self._orbital_fit(problem, d, fits) for d in rotated]
+        # an orbital that the bath does not reach has no sites; the fit of its rounding errors would count as a poor one
+        reached = np.max(np.abs(rotated), axis=1) > _DIAGONAL * np.max(np.abs(rotated))
+        unreached = np.zeros(0), np.zeros(0), 0.0
+        found = [self._orbital_fit(problem, d, fits) if there else unreached for d, there in zip(rotated, reached)]
         bath = joined_bath([(eps, V) for eps, V, _ in found], basis)
         residual = max(r for _, _, r in found)
         if np.any(basis != np.eye(len(basis))):
