@@ -57,6 +57,7 @@ class Kept:
     name: str = "cthyb"
     asked: Counter = field(default_factory=Counter)
     seconds: float = 0.0
+    latest: tuple[Problem, Solution] | None = None
 
     def solve(self, problem: Problem) -> Solution:
         before = self.asked[problem.id]
@@ -72,6 +73,7 @@ class Kept:
             solution = run.solve(problem)
             self.database.add(problem, solution)
         self.seconds += solution.provenance["seconds"]
+        self.latest = problem, solution
         return solution
 
 
@@ -82,13 +84,17 @@ def observables(problem: Problem, solution: Solution) -> np.ndarray:
 
 
 def scan(solver, values: tuple[float, ...], start: list | None, tell) -> tuple[dict[float, np.ndarray], list]:
-    """Mean and error bar of the observables, (2, 5), for each U; the larger of scatter and single error bars counts."""
+    """Mean and error bar of the observables for each U, the larger of scatter and single error bars, (2, 5).
+
+    Of a learned solver two more rows: what cthyb found when it was asked to certify, and its error bar.
+    """
     found = {}
     for U in values:
-        rows, errors = [], []
+        rows, errors, certified = [], [], []
         for iteration in range(ITERATIONS):
             if iteration == ITERATIONS - AVERAGED and hasattr(solver, "certify"):
-                print(solver.certify(), flush=True)
+                solver.certify()
+                certified = [observables(*solver.exact.latest), single_errors(*solver.exact.latest)]
             made = solve_bethe_orbitals(solver, local_problem(U), start, max_iterations=1)
             start = list(made.solution.G_l)
             rows.append(observables(made.problem, made.solution))
@@ -96,7 +102,9 @@ def scan(solver, values: tuple[float, ...], start: list | None, tell) -> tuple[d
             tell(f"  {U:.2f} {iteration}", made, rows[-1])
         rows, errors = np.array(rows[-AVERAGED:]), np.array(errors[-AVERAGED:])
         scatter = rows.std(axis=0, ddof=1) / np.sqrt(AVERAGED)
-        found[U] = np.array([rows.mean(axis=0), np.maximum(scatter, np.sqrt(np.mean(errors**2, axis=0) / AVERAGED))])
+        found[U] = np.array(
+            [rows.mean(axis=0), np.maximum(scatter, np.sqrt(np.mean(errors**2, axis=0) / AVERAGED)), *certified]
+        )
     return found, start
 
 
@@ -143,13 +151,14 @@ def run(solver, exact: Kept, tell=None) -> dict[float, np.ndarray]:
 
 
 def compare(found: dict, reference: dict) -> None:
-    """The loop that cthyb answered alone, and the differences from it in units of its error bars."""
-    print("all-cthyb run, difference from it / error bar: " + ", ".join(OBSERVABLES))
+    """The loop that cthyb answered alone, and how the learned loop and its certificates differ."""
+    print("all-cthyb run; learned loop: difference from it / its error bar; certificate: difference / both error bars")
     for U in sorted(found):
-        (mean, error), own = reference[U], found[U][0]
-        rows = zip(mean, error, own - mean)
-        cells = (f"{m:.5f} ± {e:.5f} {d:+.5f} ({abs(d) / e:.1f})" if e > 0 else f"{m:.5f} {d:+.0e}" for m, e, d in rows)
-        print(f"  {U:.2f}: " + ", ".join(cells))
+        (mean, error), (learned, _, certified, own) = reference[U], found[U]
+        for name, m, e, value, c, o in zip(OBSERVABLES, mean, error, learned, certified, own):
+            if e > 0:
+                text = f"{m:.5f} ± {e:.5f}; {value - m:+.5f} ({abs(value - m) / e:.1f})"
+                print(f"  {U:.2f} {name:8s} {text}; {c - m:+.5f} ({abs(c - m) / np.hypot(e, o):.1f})")
 
 
 def main() -> None:
