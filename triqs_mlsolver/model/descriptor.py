@@ -33,6 +33,7 @@ from .representation import N_LEGENDRE, Representation, representation
 _SAME = 1e-9  # flavours closer than this, in dimensionless features, share one row
 _SPREAD_FLOOR, _AMPLITUDE_FLOOR = 1e-6, 1e-2
 _SIGNS_ABSORBED = 4  # flavours whose phases make every sign of terms of four different flavours positive
+_CLUSTERS = (("ed2", 4), ("ed1", 6))  # the largest cluster that is diagonalised in some 0.1 s, per number of flavours
 _SHAPE = (8, 6)  # coefficients of Δ and of the baseline that enter the summary
 
 NODES = np.polynomial.legendre.leggauss(64)[0]  # of x = 2τ/β − 1, at which errors are taken
@@ -136,10 +137,9 @@ class Descriptor:
     ----------
     approximations : sequence of str, optional
         Cheap solvers (see `triqs_mlsolver.approximations`). The first is the baseline whose error is learned; the others enter
-        as its distance to them. Default: IPT, Hubbard-I, a cluster with one bath site and NCA for one orbital; NCA, second
-        order around Hartree–Fock, Hubbard-I and such a cluster for two; second order and Hubbard-I for more, and with
-        spin-flip or pair-hopping terms, where two orbitals have a cluster with two bath sites each as their baseline.
-        Empty: G itself is learned.
+        as its distance to them. Default: IPT, Hubbard-I, a cluster with one bath site and NCA for one orbital; a cluster,
+        second order around Hartree–Fock and Hubbard-I for more, the cluster with two bath sites for up to four flavours,
+        one for up to six, and none beyond. Empty: G itself is learned.
     basis : str
         Representation of functions of τ, see `representation`.
     n_coefficients : int
@@ -158,11 +158,12 @@ class Descriptor:
         """Names of the cheap solvers used for problems of that kind."""
         if self.approximations is not None:
             return tuple(self.approximations)
-        if kind.has_terms:
-            return ("ed2", "hartree_fock", "hubbard_i") if kind.n_flavours == 4 else ("hartree_fock", "hubbard_i")
-        return {2: ("ipt", "hubbard_i", "ed1", "nca"), 4: ("nca", "hartree_fock", "hubbard_i", "ed1")}.get(
-            kind.n_flavours, ("hartree_fock", "hubbard_i")
-        )
+        if kind.n_flavours == 2:
+            return ("ipt", "hubbard_i", "ed1", "nca")
+        for cluster, largest in _CLUSTERS:
+            if kind.n_flavours <= largest:
+                return (cluster, "hartree_fock", "hubbard_i")
+        return ("hartree_fock", "hubbard_i")
 
     def supports(self, problem: Problem) -> str | None:
         """None where the model can describe `problem`, else the reason why not."""
