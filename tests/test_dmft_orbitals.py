@@ -134,6 +134,45 @@ def test_field_polarises_a_paramagnet():
     assert np.max(np.abs(legendre.particle_hole(g_up) - g_down)) < 0.02 * 10.0
 
 
+def semicircle_density(beta, D, mu):
+    """⟨n⟩ of one flavour of free electrons at half bandwidth D."""
+    theta = (np.arange(2000) + 0.5) * np.pi / 2000
+    return np.sum(2 / 2000 * np.sin(theta) ** 2 / (1 + np.exp(beta * (D * np.cos(theta) - mu))))
+
+
+def test_density_of_free_orbitals_is_kept():
+    beta, D, density = 15.0, np.array([1.0, 2.0, 1.0, 2.0]), 1.3
+    free = local_problem(beta, FOUR, [[[0.2]]] * 4, np.zeros((4, 4)))
+    found = solve_bethe_orbitals(HartreeFock(), free, half_bandwidth=D, density=density, tolerance=1e-8)
+    total = lambda mu: sum(semicircle_density(beta, d, mu) for d in D)
+    assert found.solution.density.sum() == pytest.approx(density, abs=1e-6)
+    assert -found.problem.levels[0] == pytest.approx(brentq(lambda mu: total(mu) - density, -2, 2), abs=1e-6)
+
+
+def test_density_is_kept_by_the_right_chemical_potential():
+    """One electron in two orbitals: the μ that was found gives the same answer when it is held fixed."""
+    matrix, _ = kanamori(2.0, 0.5)
+    local = lambda mu: local_problem(20.0, FOUR, [[[-mu]]] * 4, matrix)
+    options = {"tolerance": 1e-4, "max_iterations": 40}
+    found = solve_bethe_orbitals(ED(n_bath=1), local(0.5), density=1.0, **options)
+    assert found.converged and found.n_iterations < 15
+    assert found.solution.density.sum() == pytest.approx(1.0, abs=1e-3)
+    again = solve_bethe_orbitals(ED(n_bath=1), local(-found.problem.levels[0]), **options)
+    assert again.solution.density.sum() == pytest.approx(1.0, abs=1e-3)
+    assert again.Z == pytest.approx(found.Z, abs=1e-3)
+
+
+@pytest.mark.parametrize("density", [0.0, 2.0, -1.0])
+def test_refuses_densities_that_do_not_fit(density):
+    with pytest.raises(ValueError, match="electrons per site, between 0 and 2"):
+        solve_bethe_orbitals(HartreeFock(), single(10.0, 1.0), density=density)
+
+
+def test_iterates_as_often_as_is_asked():
+    found = solve_bethe_orbitals(HartreeFock(), single(10.0, 1.0), min_iterations=12, tolerance=0.1)
+    assert found.n_iterations == 12 and found.converged
+
+
 def test_watch_sees_every_iteration():
     seen = []
     found = solve_bethe_orbitals(HartreeFock(), single(10.0, 1.0), watch=lambda i, s: seen.append(i))

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.optimize import brentq
 
-from .exact.flavour_symmetry import legendre_over_flavours, pair_mean, pairs_alike
-from .numerics import legendre
+from .exact.flavour_symmetry import legendre_over_flavours, over_flavours, pair_mean, pairs_alike
+from .numerics import dlr, legendre
 from .problem import Problem
 from .solution import Solution
 
 _PARAMAGNETIC = (("up", 1), ("down", 1))
+_LATTICE_STEPS = 30  # of G = 1/(iω − h − Σ − Δ[G]), started from the impurity's G
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +140,8 @@ def solve_bethe(
         solver,
         lambda G: bethe_problem(beta, U, mu, G[0][:, 0, 0], half_bandwidth),
         [G[:, None, None]],
-        lambda solution: [paramagnetic(solution, half_filled)[:, None, None]],
-        max_iterations,
+        lambda problem, solution: [paramagnetic(solution, half_filled)[:, None, None]],
+        (1, max_iterations),
         tolerance,
         mixing,
         watch,
@@ -157,6 +159,8 @@ def solve_bethe_orbitals(
     *,
     half_bandwidth: float | Sequence[float] = 1.0,
     bath_of: Mapping[str, str] | None = None,
+    density: float | None = None,
+    min_iterations: int = 1,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
     mixing: float = 1.0,
@@ -180,6 +184,11 @@ def solve_bethe_orbitals(
     bath_of : dict, optional
         The block of G that makes the bath of a block, where that is another one: {"up": "down", "down": "up"} on a
         bipartite lattice with two antiferromagnetic sublattices that differ by a spin flip.
+    density : float, optional
+        Electrons per site to be kept: μ follows from iteration to iteration, and the −μ in `local` is where it starts.
+        `ConvergedOrbitals.problem` has the levels that were found.
+    min_iterations : int
+        Iterations that are made in any case: with noisy answers convergence is easily taken for granted.
     max_iterations, tolerance, mixing, watch
         As in `solve_bethe`.
     """
@@ -190,21 +199,62 @@ def solve_bethe_orbitals(
     if start is None:
         start = _free(local, D, _polarisation(source, float(np.max(D))))
 
+    across, origin = over_flavours(local, strength), np.concatenate([np.r_[blocks[other]] for other in source])
+    filling = _Filling(local, density, lambda G: across * G[:, origin][:, :, origin])
+
     def problem_of(G):
         Delta_l = tuple(strength[b] * G[source[b]] for b in range(len(blocks)))
-        return replace(local, Delta_l=Delta_l, bath=None)
+        return replace(local, h_loc0=filling.h_loc0, Delta_l=Delta_l, bath=None)
 
     first = problem_of(start)
     alike = pairs_alike(first)
-    symmetric = first.is_particle_hole_symmetric()
+    symmetric = density is None and first.is_particle_hole_symmetric()
 
-    def symmetrised(solution):
+    def symmetrised(problem, solution):
         G = pair_mean(legendre_over_flavours(local, solution.G_l), alike)
         if symmetric:
             G[1::2] = 0.0
+        G = filling.kept(problem, G)
         return [G[:, block, block] for block in blocks]
 
-    return _iterate(solver, problem_of, list(start), symmetrised, max_iterations, tolerance, mixing, watch)
+    iterations = (min_iterations, max_iterations)
+    return _iterate(solver, problem_of, list(start), symmetrised, iterations, tolerance, mixing, watch)
+
+
+class _Filling:
+    """h_loc0 per block, whose −μ follows the number of electrons where that is given."""
+
+    def __init__(self, local: Problem, density: float | None, bath: Callable[[np.ndarray], np.ndarray]):
+        if density is not None and not 0 < density < local.n_flavours:
+            raise ValueError(
+                f"density = {density!r} is not possible: give the electrons per site, between 0 and {local.n_flavours}"
+            )
+        self.h_loc0, self.density, self.bath = local.h_loc0, density, bath
+
+    def kept(self, problem: Problem, G_l: np.ndarray) -> np.ndarray:
+        """The local G, (n_l, N, N), of the lattice with this answer's Σ(iω) − Σ∞ and the wanted density.
+
+        1/G = iω − h + δ − Σ − Δ[G]. The levels are shifted by δ and by what Σ∞ = U n changes with the density.
+        """
+        if self.density is None:
+            return G_l
+        grid = dlr.grid(problem.beta * problem.largest_energy)
+        impurity, one = grid.iw_of_legendre(G_l), np.eye(problem.n_flavours)
+        free = np.linalg.inv(impurity) + grid.iw_of_legendre(legendre_over_flavours(problem, problem.Delta_l))
+        densities = lambda G: -np.real(np.diagonal(np.tensordot(grid.end_from_iw, G, axes=(0, 0)))) / problem.beta
+
+        def lattice(shift):
+            G = impurity
+            for _ in range(_LATTICE_STEPS):
+                G = np.linalg.inv(free + shift * one - self.bath(G))
+            return G
+
+        reach = 2 * problem.largest_energy
+        shift = brentq(lambda x: densities(lattice(x)).sum() - self.density, -reach, reach, xtol=1e-10 * reach)
+        G = lattice(shift)
+        shift += float(np.mean(problem.U @ (densities(G) - densities(impurity))))
+        self.h_loc0 = tuple(h - shift * np.eye(len(h)) for h in self.h_loc0)
+        return grid.to_legendre(problem.beta, grid.to_tau(problem.beta, G), len(G_l))
 
 
 def _sources(local: Problem, bath_of: Mapping[str, str]) -> list[int]:
@@ -237,14 +287,14 @@ def _polarisation(source: list[int], unit: float) -> list[float]:
     return [0.5 * unit * float(np.sign(block - other)) for block, other in enumerate(source)]
 
 
-def _iterate(solver, problem_of, G, symmetrised, max_iterations, tolerance, mixing, watch) -> ConvergedOrbitals:
-    """The loop: `problem_of` makes a problem from the local G per block, `symmetrised` the next G from a solution."""
+def _iterate(solver, problem_of, G, symmetrised, iterations, tolerance, mixing, watch) -> ConvergedOrbitals:
+    """The loop: `problem_of` makes a problem from the local G per block, `symmetrised` the next G from its solution."""
     exact, bounds, changes = [], [], []
     converged = False
-    for iteration in range(1, max_iterations + 1):
+    for iteration in range(1, iterations[1] + 1):
         problem = problem_of(G)
         solution = solver.solve(problem)
-        new = symmetrised(solution)
+        new = symmetrised(problem, solution)
         decision = getattr(solver, "last_decision", None)
         exact.append(decision is None or decision.source == "exact")
         bounds.append(np.nan if decision is None else decision.error_bound)
@@ -256,7 +306,7 @@ def _iterate(solver, problem_of, G, symmetrised, max_iterations, tolerance, mixi
         changes.append(float(max(np.max(np.abs(legendre.evaluate(problem.beta, c, tau))) for c in change)))
         G = [o + mixing * c for o, c in zip(old, change)]
         noise = solution.provenance.get("G_tau_noise", 0.0)  # an answer with noise cannot come to rest more closely
-        if distance_to_fixed_point(changes) < max(tolerance, 2 * noise):
+        if iteration >= iterations[0] and distance_to_fixed_point(changes) < max(tolerance, 2 * noise):
             converged = True
             break
     return ConvergedOrbitals(problem, solution, solution.Z(problem), iteration, converged, exact, bounds)
