@@ -52,7 +52,11 @@ class Knowledge:
                 self.predictor.add(point.problem, point.solution, fidelity=point.fidelity)
 
     def predict(self, problem: Problem) -> Prediction:
-        """The prediction, its bounds widened by recent misses."""
+        """The prediction, its bounds widened by recent misses; ValueError for a problem that has no place in the database.
+
+        It is refused now, not after an exact run whose answer could not be stored.
+        """
+        self.database.check_specification(problem)
         prediction = self.predictor.predict(problem)
         on_G, on_Sigma = self.alarms.widening.factor
         return replace(

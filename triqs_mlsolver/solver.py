@@ -14,6 +14,7 @@ import numpy as np
 from . import compat, containers, cthyb_parameters, error_bars, interaction
 from .certificate import Certificate
 from .decision import Decision
+from .degenerate import averaged, block_numbers
 from .exact import registry
 from .exact.block_mixing import mixed_blocks
 from .learned import LearnedSolver
@@ -67,6 +68,9 @@ class Solver:
         Fraction of accepted problems that are solved exactly as well, to check the bounds.
     learn : bool
         Whether exact answers are added to the database.
+    degenerate : list of lists of str, optional
+        Sets of blocks that are alike, such as ``[["up", "down"]]``: levels and Δ are averaged over each set before every
+        solve, where they differ by no more than noise. What does not differ at all is found without being declared.
     **options
         Further options of `LearnedSolver`, e.g. `allow_uncertified`, `random_seed`.
 
@@ -112,6 +116,7 @@ class Solver:
         sigma_tolerance: float | None = None,
         audit_rate: float = 0.01,
         learn: bool = True,
+        degenerate: Sequence[Sequence[str]] = (),
         **options,
     ):
         self.gf_struct = containers.checked_gf_struct(gf_struct)
@@ -124,6 +129,8 @@ class Solver:
             learn=learn, **options,
         )  # fmt: skip
         _check_options(self._options)
+        block_numbers(self.gf_struct, degenerate)  # a wrong name is said now
+        self.degenerate = [list(names) for names in degenerate]
         self._learned: LearnedSolver | None = None
         self._exact_parameters: dict = {}
         self._native = None  # triqs_cthyb's own results, where it ran
@@ -170,7 +177,7 @@ class Solver:
         """
         params = cthyb_parameters.checked({**cthyb_parameters.as_keywords(parameters), **params_kw})
         parsed = interaction.parse_interaction(params["h_int"], self.gf_struct)
-        problem = self._problem(params, parsed)
+        problem = averaged(self._problem(params, parsed), self.degenerate)
         _check_blocks(problem)
         asked = cthyb_parameters.monte_carlo_only(params, problem)
         self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], asked)
@@ -347,6 +354,8 @@ class Solver:
             "constr_parameters": {**self.last_constr_parameters, "gf_struct": [list(pair) for pair in self.gf_struct]},
             "options": {k: v for k, v in options.items() if isinstance(v, (str, float, int))},
         }
+        if self.degenerate:
+            stored["degenerate"] = self.degenerate
         if self.last_solve_parameters is not None:
             stored["solve_parameters"] = {k: v for k, v in self.last_solve_parameters.items() if _is_archivable(v)}
             stored["solve_status"] = self.solve_status
@@ -364,7 +373,8 @@ class Solver:
         gf_struct = [(bl, int(size)) for bl, size in constr.pop("gf_struct")]
         # a database that was given as an object is not in the archive: the solver read back starts without one
         options = {k: bool(v) if isinstance(v, np.bool_) else v for k, v in stored.get("options", {}).items()}
-        self = cls(**{"database": None, **options}, gf_struct=gf_struct, **constr)
+        options = {"database": None, "degenerate": stored.get("degenerate", ()), **options}
+        self = cls(gf_struct=gf_struct, **options, **constr)
         for key in (*_CONTAINERS, *_PLAIN_RESULTS):
             if key in stored:
                 setattr(self, key, stored[key])

@@ -233,7 +233,7 @@ class Database:
             If the point could not be written; nothing else is touched.
         """
         self._refuse_if_read_only("a point cannot be added")
-        self._check_specification(problem)
+        self.check_specification(problem)
         record = encode(problem, solution, fidelity, attributes)
         contents = self._contents
         if record.id in contents.removed:
@@ -251,7 +251,7 @@ class Database:
                 self._guarded(self._create, "creating the database", specification(problem))
                 self._is_created = True
                 contents.look()
-                self._check_specification(problem)
+                self.check_specification(problem)
             self._guarded(self.journal.add, "storing the point", record)
         contents.take(record)
         return self[-1]
@@ -331,6 +331,11 @@ class Database:
         else:
             self._guarded(self.journal.write_settings, "storing the settings", new)
 
+    def check_specification(self, problem: Problem) -> None:
+        """ValueError if the problem has other block sizes or another kind of interaction than the stored ones."""
+        if reason := self._contents.mismatch(specification(problem), "the problem"):
+            raise ValueError(f"{self!r}: {reason}")
+
     def save_replay(self, problem: Problem, why: str, **attributes) -> str | None:
         """Keep the inputs of a refused run for replay (see `read_replay`); the name of the file, None in memory.
 
@@ -384,10 +389,6 @@ class Database:
             return f(*args, **kwargs)
         except OSError as error:
             raise explained(error, action, os.path.dirname(self.path)) from error
-
-    def _check_specification(self, problem: Problem) -> None:
-        if reason := self._contents.mismatch(specification(problem), "the problem"):
-            raise ValueError(f"{self!r}: {reason}")
 
     def _create(self, spec: dict) -> None:
         """Put an empty snapshot in place, so that the file of the given name is there; never over another one's."""
