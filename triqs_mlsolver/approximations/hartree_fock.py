@@ -26,7 +26,8 @@ from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution, static_moments
 from .block_grid import BlockGrid, bounded, wick_pairs
-from .hubbard_i import atomic_G, dressed
+from .hubbard_i import atomic_G, dressed, dressed_atom
+from .local import LocalGrid
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,16 @@ class HartreeFock:
         One step from that of Hubbard-I, at each of which the number of electrons is self-consistent. Full consistency
         would let flavours polarise spontaneously, and the answer jump where a field or a crystal field changes sign.
         """
-        start = local.occupation(dressed(local, atomic_G(local, Spectrum(local.problem))))
-        rho = charge_consistent(local, local.averaged(start))
+        rho = charge_consistent(local, local.averaged(_of_hubbard_i(local)))
         return charge_consistent(local, local.averaged(local.occupation(local.G(local.static(rho)))))
+
+
+def _of_hubbard_i(local: BlockGrid) -> np.ndarray:
+    """Density matrix of Hubbard-I, (N, N); without a diagonalisation where nothing mixes the atom's states."""
+    if local.problem.is_diagonal and local.problem.is_density_density:
+        plain = LocalGrid(local.problem)
+        return np.diag(plain.density(dressed_atom(plain)[0]))
+    return local.occupation(dressed(local, atomic_G(local, Spectrum(local.problem))))
 
 
 def charge_consistent(local: BlockGrid, rho: np.ndarray) -> np.ndarray:
