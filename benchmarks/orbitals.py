@@ -145,7 +145,8 @@ def main() -> None:
     half, folder, J = options.filling == "half", options.folder, options.J
     folder.mkdir(parents=True, exist_ok=True)
     case = f"J{J:g}-{options.filling}-{options.tolerance:g}{'-stop' if options.stop else ''}"
-    values = np.linspace(0.4, 1.4, 6) if half else np.linspace(0.5, 3.0, 6)
+    # with Hund's coupling the half-filled metal ends below U = 1.6
+    values = np.linspace(0.4, 1.4, 6) if half and J > 0 else np.linspace(0.5, 3.0, 6)
     scans = {"first": values, "between": 0.5 * (values[1:] + values[:-1])}
     run = lambda solver, name, part: scan(
         solver, scans[part], J, half, options.stop, folder / f"{case}-{name}-{part}.json"
