@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Two orbitals with Hund's coupling on the Bethe lattice: what learning saves, and what it costs in accuracy.
+"""Degenerate orbitals with Hund's coupling on the Bethe lattice: what learning saves, and what it costs in accuracy.
 
-    python benchmarks/orbitals.py FOLDER [--J 0.25] [--filling half|one] [--tolerance 0.002] [--stop] [--nearest 0.005]
+    python benchmarks/orbitals.py FOLDER [--orbitals 2] [--J 0.25] [--filling half|one|two] [--U 0.4 0.6 ...]
+                                  [--tolerance 0.002] [--stop] [--nearest 0.002]
 
 Density-density interaction (U, U − 2J, U − 3J), βD = 20, exact solver: the embedded CTQMC. Six values of U, from the metal,
-with an empty database; then five values between them with the database that this has filled. Each value is started from
+with an empty database; then the values between them with the database that this has filled. Each value is started from
 the one before and iterated eight times, since noise hides convergence; observables are averaged over the last four
 iterations. `--stop` ends an iteration as soon as G(τ) seems to be within 0.001 of the fixed point, instead.
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +30,31 @@ from triqs_mlsolver.dmft import solve_bethe_orbitals
 from triqs_mlsolver.exact_runs import TARGET_SHARE
 
 BETA, ITERATIONS, AVERAGED = 20.0, 8, 4
-BLOCKS = tuple((f"{spin}_{orbital}", 1) for orbital in (0, 1) for spin in ("up", "down"))
+DENSITY = {"half": None, "one": 1.0, "two": 2.0}
 
 
-def local_problem(U: float, J: float, half: bool, shift: float = 0.0) -> Problem:
-    """β, levels and interaction of both orbitals.
+@dataclass(frozen=True)
+class Model:
+    """Degenerate orbitals; `density` in electrons per site, None at half filling, where μ is known."""
 
-    Half filled, or with a μ to start the search for one electron from: Σ∞ + `shift`.
-    """
-    same, other = np.array([[0.0, U], [U, 0.0]]), np.array([[U - 3 * J, U - 2 * J], [U - 2 * J, U - 3 * J]])
-    interaction = np.block([[same, other], [other, same]])
-    mu = 0.5 * interaction[0].sum() if half else 0.25 * interaction[0].sum() + shift
-    none = [np.zeros((2, 1, 1))] * 4
-    return Problem(BETA, BLOCKS, [[[-mu]]] * 4, none, interaction)
+    n_orbitals: int
+    J_over_U: float
+    density: float | None
+
+    def local(self, U: float, shift: float = 0.0) -> Problem:
+        """β, levels and interaction, flavours (orbital, spin); off half filling μ starts at Σ∞ + `shift`."""
+        N, J = 2 * self.n_orbitals, self.J_over_U * U
+        orbital, spin = np.arange(N) // 2, np.arange(N) % 2
+        same_orbital, same_spin = (a[:, None] == a[None, :] for a in (orbital, spin))
+        interaction = np.where(same_orbital, U, np.where(same_spin, U - 3 * J, U - 2 * J)) * (1 - np.eye(N))
+        filled = 0.5 if self.density is None else self.density / N
+        mu = filled * interaction[0].sum() + (0.0 if self.density is None else shift)
+        blocks = [(f"{s}_{o}", 1) for o in range(self.n_orbitals) for s in ("up", "down")]
+        return Problem(BETA, blocks, [[[-mu]]] * N, [np.zeros((2, 1, 1))] * N, interaction)
+
+    def shift(self, problem: Problem) -> float:
+        """The shift at which `local` has the levels of `problem`."""
+        return -float(problem.levels[0]) - (self.density or 0.0) / problem.n_flavours * float(problem.U[0].sum())
 
 
 class Watch:
@@ -73,26 +87,26 @@ class Watch:
         return solution
 
 
-def scan(solver, values: np.ndarray, J: float, half: bool, stop: bool, kept: Path) -> list[dict]:
+def scan(solver, values: np.ndarray, model: Model, stop: bool, kept: Path) -> list[dict]:
     """Per U: what every iteration gave, and where the next value starts. Values found in the file `kept` are not repeated."""
     done = json.loads(kept.read_text()) if kept.exists() else []
     for U in values[len(done) :]:
         watch, last = Watch(solver), done[-1] if done else {"shift": -0.4, "G_l": None}
-        local = local_problem(float(U), J * float(U), half, last["shift"])
+        local = model.local(float(U), last["shift"])
         found = solve_bethe_orbitals(
             watch,
             local,
-            None if last["G_l"] is None else [np.array(last["G_l"])[:, None, None]] * 4,
-            density=None if half else 1.0,
+            None if last["G_l"] is None else [np.array(last["G_l"])[:, None, None]] * local.n_flavours,
+            density=model.density,
             min_iterations=1 if stop else ITERATIONS,
             max_iterations=ITERATIONS,
             tolerance=1e-3,
         )
         G = np.mean([g[:, 0, 0] for g in found.solution.G_l], axis=0)
-        if half:
+        if model.density is None:
             G[1::2] = 0.0
-        shift = -float(found.problem.levels[0]) - 0.25 * float(local.U[0].sum())
-        done.append({"U": float(U), "shift": shift, "G_l": G.tolist(), "cpu": watch.spent, "rows": watch.rows})
+        row = {"U": float(U), "shift": model.shift(found.problem), "G_l": G.tolist()}
+        done.append({**row, "cpu": watch.spent, "rows": watch.rows})
         kept.write_text(json.dumps(done))
     return done
 
@@ -135,21 +149,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where everything that is computed is kept")
     parser.add_argument("--J", type=float, default=0.25, help="J/U")
-    parser.add_argument("--filling", choices=["half", "one"], default="half")
+    parser.add_argument("--orbitals", type=int, default=2)
+    parser.add_argument("--filling", choices=list(DENSITY), default="half", help="electrons per site")
+    parser.add_argument("--U", type=float, nargs="+", help="values of the first scan")
     parser.add_argument("--tolerance", type=float, default=0.002)
     parser.add_argument(
         "--stop", action="store_true", help="stop where G seems converged, instead of after 8 iterations"
     )
     parser.add_argument("--nearest", type=float, help="distance within which the nearest stored answer is taken")
     options = parser.parse_args()
-    half, folder, J = options.filling == "half", options.folder, options.J
+    folder, J = options.folder, options.J
     folder.mkdir(parents=True, exist_ok=True)
+    model = Model(options.orbitals, J, DENSITY[options.filling])
     case = f"J{J:g}-{options.filling}-{options.tolerance:g}{'-stop' if options.stop else ''}"
+    case = case if options.orbitals == 2 else f"{options.orbitals}-orbitals-{case}"
     # with Hund's coupling the half-filled metal ends below U = 1.6
-    values = np.linspace(0.4, 1.4, 6) if half and J > 0 else np.linspace(0.5, 3.0, 6)
+    usual = np.linspace(0.4, 1.4, 6) if options.filling == "half" and J > 0 else np.linspace(0.5, 3.0, 6)
+    values = usual if options.U is None else np.array(options.U)
     scans = {"first": values, "between": 0.5 * (values[1:] + values[:-1])}
     run = lambda solver, name, part: scan(
-        solver, scans[part], J, half, options.stop, folder / f"{case}-{name}-{part}.json"
+        solver, scans[part], model, options.stop, folder / f"{case}-{name}-{part}.json"
     )
 
     truth = Memo(Database(folder / f"{case}-exact.h5"), "segment", TARGET_SHARE * options.tolerance)
