@@ -7,7 +7,7 @@
 discrete  SIAM_Discrete_Bath: β = 5, U = 5, μ = 2, h = 0.2, bath levels 0 and 4, couplings 2 and 5; truth: exact
           diagonalisation
 wide      SIAM_Wide_Band: the same impurity with Γ = 1. Its infinitely wide band is a flat one of half width 20 here, of 400
-          levels; truth: CTQMC with error bars half as large as those that are learned, for every third value of U
+          levels; truth: CTQMC with other seeds, for every third value of U
 
 From an empty database, U goes from 3 to 7 in 13 steps at μ = U/2 − 0.5, then through the 12 values between. Answers are
 compared with the truth, which is kept in FOLDER.
@@ -50,7 +50,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     for part in options.parts:
         wide = part == "wide"
-        target = TARGET_SHARE * options.tolerance / 2 if wide else None
+        target = TARGET_SHARE * options.tolerance if wide else None
         truth = Memo(Database(options.folder / f"siam-{part}.h5"), "segment" if wide else "ed", target)
         solver = LearnedSolver(None, exact="segment", tolerance=options.tolerance)
         for name, values in (("first", U_VALUES), ("between", 0.5 * (U_VALUES[1:] + U_VALUES[:-1]))):
