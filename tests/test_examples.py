@@ -84,6 +84,14 @@ def test_two_orbitals(folder):
     assert float(found[2]) == pytest.approx(2.0, abs=0.02)
 
 
+def test_antiferromagnet(folder):
+    """Order at T = 0.08 D (ED with four bath sites per spin: m = 0.652), none at T = 0.25 D."""
+    printed = run("antiferromagnet.py", folder)
+    m = {T: float(value) for T, value in re.findall(r"T/D = (\S+)  m = (\S+)", printed)}
+    assert abs(m["0.25"]) < 0.05
+    assert m["0.08"] == pytest.approx(0.652, abs=0.05)
+
+
 def test_doping(folder):
     """Filling and Z of the published solution at U = 2 D, beta D = 50."""
     run("dmft_doping.py", folder)
