@@ -15,6 +15,8 @@ forest would only learn the noise there: the Gaussian process, which knows it, g
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -53,57 +55,69 @@ class ErrorBound(BaseEstimator):
         self.n_estimators = n_estimators
         self.random_state = random_state
 
-    def fit(self, summary, std, error, noise=0.0, followers=None) -> ErrorBound:
-        """Calibrate on N stored points.
+    def fit(self, summary, std, error, noise=0.0, followers=None, way=None) -> ErrorBound:
+        """Calibrate on N residuals.
 
         Parameters
         ----------
         summary : (N, n_summary) array
             Features of the forest.
-        std : (N,) array
-            Leave-out standard deviation times the amplitude of the correction.
+        std : (N,) or (N, n_kinds) array
+            Leave-out standard deviation, in the units of the errors as far as these are known.
         error : (N, n_kinds) array
-            Leave-out errors, those of the labels included.
+            Leave-out errors, those of the labels included; NaN where there is none.
         noise : (N, n_kinds) array, optional
             Root mean square error of the labels.
         followers : (N, n_followers) array, optional
             Errors that share the scale of the first kind, each with a quantile of its own; noise is not taken off.
+        way : (N,) array of int, optional
+            How a point was left out, the strictest way first: a bound holds for each way on its own. Later residuals must
+            come after earlier ones, also of other ways.
         """
         total = np.maximum(np.asarray(error, float), _SMALLEST_ERROR)
-        noise = np.broadcast_to(noise, total.shape)
-        std = np.maximum(np.asarray(std, float), 1e-12)
+        noise, std = np.broadcast_to(noise, total.shape), _as_columns(std, total.shape[1])
+        asked = np.isfinite(total).all(axis=1)
+        way = np.zeros(len(total), int) if way is None else np.asarray(way)
+        ways = [asked & (way == k) for k in np.unique(way[asked])]
+        first = ways[0]
         error = np.sqrt(np.maximum(total**2 - noise**2, (_LEAST_SHARE * total) ** 2))
-        self.std_factor_ = np.median(error / std[:, None], axis=0)
-        scale = std[:, None] * self.std_factor_
-        n = len(error)
-        self.noisy_ = np.median(noise / total, axis=0) > 0.5  # per kind of error
-        if n >= _FOREST_FROM and not self.noisy_.all():
-            if not hasattr(self, "forest_") or n > _GROWTH * self.n_fitted_:
-                self._fit_forest(self._inputs(summary, std), np.log(error))
-            fresh = self._inputs(summary, std)[self.n_fitted_ :]
-            expected = self.expected_ if len(fresh) == 0 else np.concatenate([self.expected_, self.forest_(fresh)])
+        self.std_factor_ = np.median((error / std)[first], axis=0)
+        scale = std * self.std_factor_
+        self.noisy_ = np.median((noise / total)[first], axis=0) > 0.5  # per kind of error
+        if first.sum() >= _FOREST_FROM and not self.noisy_.all():
+            inputs = self._inputs(summary, std)
+            if not hasattr(self, "forest_") or asked.sum() > _GROWTH * self.n_fitted_:
+                self._fit_forest(inputs, np.log(error), asked)
+            expected = self.forest_(inputs)
+            known = np.flatnonzero(np.isfinite(self.expected_[:, 0]))
+            expected[known] = self.expected_[known]
             scale = np.where(self.noisy_, scale, np.maximum(scale, np.exp(expected)))
-        self.quantile_ = _conformal_quantile(error / scale, self.confidence)
-        if n >= _MOMENTS_FROM and self.confidence <= 0.95:
-            sharper = np.minimum(self.quantile_, _moment_quantile(total / scale, noise / scale))
-            self.quantile_ = np.where(self.noisy_, sharper, self.quantile_)
+        self.quantile_ = _largest(self._conformal, ways, error / scale)
+        if first.sum() >= _MOMENTS_FROM and self.confidence <= 0.95:
+            enough = [w for w in ways if w.sum() >= _MOMENTS_FROM]
+            sharper = _largest(_moment_quantile, enough, total / scale, noise / scale)
+            self.quantile_ = np.where(self.noisy_, np.minimum(self.quantile_, sharper), self.quantile_)
         if followers is not None:
             followers = np.maximum(np.asarray(followers, float), _SMALLEST_ERROR)
-            quantile = _conformal_quantile(followers / scale[:, :1], self.confidence)
+            quantile = _largest(self._conformal, ways, followers / scale[:, :1])
             self.quantile_ = np.concatenate([self.quantile_, quantile])
         return self
 
-    def _fit_forest(self, inputs, log_error):
+    def _fit_forest(self, inputs, log_error, asked):
         from sklearn.ensemble import RandomForestRegressor
 
         forest = RandomForestRegressor(
             self.n_estimators, min_samples_leaf=3, max_features=0.5, oob_score=True, random_state=self.random_state
         )
-        forest.fit(inputs, log_error)
-        out_of_bag = forest.oob_prediction_.reshape(log_error.shape)
-        self.expected_ = np.where(np.isfinite(out_of_bag), out_of_bag, log_error.mean(axis=0))
+        forest.fit(inputs[asked], log_error[asked])
+        out_of_bag = forest.oob_prediction_.reshape(-1, log_error.shape[1])
+        self.expected_ = np.full_like(log_error, np.nan)
+        self.expected_[asked] = np.where(np.isfinite(out_of_bag), out_of_bag, log_error[asked].mean(axis=0))
         self.forest_ = FlatForest(forest)
-        self.n_fitted_ = len(inputs)
+        self.n_fitted_ = int(asked.sum())
+
+    def _conformal(self, ratio: np.ndarray) -> np.ndarray:
+        return _conformal_quantile(ratio, self.confidence)
 
     @staticmethod
     def _inputs(summary, std):
@@ -111,13 +125,23 @@ class ErrorBound(BaseEstimator):
 
     def predict(self, summary, std) -> np.ndarray:
         """Bounds (n, n_kinds + n_followers) for new points."""
-        std = np.maximum(np.asarray(std, float), 1e-12)
-        scale = std[:, None] * self.std_factor_
+        std = _as_columns(std, len(self.std_factor_))
+        scale = std * self.std_factor_
         if hasattr(self, "forest_") and not self.noisy_.all():
             expected = np.exp(self.forest_(self._inputs(summary, std)))
             scale = np.where(self.noisy_, scale, np.maximum(scale, expected))
         n_followers = len(self.quantile_) - scale.shape[1]
         return self.quantile_ * np.concatenate([scale, np.repeat(scale[:, :1], n_followers, axis=1)], axis=1)
+
+
+def _as_columns(std: np.ndarray, n_kinds: int) -> np.ndarray:
+    std = np.maximum(np.asarray(std, float), 1e-12)
+    return np.broadcast_to(std.reshape(len(std), -1), (len(std), n_kinds))
+
+
+def _largest(quantile: Callable, ways: list[np.ndarray], *of: np.ndarray) -> np.ndarray:
+    """The largest of the quantiles of what was left out in one way."""
+    return np.max([quantile(*(values[way] for values in of)) for way in ways], axis=0)
 
 
 def _conformal_quantile(ratio: np.ndarray, confidence: float) -> np.ndarray:

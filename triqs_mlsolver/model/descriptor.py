@@ -110,12 +110,16 @@ class Row:
         smooth in the problem, as what is learned in units of it should be.
     summary : (n_summary,) array
         A few particle-hole even numbers that say how hard the problem is.
+    G0, Delta0 : complex
+        Baseline's G(iω₀)/β (zero without one) and β Δ(iω₀).
     """
 
     flavours: tuple[int, ...]
     features: np.ndarray
     amplitude: float
     summary: np.ndarray
+    G0: complex
+    Delta0: complex
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +141,7 @@ class Descriptor:
     ----------
     approximations : sequence of str, optional
         Cheap solvers (see `triqs_mlsolver.approximations`). The first is the baseline whose error is learned; the others enter
-        as its distance to them. Default: IPT, Hubbard-I, a cluster with one bath site and NCA for one orbital; a cluster,
+        as its distance to them. Default: clusters with two bath sites and with one, and NCA, for one orbital; a cluster,
         second order around Hartree–Fock and Hubbard-I for more, the cluster with two bath sites for up to four flavours,
         one for up to six, and none beyond. Empty: G itself is learned.
     basis : str
@@ -159,7 +163,7 @@ class Descriptor:
         if self.approximations is not None:
             return tuple(self.approximations)
         if kind.n_flavours == 2:
-            return ("ipt", "hubbard_i", "ed1", "nca")
+            return ("ed2", "ed1", "nca")
         for cluster, largest in _CLUSTERS:
             if kind.n_flavours <= largest:
                 return (cluster, "hartree_fock", "hubbard_i")
@@ -237,6 +241,7 @@ class Descriptor:
             features.append(np.concatenate(parts))
         if not np.all(np.isfinite(features)):
             raise Indescribable("a cheap solver gives NaN or infinity")
+        at_iw0 = [f @ first_frequency(N_LEGENDRE) for f in functions[:2]]
         rows = []
         for flavours in _alike(features):
             i = flavours[0]
@@ -245,7 +250,8 @@ class Descriptor:
             amplitude = np.sqrt(np.exp(np.mean(np.log(typical + 1e-30))) + _AMPLITUDE_FLOOR) if len(own) else 1.0
             shape = np.abs(np.concatenate([f[i, :n] for f, n in zip(functions, _SHAPE)]))
             plain = [[np.log(canonical.beta)], strength[i], [abs(canonical.x[i])], shape, np.log(own + _SPREAD_FLOOR)]
-            rows.append(Row(flavours, features[i], float(amplitude), np.concatenate(plain)))
+            G0, Delta0 = (at_iw0[1][i] if solved else 0j), canonical.beta**2 * at_iw0[0][i]
+            rows.append(Row(flavours, features[i], float(amplitude), np.concatenate(plain), G0, Delta0))
         baseline = solved[0] if solved else None
         return Description(canonical, tuple(rows), baseline, weights, float(spread.max(initial=0.0)))
 
@@ -258,6 +264,11 @@ def diagonals(blocks) -> list[np.ndarray]:
 def of_unit_length(coefficients: list[np.ndarray], beta: float) -> np.ndarray:
     """Legendre coefficients of N functions as those of dimensionless ones, (N, N_LEGENDRE)."""
     return np.stack([legendre.resized(row, N_LEGENDRE) for row in coefficients]) / beta
+
+
+def first_frequency(n_l: int) -> np.ndarray:
+    """G(iω₀)/β of functions given by G_l/β, (n_l,)."""
+    return legendre.transfer_matrix(np.zeros(1, int), n_l)[0]
 
 
 def shell_averages(problem: Problem) -> np.ndarray:

@@ -18,7 +18,7 @@ from ..solution import Solution
 from . import regressors
 from .answer import Correction, physical_answer
 from .confidence import ErrorBound
-from .descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, max_norm
+from .descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
 from .reduction import GroupedPCA
 from .regression import SMOOTHNESS
 from .representation import N_LEGENDRE
@@ -26,7 +26,7 @@ from .selection import SearchResult, search
 from .training_set import (
     RowCache,
     TrainingSet,
-    first_frequency,
+    groups_of_one,
     is_exact,
     largest_of_problem,
     once_per_problem,
@@ -46,6 +46,7 @@ _REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is
 _CALIBRATION_ROWS = 1500  # rows whose leave-out residuals are computed where each has its price
 _MIN_POINTS = 5
 _EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
+_VALUES_TO_EXTRAPOLATE = 4  # of a parameter, from which on the next one may be answered
 _REACH_QUANTILE, _REACH = 0.95, 1.2  # beyond 1.2 times this quantile of the stored points' own leave-out standard
 # deviations a problem is novel: too few residuals there speak of errors so far out, and a few outliers must not change that
 _LABEL_SIGMAS = 2.0  # error bars of the labels, as far as they enter a prediction, that its bound contains
@@ -346,15 +347,33 @@ class Predictor(BaseEstimator):
         return (y - predicted) * amplitude
 
     def _calibrate(self):
-        data, labels = self.training_, self.training_.groups()
-        self.floor_ = _SPREAD_FLOOR * min(1.0, _FLOOR_GROUPS / len(np.unique(labels)))
+        data, groups = self.training_, self.training_.groups()
+        self.floor_ = _SPREAD_FLOOR * min(1.0, _FLOOR_GROUPS / len(np.unique(groups)))
         rows = np.flatnonzero(data.source == 0)  # errors are those of exact labels
         if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
             rows = rows[some_problems(data.problem[rows], _CALIBRATION_ROWS, self.random_state)]
+        per_G0 = 1 / (np.abs(data.G0) ** 2 * data.sigma_unit)
+        self.label_noise_ = data.label_error * np.column_stack([np.ones_like(per_G0), per_G0])
+        scale = _scale_of_errors(data.amplitude[rows], per_G0[rows])
+        error, std = self._left_out(groups, rows)
+        self.leave_out_error_ = error[:, :2]
+        self.reach_ = float(np.quantile(largest_of_problem(data.problem[rows], std), _REACH_QUANTILE))
+        nearby_error, nearby_std = self._left_out(data.problem, rows)
+        nearby_error[np.isin(groups[rows], groups_of_one(groups, data.problem))] = np.nan  # the same again
+        # Loops ask for new values of their parameter, and often for the same: without all that is stored there, and with.
+        samples = []
+        for error, std in ((error, std), (nearby_error, nearby_std)):
+            columns = [error, std[:, None] * scale, -self.label_noise_[rows]]
+            once, worst = once_per_problem(data.problem[rows], std * scale[:, 0], np.column_stack(columns))
+            samples.append((data.summary[rows][once], worst[:, 4:6], worst[:, :2], -worst[:, 6:], worst[:, 2:4]))
+        in_turn = [np.stack(parts, axis=1).reshape(-1, parts[0].shape[1]) for parts in zip(*samples)]
+        self.bound_.fit(*in_turn, way=np.tile([0, 1], len(samples[0][0])))
+
+    def _left_out(self, labels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Errors of G(τ), Σ(iω₀), ⟨n⟩ and ⟨n_i n_j⟩ (n_rows, 4), standard deviations (n_rows,), by label left out."""
+        data = self.training_
         residual, std = self.regression_.leave_out(labels, rows)
         residual = self._in_units(residual, rows)
-        self.label_noise_ = data.label_error.copy()
-        self.label_noise_[:, 1] /= np.abs(data.G0) ** 2 * data.sigma_unit
         G0, unit = data.G0[rows], data.sigma_unit[rows]
         G = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis
         shift = G @ first_frequency(N_LEGENDRE)
@@ -364,14 +383,7 @@ class Predictor(BaseEstimator):
         pairs = np.abs(residual[:, data.n_G : data.n_G + len(data.kind.shells)]).max(axis=1)
         # of ⟨n_i n_j⟩ = connected + ⟨n_i⟩⟨n_j⟩, where the other flavour may be the fuller one
         docc_error = pairs + 2 * largest_of_problem(data.problem[rows], data.density[rows]) * density_error
-        error = np.column_stack([max_norm(G), sigma_error, density_error, docc_error])
-        self.leave_out_error_ = error[:, :2]
-        scale = std * data.amplitude[rows]
-        once, worst = once_per_problem(
-            data.problem[rows], scale, np.column_stack([error, std, -self.label_noise_[rows]])
-        )
-        self.bound_.fit(data.summary[rows][once], scale[once], worst[:, :2], -worst[:, 5:], followers=worst[:, 2:4])
-        self.reach_ = float(np.quantile(worst[:, 4], _REACH_QUANTILE))
+        return np.column_stack([max_norm(G), sigma_error, density_error, docc_error]), std
 
     # -- predicting ------------------------------------------------------------------------------------------------
 
@@ -420,9 +432,13 @@ class Predictor(BaseEstimator):
         """Of rows with features `X`: corrections, standard deviations (n_rows,), and bounds (n_rows, 4)."""
         amplitude = np.array([row.amplitude for row in rows])
         scaled, std = self.regression_.predict(X, return_std=True)
-        bounds = self.bound_.predict(np.stack([row.summary for row in rows]), std * amplitude)
+        correction = self._correction(scaled, amplitude)
+        G0 = np.array([row.G0 for row in rows]) + correction.G_l @ first_frequency(N_LEGENDRE)
+        Delta0 = np.array([row.Delta0 for row in rows])
+        unit = _scale_of_errors(amplitude, 1 / (np.abs(G0) ** 2 * np.abs((1 / G0 + Delta0).imag)))
+        bounds = self.bound_.predict(np.stack([row.summary for row in rows]), std[:, None] * unit)
         bounds[:, :2] = np.hypot(bounds[:, :2], _LABEL_SIGMAS * self._label_noise_at(X, amplitude))
-        return self._correction(scaled, amplitude), std, bounds
+        return correction, std, bounds
 
     def _label_noise_at(self, X: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
         """Statistical error of raw predictions that comes from those of the labels, for G and Σ(iω₀), (n_rows, 2).
@@ -453,16 +469,36 @@ class Predictor(BaseEstimator):
         for name in ("beta", "U", "level", "U spread", "level spread"):
             for column in layout.columns(name):
                 seen, value = stored[:, column], np.array([row.features[column] for row in description.rows])
-                low, high = seen.min(), seen.max()
                 if layout.parity[column] < 0:
-                    value, low, high = np.abs(value), 0.0, np.abs(seen).max()
+                    seen, value = np.abs(seen), np.abs(value)
                 # bounds hold least beyond the coldest
-                margin = 1e-6 + (0.0 if name == "beta" else _EDGE * (high - low))
-                if np.any(value < low - margin) or np.any(value > high + margin):
+                low, high = (seen.min() - 1e-6, seen.max() + 1e-6) if name == "beta" else _within_reach(seen)
+                if np.any(value < low) or np.any(value > high):
                     return f"{name} lies outside the stored range"
         if np.max(std) > _REACH * self.reach_:
             return "the bath is unlike any stored one"
         return None
+
+
+def _scale_of_errors(amplitude: np.ndarray, on_sigma: np.ndarray) -> np.ndarray:
+    """Errors of G(τ) and of Σ(iω₀), relative, per unit of standard deviation, (n_rows, 2).
+
+    `on_sigma`, of G(iω₀)/β on Σ(iω₀): −δ(1/G) relative to ω₀ − Im Σ.
+    """
+    return amplitude[:, None] * np.column_stack([np.ones_like(on_sigma), on_sigma])
+
+
+def _within_reach(seen: np.ndarray) -> tuple[float, float]:
+    """The stored range of a parameter, and beyond each end as much as the last two values there are apart.
+
+    That far the bounds have been tried: the values at the ends, too, are left out and predicted from the others.
+    """
+    values = np.unique(np.round(seen, 3))
+    edge = 1e-3 + _EDGE * (values[-1] - values[0])
+    if len(values) < _VALUES_TO_EXTRAPOLATE:
+        return values[0] - edge, values[-1] + edge
+    gaps = np.diff(values)
+    return values[0] - gaps[0] - edge, values[-1] + gaps[-1] + edge
 
 
 def _pair(point) -> tuple[Problem, Solution]:

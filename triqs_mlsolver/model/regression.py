@@ -22,9 +22,8 @@ _MATERN = {
     0.5: lambda r: np.exp(-r),
     1.5: lambda r: (1 + np.sqrt(3) * r) * np.exp(-np.sqrt(3) * r),
     2.5: lambda r: (1 + np.sqrt(5) * r + 5 / 3 * r**2) * np.exp(-np.sqrt(5) * r),
+    3.5: lambda r: (1 + np.sqrt(7) * r + 14 / 5 * r**2 + 7**1.5 / 15 * r**3) * np.exp(-np.sqrt(7) * r),
 }
-
-
 SMOOTHNESS = tuple(_MATERN)
 
 
@@ -41,7 +40,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         Length scale per group.
     alpha : float
         Ridge, added to the diagonal beside each sample's own noise.
-    nu : {0.5, 1.5, 2.5}
+    nu : {0.5, 1.5, 2.5, 3.5}
         Smoothness of the Matérn kernel.
     difference : sequence of float
         s² of the cheap sources 1, 2, ...: variance of their difference from the truth, in units of the truth's own.
@@ -49,8 +48,8 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     X_, y_ : (N, n_features), (N, n_outputs) arrays
-    scaled_ : (N, n_features) array
-        `X_` in units of the length scales.
+    scaled_, square_ : (N, n_features), (N,) arrays
+        `X_` in units of the length scales, and squared lengths of its rows.
     source_ : (N,) array of int
         Where each label comes from; 0: the truth.
     output_parity_ : (n_outputs,) array of ±1
@@ -87,9 +86,9 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         """K₊ and K₋ between rows of `X` (n, n_features) and `Y` (m, n_features)."""
         return self._kernels(self._scaled(X), self._scaled(Y))
 
-    def _kernels(self, x: np.ndarray, y: np.ndarray) -> dict[int, np.ndarray]:
-        """The same from scaled rows."""
-        square = np.sum(x**2, axis=1)[:, None] + np.sum(y**2, axis=1)[None, :]
+    def _kernels(self, x: np.ndarray, y: np.ndarray, y_square: np.ndarray | None = None) -> dict[int, np.ndarray]:
+        """The same from scaled rows, and the squared lengths (m,) of those in `y` where they are at hand."""
+        square = np.sum(x**2, axis=1)[:, None] + (np.sum(y**2, axis=1) if y_square is None else y_square)[None, :]
         matern = _MATERN[self.nu]
         direct = matern(np.sqrt(np.maximum(square - 2 * x @ y.T, 0.0)))
         mirrored = matern(np.sqrt(np.maximum(square - 2 * (x * self.parity) @ y.T, 0.0)))
@@ -107,7 +106,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         """Distance of each row of `X` (n, n_features) to the nearest stored row or mirror image, in length scales; (n,)."""
         x = self._scaled(np.atleast_2d(X))
         overlap = np.maximum(x @ self.scaled_.T, (x * self.parity) @ self.scaled_.T)
-        square = np.sum(x**2, axis=1)[:, None] - 2 * overlap + np.sum(self.scaled_**2, axis=1)[None, :]
+        square = np.sum(x**2, axis=1)[:, None] - 2 * overlap + self.square_[None, :]
         return np.sqrt(np.maximum(square.min(axis=1), 0.0))
 
     # -- fit -------------------------------------------------------------------------------------------------------
@@ -119,6 +118,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         self.noise_ = np.zeros(len(self.X_)) if noise is None else np.array(noise, float)
         self.source_ = np.zeros(len(self.X_), int) if source is None else np.array(source, int)
         self.scaled_ = self._scaled(self.X_)
+        self.square_ = np.sum(self.scaled_**2, axis=1)
         K = self._labels(self.scaled_, self.source_)
         self.inverse_ = {s: _inverse(k + np.diag(self.alpha + self.noise_)) for s, k in K.items()}
         self._solve()
@@ -142,6 +142,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         self.inverse_ = {s: _bordered(a, cross[s][:, 0], unexplained[s]) for s, a in self.inverse_.items()}
         self.X_, self.y_, self.noise_, self.source_ = X, y, noise, source
         self.scaled_ = np.concatenate([self.scaled_, scaled])
+        self.square_ = np.sum(self.scaled_**2, axis=1)
         self._solve()
         return self
 
@@ -155,7 +156,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
     def predict(self, X, return_std: bool = False):
         """Outputs (n, n_outputs) and, if asked, the standard deviation (n,) of the Gaussian process of unit variance."""
-        K = self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_)
+        K = self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_, self.square_)
         out = np.empty((len(K[1]), len(self.output_parity_)))
         for s, k in K.items():
             columns = self.output_parity_ == s
@@ -169,7 +170,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
     def weights(self, X: np.ndarray) -> np.ndarray:
         """How much each stored row contributes to the even outputs at rows of `X` (n, n_features); (n, N)."""
-        return self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_)[1] @ self.inverse_[1]
+        return self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_, self.square_)[1] @ self.inverse_[1]
 
     def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (n, n_outputs) and standard deviations (n,) with all rows of the same label left out together.

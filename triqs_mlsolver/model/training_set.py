@@ -14,7 +14,7 @@ from ..numerics import legendre
 from ..problem import Problem
 from ..solution import Solution, static_moments
 from ..version import version
-from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, max_norm, of_unit_length
+from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, first_frequency, max_norm, of_unit_length
 from .representation import N_LEGENDRE
 
 _REVISION = 2  # of what is kept of a point: raise it wherever the same point gives other numbers, so that no cache misleads
@@ -207,11 +207,6 @@ def label_noise(error: np.ndarray, provenance: dict) -> tuple[float, float]:
     return float(provenance.get("G_tau_noise", at_tau)), float(provenance.get("G_iw0_noise", at_iw0))
 
 
-def first_frequency(n_l: int) -> np.ndarray:
-    """G(iω₀)/β of functions given by G_l/β, (n_l,)."""
-    return legendre.transfer_matrix(np.zeros(1, int), n_l)[0]
-
-
 def excess_of(problem: Problem, solution: Solution | None) -> np.ndarray:
     """Σ₁ and the share of ⟨H_int⟩ per flavour beyond what ⟨n_i n_j⟩ gives, (N, 2); zero without a solution."""
     if solution is None:
@@ -251,6 +246,13 @@ def some_problems(problem: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
     every = np.unique(problem)
     n = max(1, len(every) * n_rows // len(problem))
     return np.flatnonzero(np.isin(problem, np.random.default_rng(seed).choice(every, n, replace=False)))
+
+
+def groups_of_one(groups: np.ndarray, problem: np.ndarray) -> np.ndarray:
+    """The groups whose rows all belong to one problem."""
+    pairs = np.unique(np.stack([groups, problem]), axis=1)
+    found, n_problems = np.unique(pairs[0], return_counts=True)
+    return found[n_problems == 1]
 
 
 def once_per_problem(problem: np.ndarray, scale: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
