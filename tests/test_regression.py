@@ -36,7 +36,7 @@ def reference_kernels(X, Y, nu):
     return {1: 0.5 * (direct + mirrored), -1: 0.5 * (direct - mirrored)}
 
 
-@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5])
+@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5, 3.5])
 def test_kernels_are_matern(nu):
     (X, _), (Y, _) = data(12), data(7, 1)
     found, exact = model(nu).kernels(X, Y), reference_kernels(X, Y, nu)
@@ -46,7 +46,7 @@ def test_kernels_are_matern(nu):
         assert np.linalg.eigvalsh(same).min() > -1e-12
 
 
-@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5])
+@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5, 3.5])
 def test_predictions_are_those_of_scikit_learn(nu):
     (X, y), (Xt, _) = data(40), data(9, 1)
     noise = np.random.default_rng(2).uniform(0, 0.1, 40)

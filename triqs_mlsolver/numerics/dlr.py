@@ -16,6 +16,7 @@ import numpy as np
 from . import legendre
 
 _PRECISION = 1e-12
+_KEPT = 64  # matrices of each kind, one per grid and length: random problems go through dozens, 0.2 MB each
 
 
 class Grid:
@@ -83,21 +84,21 @@ class Grid:
         """Matrix (len(tau), r) from G(τ) at `self.tau` to G at other times `tau` (n,), in units of β."""
         return _eliminate(legendre.fermi_kernel(1.0, tau, self.poles), self._tau_from_poles)
 
-    @lru_cache(maxsize=16)
+    @lru_cache(maxsize=_KEPT)
     def quadrature_from_tau(self, n: int) -> np.ndarray:
         """Matrix (n, r) from G(τ) at `tau` to the nodes of `legendre.quadrature`."""
         return self.interpolation(legendre.quadrature(1.0, n)[0])
 
-    @lru_cache(maxsize=16)
+    @lru_cache(maxsize=_KEPT)
     def _legendre_from_tau(self, n_l: int) -> np.ndarray:
         from_poles = legendre.from_poles(1.0, self.poles, np.eye(len(self.poles)), n_l)
         return _eliminate(from_poles, self._tau_from_poles)
 
-    @lru_cache(maxsize=16)
+    @lru_cache(maxsize=_KEPT)
     def _tau_from_legendre(self, n_l: int) -> np.ndarray:
         return legendre.vandermonde(2 * self.tau - 1, n_l)
 
-    @lru_cache(maxsize=16)
+    @lru_cache(maxsize=_KEPT)
     def _iw_from_legendre(self, n_l: int) -> np.ndarray:
         positive = legendre.transfer_matrix(self.n[self.n >= 0], n_l)
         return np.concatenate([positive[::-1].conj(), positive])
