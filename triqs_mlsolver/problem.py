@@ -289,6 +289,8 @@ class Problem:
     def permuted(self, order: Sequence[int]) -> Problem:
         """The same problem with its blocks in the given `order`."""
         order = list(order)
+        if order == list(range(len(order))):
+            return self
         flavours = flavour_order(self.gf_struct, order)
         new = np.empty(self.n_flavours, int)
         new[flavours] = np.arange(self.n_flavours)
@@ -329,11 +331,12 @@ class Problem:
     @cached_property
     def id(self) -> str:
         """Content hash (16 hex digits) of the canonical problem, rounded and free of block names."""
-        p = self.canonical()
-        numbers = [[p.beta], [size for _, size in p.gf_struct], p.U.ravel()]
-        numbers += [h.ravel() for h in p.h_loc0]
-        numbers += [legendre.resized(d, _ID_N_L).ravel() / p.beta for d in p.Delta_l]
-        numbers += [np.array([c, *idx], float) for c, idx in p.terms]
+        order, factor = self.canonical_order, 1 / self.unit
+        p, beta = self.permuted(order), self.beta / factor  # what `canonical` does, without checking the numbers again
+        numbers = [[beta], [size for _, size in p.gf_struct], (p.U * factor).ravel()]
+        numbers += [(h * factor).ravel() for h in p.h_loc0]
+        numbers += [legendre.resized(d * factor, _ID_N_L).ravel() / beta for d in p.Delta_l]
+        numbers += [np.array([c * factor, *idx], float) for c, idx in p.terms]
         rounded = np.round(np.concatenate([np.asarray(a, float).ravel() for a in numbers]), _ID_DECIMALS) + 0.0
         return hashlib.sha256(rounded.astype("<f8").tobytes()).hexdigest()[:16]
 
