@@ -162,3 +162,26 @@ def test_same_seed_same_bound():
     known = heteroscedastic(50, rng)
     a, b = (ErrorBound(random_state=7).fit(*known).predict(known[0], known[1]) for _ in range(2))
     assert np.array_equal(a, b)
+
+
+def test_a_bound_holds_for_each_way_of_leaving_out():
+    """Residuals of two kinds, one ten times as wide as the scale says: neither may hide behind the other."""
+    random = np.random.default_rng(5)
+    n = 400
+    std = np.ones(n)
+    way = np.tile([0, 1], n // 2)
+    error = np.abs(random.normal(size=(n, 2))) * np.where(way, 10.0, 1.0)[:, None]
+    error[random.random(n) < 0.3] = np.nan  # not all are left out in both
+    bound = ErrorBound(n_estimators=10).fit(np.zeros((n, 1)), std, error, way=way).predict(np.zeros((1, 1)), np.ones(1))
+    assert 17 < bound[0, 0] < 30  # 1.96 times ten, with the scatter of so many
+
+
+def test_standard_deviations_may_differ_between_kinds_of_error():
+    """In units of what each kind is worth at that point, errors have one distribution: the bound is as sharp as that."""
+    random = np.random.default_rng(6)
+    n = 2000
+    std = np.exp(random.normal(size=(n, 2)))
+    error = std * np.abs(random.normal(size=(n, 2)))
+    model = ErrorBound(n_estimators=5).fit(np.zeros((n, 1)), std, error)
+    bound = model.predict(np.zeros((2, 1)), np.array([[1.0, 1.0], [1.0, 50.0]]))
+    assert bound[1, 1] > 10 * bound[0, 1] and bound[1, 0] < 2 * bound[0, 0]

@@ -357,15 +357,16 @@ class Predictor(BaseEstimator):
         scale = _scale_of_errors(data.amplitude[rows], per_G0[rows])
         error, std = self._left_out(groups, rows)
         self.leave_out_error_ = error[:, :2]
-        self.reach_ = float(np.quantile(largest_of_problem(data.problem[rows], std), _REACH_QUANTILE))
         nearby_error, nearby_std = self._left_out(data.problem, rows)
         nearby_error[np.isin(groups[rows], groups_of_one(groups, data.problem))] = np.nan  # the same again
         # Loops ask for new values of their parameter, and often for the same: without all that is stored there, and with.
         samples = []
         for error, std in ((error, std), (nearby_error, nearby_std)):
-            columns = [error, std[:, None] * scale, -self.label_noise_[rows]]
+            columns = [error, std, std[:, None] * scale, -self.label_noise_[rows]]
             once, worst = once_per_problem(data.problem[rows], std * scale[:, 0], np.column_stack(columns))
-            samples.append((data.summary[rows][once], worst[:, 4:6], worst[:, :2], -worst[:, 6:], worst[:, 2:4]))
+            if not samples:
+                self.reach_ = float(np.quantile(worst[:, 4], _REACH_QUANTILE))
+            samples.append((data.summary[rows][once], worst[:, 5:7], worst[:, :2], -worst[:, 7:], worst[:, 2:4]))
         in_turn = [np.stack(parts, axis=1).reshape(-1, parts[0].shape[1]) for parts in zip(*samples)]
         self.bound_.fit(*in_turn, way=np.tile([0, 1], len(samples[0][0])))
 
