@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Make the starter database: one orbital, βD from 1 to 100, U/D from 0 to 6, random baths and the Bethe lattice.
 
-    python benchmarks/make_starter.py [--random 500] [--loops 450] [--output FILE]
+    python benchmarks/make_starter.py [--random 500] [--loops 350] [--output FILE]
     python benchmarks/make_starter.py --rows
 
 Every label is exact: the stored problems have discrete baths. Random baths of four sites are taken along a Sobol sequence.
@@ -134,7 +134,7 @@ def write_rows(output: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--random", type=int, default=500, help="problems with random baths")
-    parser.add_argument("--loops", type=int, default=450, help="DMFT loops on the Bethe lattice")
+    parser.add_argument("--loops", type=int, default=350, help="DMFT loops on the Bethe lattice")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--rows", action="store_true", help="only compute the features of the stored points again")
     parser.add_argument("--quick", action="store_true", help="10 random baths, 1 loop")

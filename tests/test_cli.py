@@ -100,3 +100,5 @@ def test_good_values_reach_the_demo(started, tmp_path):
     result = CliRunner().invoke(main, ["demo", *arguments])
     assert result.exit_code == 0 and output.is_dir()
     assert started == [demo.Demo(beta=5.0, tolerance=0.0, exact="ed", output=Path(output))]
+    assert CliRunner().invoke(main, ["demo", "--database", "starter", "--output", str(output)]).exit_code == 0
+    assert started[1] == demo.Demo(starter=True, output=Path(output))

@@ -60,6 +60,13 @@ def test_every_package_is_installed(declared):
     assert {name.replace(".", "/") for name in declared["packages"]} == folders
 
 
+def test_data_are_installed(declared):
+    """The starter database, and the model's features of its points."""
+    folder = ROOT / "triqs_mlsolver"
+    files = {p for pattern in declared["package_data"]["triqs_mlsolver"] for p in folder.glob(pattern)}
+    assert files == set((folder / "data").iterdir()) and {p.name for p in files} == {"starter.h5", "starter.h5.cache"}
+
+
 def test_module_file_has_what_cmake_fills_in():
     text = (ROOT / "packaging/cmake/triqs_mlsolver.modulefile.in").read_text(encoding="utf-8")
     filled = set(re.findall(r"@(\w+)@", text))

@@ -8,13 +8,22 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
 from triqs_mlsolver.cli import main
+from triqs_mlsolver.comparison import compare
 from triqs_mlsolver.database import DatabaseError, open_database, starter
+from triqs_mlsolver.database.cache import DescriptorCache
+from triqs_mlsolver.database.starter import starter_file
+from triqs_mlsolver.dmft import bethe_problem, semicircle
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.knowledge import fitted_model
+from triqs_mlsolver.model.descriptor import Descriptor, Kind
+from triqs_mlsolver.model.training_set import TrainingSet
+from triqs_mlsolver.numerics import legendre
 
 
 def problem(U: float) -> Problem:
@@ -95,15 +104,102 @@ def test_an_installation_without_starter_says_so(monkeypatch, tmp_path):
         open_database("starter")
 
 
-def test_script(tmp_path, monkeypatch):
-    """The script that makes the starter, at its smallest."""
+@pytest.fixture(scope="module")
+def script():
+    """The script that makes the starter."""
     file = Path(__file__).resolve().parents[1] / "benchmarks" / "make_starter.py"
     spec = importlib.util.spec_from_file_location("make_starter", file)
-    script = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, script)  # where dataclasses look for it
-    spec.loader.exec_module(script)
-    script.make(tmp_path / "starter.h5", n_random=4, n_bethe=2, exact="ed", target_error=0.01)
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "make_starter", module)  # where its dataclass looks for itself
+        spec.loader.exec_module(module)
+    return module
+
+
+def test_script(script, tmp_path):
+    """At its smallest: a loop stores what the model does not know, and a repeated call computes nothing again."""
+    script.make(tmp_path / "starter.h5", n_random=10, n_loops=3)
     db = Database(tmp_path / "starter.h5", read_only=True)
-    assert len(db) == 6 and {p.attributes["sampling"] for p in db} == {"sobol", "dmft"}
-    assert all({"seed", "version", "sampling_seed", "package_version"} <= p.attributes.keys() for p in db)
+    assert {p.attributes["sampling"] for p in db} == {"sobol", "bethe"} and len(db) > 10
+    assert all({"seed", "version", "sampling_seed", "sampling_index", "package_version"} <= p.attributes.keys() for p in db)
     assert not (tmp_path / "starter.h5.journal").exists()
+    rows = DescriptorCache(tmp_path / "starter.h5").get(db.ids, fitted_model(db).training_.version)
+    assert set(rows) == set(db.ids)
+
+
+def test_bath_of_a_loop_keeps_its_weight(script):
+    asked = bethe_problem(30.0, 2.0, 1.0, semicircle(30.0))
+    discrete = script.discretised(asked, 5)
+    assert discrete.scale == pytest.approx(asked.scale, rel=1e-12) and len(discrete.bath[0].eps) == 5
+    tau = np.linspace(0, 30.0, 50)
+    a, b = (legendre.evaluate(30.0, p.Delta_l[0][:, 0, 0], tau) for p in (asked, discrete))
+    assert np.max(np.abs(a - b)) < 1e-3
+
+
+# -- the file that is shipped
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Database(starter_file(), read_only=True)
+
+
+def test_what_is_shipped(shipped):
+    """Ranges, exact labels, and where each point comes from."""
+    files = [Path(starter_file()), Path(starter_file() + ".cache")]
+    assert sum(f.stat().st_size for f in files) < 10e6
+    columns = shipped.table(("beta", "U", "x", "fidelity", "solver"))
+    assert columns["beta"].min() < 1.0 and columns["beta"].max() > 100.0
+    assert columns["U"].min() < 0.05 and columns["U"].max() > 5.9
+    half_filled = np.max(np.abs(columns["x"]), axis=1) < 1e-9
+    assert 200 < half_filled.sum() < len(shipped) - 800 and np.abs(columns["x"]).max() > 1.5
+    assert set(columns["fidelity"]) == {"exact"} and set(columns["solver"]) == {"ed"}
+    for point in shipped[::97]:
+        assert {"seed", "version", "sampling", "sampling_seed", "sampling_index", "package_version"} <= point.attributes.keys()
+        assert point.solution.G_l_error is None and point.problem.bath is not None
+
+
+def test_shipped_labels_are_exact(shipped):
+    """A point, solved again."""
+    for point in (p for p in shipped[::211] if len(p.problem.bath[0].eps) < 6):
+        again = ED().solve(point.problem)
+        assert np.allclose(again.G_l[0], point.solution.G_l[0], atol=1e-9 * point.problem.beta)
+
+
+def test_shipped_rows_are_those_of_this_version(shipped):
+    """Where this fails the cheap solvers or the descriptor have changed: run benchmarks/make_starter.py --rows."""
+    training = TrainingSet(Descriptor(), Kind(2, False))
+    rows = DescriptorCache(starter_file()).get(shipped.ids, training.version)
+    assert set(rows) == set(shipped.ids)
+    for point in shipped[::83]:
+        assert np.allclose(rows[point.id], training.rows_of(point.problem, point.solution), rtol=1e-5, atol=1e-6)
+
+
+class Nobody:
+    """An exact solver that must not be asked."""
+
+    name = "nobody"
+
+    @staticmethod
+    def supports(problem):
+        return None
+
+    def solve(self, problem):
+        raise AssertionError("the model has no answer")
+
+
+def test_first_solve_is_answered_by_the_model(tmp_path, monkeypatch):
+    """At once: of all points, only the new problem is described. What is claimed holds against ED."""
+    monkeypatch.chdir(tmp_path)
+    described = []
+    describe = Descriptor.describe
+    monkeypatch.setattr(Descriptor, "describe", lambda self, p: (described.append(p), describe(self, p))[1])
+    solver = LearnedSolver("starter", exact=Nobody(), audit_rate=0.0)
+    for beta, U in ((20.0, 2.0), (50.0, 2.2), (10.0, 3.0)):
+        problem = bethe_problem(beta, U, U / 2, semicircle(beta))
+        found, exact = solver.solve(problem), ED(n_bath=5).solve(problem)
+        decision, difference = solver.last_decision, compare(problem, found, exact)
+        assert decision.source == "model"
+        assert difference.error < decision.error_bound and difference.sigma_error < decision.sigma_bound
+    assert len(described) == 3
+    assert not list(tmp_path.glob("*.h5")) and not (tmp_path / "mlsolver.h5.cache").exists()
