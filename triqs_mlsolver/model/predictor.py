@@ -254,6 +254,7 @@ class Predictor(BaseEstimator):
         self.descriptor_ = Descriptor(names, self.representation)
         self.training_: TrainingSet | None = None
         self.n_points_ = self.n_tuned_ = self.n_fitted_ = 0
+        self._reach_known: tuple[int, list] = (0, [])
 
     def _prepare(self, points: list) -> bool:
         """Whether the kind of problem is known, from the first point that can be described if need be."""
@@ -464,18 +465,33 @@ class Predictor(BaseEstimator):
         synthesis = self.descriptor_.representation.synthesis
         return Correction(values[:, :n_G] @ synthesis, values[:, pairs], values[:, pairs.stop :])
 
+    def _within_reach(self) -> list[tuple[str, int, float, float]]:
+        """Name, column and reach of each parameter; found anew when the data have grown."""
+        data, layout = self.training_, self.training_.layout
+        if self._reach_known[0] != len(data):
+            known = data.source == 0 if data.cheap else slice(None)
+            found = []
+            for name in ("beta", "U", "level", "U spread", "level spread"):
+                for column in layout.columns(name):
+                    seen = data.X[known, column]
+                    if layout.parity[column] < 0:
+                        low, high = -np.inf, _reach(np.abs(seen))[1]  # between a level and its mirror image
+                    elif name == "beta":  # bounds hold least beyond the coldest
+                        low, high = seen.min() - 1e-6, seen.max() + 1e-6
+                    else:
+                        low, high = _reach(seen)
+                    found.append((name, column, low, high))
+            self._reach_known = (len(data), found)
+        return self._reach_known[1]
+
     def _novelty(self, description: Description, std: np.ndarray) -> str | None:
         """A parameter beyond the stored range, or a bath further from all others than any stored point is."""
-        layout, stored = self.training_.layout, self.training_.X[self.training_.source == 0]
-        for name in ("beta", "U", "level", "U spread", "level spread"):
-            for column in layout.columns(name):
-                seen, value = stored[:, column], np.array([row.features[column] for row in description.rows])
-                if layout.parity[column] < 0:
-                    seen, value = np.abs(seen), np.abs(value)
-                # bounds hold least beyond the coldest
-                low, high = (seen.min() - 1e-6, seen.max() + 1e-6) if name == "beta" else _within_reach(seen)
-                if np.any(value < low) or np.any(value > high):
-                    return f"{name} lies outside the stored range"
+        for name, column, low, high in self._within_reach():
+            value = np.array([row.features[column] for row in description.rows])
+            if self.training_.layout.parity[column] < 0:
+                value = np.abs(value)
+            if np.any(value < low) or np.any(value > high):
+                return f"{name} lies outside the stored range"
         if np.max(std) > _REACH * self.reach_:
             return "the bath is unlike any stored one"
         return None
@@ -489,7 +505,7 @@ def _scale_of_errors(amplitude: np.ndarray, on_sigma: np.ndarray) -> np.ndarray:
     return amplitude[:, None] * np.column_stack([np.ones_like(on_sigma), on_sigma])
 
 
-def _within_reach(seen: np.ndarray) -> tuple[float, float]:
+def _reach(seen: np.ndarray) -> tuple[float, float]:
     """The stored range of a parameter, and beyond each end as much as the last two values there are apart.
 
     That far the bounds have been tried: the values at the ends, too, are left out and predicted from the others.

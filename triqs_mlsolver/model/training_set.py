@@ -152,6 +152,11 @@ class TrainingSet:
             self.cheap.append(fidelity)
         return 1 + self.cheap.index(fidelity)
 
+    @property
+    def lines(self) -> np.ndarray:
+        """All lines, (N, width)."""
+        return self._data[: self._n]
+
     # -- columns ---------------------------------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> np.ndarray:
