@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from mpi_scripts.launcher import mpiexec
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.candidates import Candidates, recombined, spread_out
+from triqs_mlsolver.candidates import Candidates, most_uncertain, recombined
 from triqs_mlsolver.cli import main
 from triqs_mlsolver.database import DatabaseError, DecisionLog
 from triqs_mlsolver.dmft import bethe_problem, semicircle
@@ -204,11 +204,27 @@ def test_between_two_points_of_a_scan():
     assert len({p.id for p in new}) == 20
 
 
-def test_spread_out_takes_no_neighbours():
-    features = np.array([[0.0], [0.01], [0.02], [5.0], [5.01], [10.0], [10.01]])
-    value = np.array([3.0, 2.9, 2.8, 2.0, 1.9, 1.0, 0.9])
-    assert spread_out(value, features, 3)[0] == 0 and sorted(spread_out(value, features, 3)) == [0, 3, 5]
-    assert sorted(spread_out(value, features, 10)) == list(range(7))
+def test_choice_takes_no_neighbours(filled):
+    """Of problems that come in near twins one each; the first is the one with the largest bound."""
+    problems = recombined([p.problem for p in filled], np.random.default_rng(8), 6)
+    twins = [replace(p, U=p.U * (1 + 1e-4), bath=None) for p in problems]
+    model, candidates = Predictor().fit(filled), Candidates([*problems, *twins])
+    chosen = most_uncertain(candidates, model, 6)
+    assert chosen[0] == np.argmax(candidates.bounds(model)) and sorted(k % 6 for k in chosen) == list(range(6))
+    assert sorted(most_uncertain(candidates, model, 20)) == list(range(12))
+
+
+def test_covariance_is_that_of_a_model_that_knows_more(filled):
+    """What remains after one more point is the covariance less its share; on the diagonal, the model's own variance."""
+    problems = recombined([p.problem for p in filled], np.random.default_rng(9), 4)
+    model, candidates = Predictor().fit(filled), Candidates(problems)
+    before = candidates.covariance(model)
+    std = [model._ask(rows, model._features(rows))[1][0] for rows in candidates._rows]
+    assert np.allclose(np.sqrt(np.diag(before[1] + before[-1])), std, atol=1e-4)
+    model.add(problems[0], ED().solve(problems[0]))
+    after = candidates.covariance(model)
+    for parity, c in before.items():
+        assert np.allclose(after[parity], c - np.outer(c[0], c[0]) / (c[0, 0] + model.alpha_), atol=1e-5)
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -8,11 +8,14 @@ import numpy as np
 
 from .model import Predictor
 from .model.descriptor import Descriptor, Kind, Row
+from .model.regression import SymmetricKernelRidge
 from .numerics import legendre
 from .problem import DiscreteBath, Problem
 
 _JITTER = 0.1  # relative change of β and U, and change of the level in units of D
 _SAME_BETA = 1e-3
+_NEAREST = 2000  # stored rows that the covariance of candidates rests on
+_SMALL = 1e-9  # variance, in units of the prior one, that counts as none
 
 
 def recombined(stored: list[Problem], random: np.random.Generator, n: int) -> list[Problem]:
@@ -109,30 +112,44 @@ class Candidates:
         self._rows = [self._rows[i] for i in kept]
         return taken
 
-    @property
-    def features(self) -> np.ndarray:
-        """Of the first row of each problem, (n, n_features)."""
-        return np.stack([rows[0].features for rows in self._rows])
-
     def bounds(self, predictor: Predictor) -> np.ndarray:
         """Bound on the error of G(τ) that the model would give, (n,); what makes an answer physical is not in it."""
         bound = predictor.row_bounds([row for found in self._rows for row in found])[:, 0]
         ends = np.cumsum([len(found) for found in self._rows])
         return np.array([part.max() for part in np.split(bound, ends[:-1])])
 
+    def covariance(self, predictor: Predictor) -> dict[int, np.ndarray]:
+        """Of the Gaussian process at the first row of each problem, given what is stored: (n, n) for either parity.
 
-def spread_out(value: np.ndarray, features: np.ndarray, n: int) -> list[int]:
-    """Positions of `n` large values that are not neighbours of each other, the largest first.
+        Where a great many rows are stored, only those that are nearest to the candidates count.
+        """
+        data, reduced = predictor.training_, predictor.reduction_.transform
+        kernel = SymmetricKernelRidge(
+            predictor.reduction_.group_, predictor.reduction_.parity_, predictor.length_scale_, predictor.alpha_, predictor.nu_
+        )
+        X, stored = reduced(np.stack([rows[0].features for rows in self._rows])), data.source == 0
+        if stored.sum() > _NEAREST:
+            parts = np.array_split(np.flatnonzero(stored), len(stored) // _NEAREST)
+            likeness = np.concatenate([kernel.kernels(reduced(data.X[part]), X)[1].max(axis=1) for part in parts])
+            stored = np.flatnonzero(stored)[np.argsort(-likeness)[:_NEAREST]]
+        noise = data.relative_noise()[stored]
+        kernel.fit(reduced(data.X[stored]), data.y[stored], output_parity=data.output_parity, noise=noise)
+        return kernel.covariance(X)
 
-    Each choice lowers the value of its surroundings, within the typical distance between candidates.
+
+def most_uncertain(candidates: Candidates, predictor: Predictor, n: int) -> list[int]:
+    """Positions of the `n` candidates with the largest bounds, each bound given that those before it are known.
+
+    A problem's bound shrinks with the standard deviation of the Gaussian process, whose covariance says what each choice
+    tells about the others: so they lie apart.
     """
-    scaled = features / np.maximum(features.std(axis=0), 1e-9)
-    squares = ((scaled[:, None] - scaled) ** 2).sum(axis=2)
-    reach = np.median(np.sort(squares, axis=1)[:, min(5, len(value) - 1)])
-    value, chosen = np.array(value, float), []
-    for _ in range(min(n, len(value))):
+    bound, covariance = candidates.bounds(predictor), candidates.covariance(predictor)
+    variance = lambda: np.maximum(sum(np.diag(c) for c in covariance.values()), _SMALL)
+    per_std, chosen = bound / np.sqrt(variance()), []
+    for _ in range(min(n, len(candidates))):
+        value = per_std * np.sqrt(variance())
+        value[chosen] = -np.inf
         best = int(np.argmax(value))
         chosen.append(best)
-        value *= 1 - np.exp(-squares[best] / max(reach, 1e-12))
-        value[best] = -np.inf
+        covariance = {s: c - np.outer(c[best], c[best]) / (c[best, best] + _SMALL) for s, c in covariance.items()}
     return chosen

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from . import mpi
-from .candidates import Candidates, recombined, spread_out
+from .candidates import Candidates, most_uncertain, recombined
 from .database import Database, DatabaseError, DecisionLog, Point, open_database
 from .database.table import best_of_each_problem
 from .exact import registry
@@ -26,7 +26,7 @@ from .problem import Problem
 REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
 _SHARES = (0.25, 0.25, 0.5, 1.0)  # of what is left of a round
 _ROUND = 10  # exact runs, or one per rank, between two looks at the model
-_POOL, _PROBES = 300, 100  # candidates to choose from; problems on which the bound is watched
+_POOL, _PROBES = 600, 100  # candidates to choose from; problems on which the bound is watched
 _STORED = 2000  # points that candidates are made of
 _NOISY = 0.25  # share of the tolerance above which a label's noise limits the model
 _BETTER = 0.7  # a new label replaces a noisy one if its error bar is at most this share of the old one
@@ -290,13 +290,13 @@ class _Planner:
         return [task for _, task in sorted(found.values(), key=lambda pair: -pair[0])][:n]
 
     def _informative(self, n: int) -> list[_Task]:
-        """Recombinations of stored problems with the largest bounds, far from each other."""
+        """Recombinations of stored problems with the largest bounds, each given those before it."""
         if n < 1:
             return []
         self.pool.extend(recombined(self._some_stored(), self.random, _POOL - len(self.pool)))
         if not len(self.pool):
             return []
-        chosen = spread_out(self.pool.bounds(self.predictor), self.pool.features, n)
+        chosen = most_uncertain(self.pool, self.predictor, n)
         return [_Task("informative", problem) for problem in self.pool.pop(chosen)]
 
     def _some_stored(self) -> list[Problem]:

@@ -168,6 +168,15 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         )
         return out, np.sqrt(np.maximum(1 - explained, 0.0))
 
+    def covariance(self, X: np.ndarray) -> dict[int, np.ndarray]:
+        """Covariance (n, n) of even and odd outputs at rows of `X` (n, n_features), given the stored ones.
+
+        In units in which the prior variances of an even and an odd output add up to one.
+        """
+        x = self._scaled(np.atleast_2d(X))
+        cross, own = self._kernels(x, self.scaled_), self._kernels(x, x)
+        return {s: own[s] - k @ self.inverse_[s] @ k.T for s, k in cross.items()}
+
     def weights(self, X: np.ndarray) -> np.ndarray:
         """How much each stored row contributes to the even outputs at rows of `X` (n, n_features); (n, N)."""
         return self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_, self.square_)[1] @ self.inverse_[1]
