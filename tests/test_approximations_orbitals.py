@@ -175,6 +175,14 @@ def test_few_site_ed_is_exact_for_baths_of_that_size(gf_struct):
     assert_same_answer(problem, FewSiteED(1).solve(problem), ED().solve(problem), 1e-5)
 
 
+@pytest.mark.parametrize("terms", [True, False])
+def test_two_sites_are_exact_for_baths_of_two_sites(terms):
+    full = split_orbitals(0.1, field=0.05, terms=terms)
+    bath = [DiscreteBath([-0.5, 0.6], [0.3, 0.4])] * 4
+    problem = Problem.from_bath(10.0, FOUR, full.h_loc0, bath, full.U, full.terms)
+    assert_same_answer(problem, FewSiteED(2).solve(problem), ED().solve(problem), 1e-5)
+
+
 def test_few_site_ed_is_the_best_of_the_cheap_ones():
     """Two orbitals with two sites each: the error is a third of those of Hubbard-I and of second order."""
     full = split_orbitals(0.1)
