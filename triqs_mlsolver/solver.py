@@ -20,6 +20,7 @@ from .exact.block_mixing import mixed_blocks
 from .learned import LearnedSolver
 from .numerics import legendre
 from .problem import Problem
+from .rotation import Rotation
 from .solution import Solution
 
 logger = logging.getLogger("triqs_mlsolver")
@@ -182,11 +183,16 @@ class Solver:
         asked = cthyb_parameters.monte_carlo_only(params, problem)
         self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], asked)
         self._exact_parameters = cthyb_parameters.for_exact_solver(params)
+        # what Monte Carlo alone measures is asked for in the orbitals that were given
+        rotation = None if asked else Rotation.diagonalising(problem)
         solution = self._engine.solve(
-            problem,
+            problem if rotation is None else rotation.problem(problem),
             exact_parameters=self._exact_parameters,
             force_exact=cthyb_parameters.reason_for_exact(asked),
         )
+        if rotation is not None:
+            logger.debug("solved in orbitals in which the hybridisation is diagonal")
+            solution = rotation.solution(problem, solution)
         self.last_solve_parameters = cthyb_parameters.with_defaults(params)
         self._fill(problem, solution, parsed)
         if self.last_decision.source == "model":
