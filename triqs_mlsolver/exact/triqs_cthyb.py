@@ -192,7 +192,7 @@ class CthybSolver(_Parameters):
         native = MeanOfRuns(runs)
         Sigma_infty, Sigma_1 = mean.moments(*_self_energy_moments(problem, native, nn))
         measured = [_bins_of(runs, bl) for bl, _ in problem.gf_struct]
-        occupations = mean.occupations([_occupations(runs, bl, size) for bl, size in problem.gf_struct])
+        occupations = mean.occupations([_occupations(problem, runs, bl, size) for bl, size in problem.gf_struct])
         samples = [
             _estimates(problem, bins, occupations[b], _moments(problem, b, Sigma_infty[b], Sigma_1[b]))
             for b, bins in enumerate(mean.G_l(measured))
@@ -310,13 +310,18 @@ def _pair_correlators(problem: Problem, S) -> np.ndarray:
     return nn
 
 
-def _occupations(runs: list, block: str, size: int) -> np.ndarray:
+def _occupations(problem: Problem, runs: list, block: str, size: int) -> np.ndarray:
     """⟨c†_b c_a⟩ of one block in each run, symmetric, (n_runs, n, n)."""
-    rho = np.empty((len(runs), size, size))
-    for k, a, b in np.ndindex(rho.shape):
+    rho = np.zeros((len(runs), size, size))
+    for a, b in _elements(problem, size):
         operator = compat.c_dag(block, b) * compat.c(block, a)
-        rho[k, a, b] = np.real(_expectation(runs[k].density_matrix, operator, runs[k]))
+        rho[:, a, b] = [np.real(_expectation(S.density_matrix, operator, S)) for S in runs]
     return 0.5 * (rho + rho.swapaxes(1, 2))
+
+
+def _elements(problem: Problem, size: int) -> list[tuple[int, int]]:
+    """Elements of a block that need not vanish; of the others cthyb's density matrix may know nothing."""
+    return [(a, b) for a in range(size) for b in range(size) if a == b or not problem.is_diagonal]
 
 
 def _estimates(problem: Problem, bins: np.ndarray, occupations: np.ndarray, moments: np.ndarray) -> np.ndarray:
@@ -367,8 +372,8 @@ def _self_energy_moments(problem: Problem, native: MeanOfRuns, nn: np.ndarray) -
     static, second = [], []
     for bl, size in problem.gf_struct:
         Hc = [compat.c(bl, a) * H - H * compat.c(bl, a) for a in range(size)]
-        S0, S1 = np.empty((2, size, size))
-        for a, b in np.ndindex(size, size):
+        S0, S1 = np.zeros((2, size, size))
+        for a, b in _elements(problem, size):
             S0[a, b] = expectation(anticommutator(Hc[a], compat.c_dag(bl, b)))
             S1[a, b] = expectation(anticommutator(Hc[a], compat.dagger(Hc[b])))
         S0, S1 = 0.5 * (S0 + S0.T), 0.5 * (S1 + S1.T)
