@@ -70,6 +70,7 @@ def test_crystal_symmetry_forbids_what_signs_allow():
     LABELS = [(name, 0) for name, _ in SINGLE]
     # exchanging the orbitals and the sign of up1 maps the hopping onto itself and forbids ⟨c_up0 c†_up1⟩
     assert mixed_blocks(assisted((-1.0, -1.0))) is None
+    assert mixed_blocks(assisted((-1.0, -1.002))) is None, "noise of the levels must not end a calculation"
     assert mixed_blocks(assisted((-1.0, -0.7))) == ("up0", "up1")
 
 

@@ -13,7 +13,7 @@ from ..problem import Problem
 from .flavour_symmetry import interaction_table
 from .spectrum import Spectrum
 
-_SMALL = 1e-9  # of G(iω₀) between blocks beside its diagonal: rounding
+_SMALL = 1e-2  # of G(iω₀) between blocks beside its diagonal: what noise of Δ may leave of a crystal symmetry
 
 
 class ParitySpan:
@@ -52,7 +52,7 @@ def _mask(flavours: Iterable[int]) -> int:
 
 
 def mixed_blocks(problem: Problem) -> tuple[str, str] | None:
-    """Two blocks between which the interaction makes G non-zero; None where there are none.
+    """Two blocks between which the interaction makes G as large as 1 % of its diagonal; None where there are none.
 
     Then G and Σ are no matrices within blocks, and Dyson's equation block by block is wrong. Signs of flavours rule that out
     for the usual interactions. Where they do not (full Slater interactions, whose crystal symmetry may), the isolated
