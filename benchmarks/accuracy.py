@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import problem_sets
 from joblib import Memory
 from problem_sets import draw, tau_nodes
 
@@ -29,7 +30,7 @@ from triqs_mlsolver.model.descriptor import Description, Descriptor, Kind
 from triqs_mlsolver.model.training_set import TrainingSet
 
 N_TEST, TEST_SEED = 4000, 20000
-CHEAP = {"A": None, "B": None, "C": None, "E": ("hartree_fock", "hubbard_i", "nca")}
+CHEAP = dict.fromkeys("ABC", problem_sets.CHEAP) | {"E": ("hartree_fock", "hubbard_i", "nca")}
 TABLE = {"A": (300, 1000, 8000), "B": (300, 1000), "C": (300, 1000), "E": (100, 800, 10000)}
 NOISE = (0.01, 0.003)  # error bars of G(τ) in `denoise`
 CURVE = (100, 300, 1000, 3000, 8000)
@@ -204,7 +205,7 @@ def compare(sets: Sets, n_test: int, quick: bool) -> None:
     n = 60 if quick else 1000
     print(f"| regressor | cheap solvers {HEAD}")
     for regressor in ("kernel_ridge", "random_forest", "extra_trees", "gaussian_process", "mlp", "average"):
-        for approximations in (None, ()):
+        for approximations in (CHEAP["A"], ()):
             row = measured(sets, "A", n, 0, n_test, regressor=regressor, approximations=approximations)[1]
             print(f"| {regressor} | {'no' if approximations == () else 'yes'} | {row}", flush=True)
 
@@ -218,7 +219,7 @@ def denoise(sets: Sets, n_test: int, quick: bool) -> None:
         errors = []
         for n in sizes:
             points = [noisy(point, noise, seed) for seed, point in enumerate(sets.solved("C", n, 0))]
-            predictor = Predictor().fit(points)
+            predictor = Predictor(approximations=CHEAP["C"]).fit(points)
             errors.append(tested(sets, predictor, "C", n_test))
             print(f"| {noise} | {n} | {errors[-1]}", flush=True)
         found[f"error bars of {noise}"] = np.array([e.G for e in errors])

@@ -16,6 +16,8 @@ import numpy as np
 
 from triqs_mlsolver import Problem
 
+CHEAP = ("ipt", "hubbard_i", "ed1", "nca")  # the model's default has a cluster with two sites, too near to references of four
+
 
 def draw(name: str, n: int, seed: int) -> list[Problem]:
     """`n` problems of a set; the first m of n are the m problems drawn alone."""

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import copy
+import tempfile
 import time
 
 import numpy as np
-from problem_sets import draw, tau_nodes
+from problem_sets import CHEAP, draw, tau_nodes
 
 from triqs_mlsolver import Database, Predictor
+from triqs_mlsolver.database.settings import save_settings
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.descriptor import Descriptor
 from triqs_mlsolver.refresh import refresh
@@ -29,7 +31,7 @@ def solved(problems) -> list:
 
 def described(points) -> list:
     """Problem, description and exact solution of each."""
-    descriptor = Descriptor()
+    descriptor = Descriptor(CHEAP)
     return [(p, descriptor.describe(p.canonical()), s) for p, s in points]
 
 
@@ -66,15 +68,17 @@ def main() -> None:
     for seed in range(o.first, o.first + o.seeds):
         points = solved(draw("A", o.n + o.budget, seed))
         first, others = points[: o.n], points[o.n :]
-        model = Predictor().fit(first)
+        model = Predictor(approximations=CHEAP).fit(first)
         before, random = percentile(model, [], test), percentile(model, others, test)
-        database = Database(None)
-        for problem, solution in first:
-            database.add(problem, solution)
-        start = time.perf_counter()
-        refresh(database, budget=o.budget, exact="ed", seed=seed)
-        seconds = time.perf_counter() - start
-        after = percentile(model, [(p.problem, p.solution) for p in database[o.n :]], test)
+        with tempfile.TemporaryDirectory() as folder:
+            database = Database(f"{folder}/a.h5")
+            save_settings(database.path, {"approximations": CHEAP})
+            for problem, solution in first:
+                database.add(problem, solution)
+            start = time.perf_counter()
+            refresh(database, budget=o.budget, exact="ed", seed=seed)
+            seconds = time.perf_counter() - start
+            after = percentile(model, [(p.problem, p.solution) for p in database[o.n :]], test)
         ratios.append((before - after, before - random))
         ratio = ratios[-1][0] / ratios[-1][1]
         print(f"{seed:4d} {before:8.5f} {random:8.5f} {after:8.5f} {ratio:20.2f} {seconds:8.0f}", flush=True)

@@ -151,6 +151,16 @@ def test_noise_of_the_labels_is_not_an_error_of_the_model(level):
     assert np.mean(held) > 0.93
 
 
+def test_residuals_of_noise_bound_all_points_alike():
+    """Where residuals are noise, those on which a deviation acts least must not decide for those on which it acts most."""
+    rng = np.random.default_rng(5)
+    n, noise = 40, np.array([3e-3, 2e-2])
+    std = 0.04 * np.column_stack([np.ones(n), np.geomspace(2, 20, n)])
+    error = np.abs(noise * rng.normal(size=(n, 2)))
+    bound = ErrorBound().fit(np.zeros((n, 2)), std, error, np.broadcast_to(noise, (n, 2)))
+    assert np.all(bound.predict(np.zeros((n, 2)), std) < 3 * noise)
+
+
 def test_exact_data_give_a_small_finite_bound():
     bound = ErrorBound().fit(np.zeros((30, 2)), np.zeros(30), np.zeros((30, 2)))
     value = bound.predict(np.zeros((1, 2)), np.zeros(1))

@@ -11,8 +11,8 @@ import pytest
 
 from triqs_mlsolver import Solver
 from triqs_mlsolver.compat import BlockGf, MeshDLRImFreq, MeshImFreq, Operator, SemiCircular, inverse, iOmega_n, n
-from triqs_mlsolver.solve_generic import solve_generic
 from triqs_mlsolver.numerics import hybridisation, legendre
+from triqs_mlsolver.solve_generic import solve_generic
 
 BETA, U, MU = 10.0, 2.0, 0.8
 H_INT = U * n("up", 0) * n("down", 0)

@@ -81,9 +81,10 @@ class ErrorBound(BaseEstimator):
         ways = [asked & (way == k) for k in np.unique(way[asked])]
         first = ways[0]
         error = np.sqrt(np.maximum(total**2 - noise**2, (_LEAST_SHARE * total) ** 2))
+        self.noisy_ = np.median((noise / total)[first], axis=0) > 0.5  # per kind of error
+        std = self._scale(std)
         self.std_factor_ = np.median((error / std)[first], axis=0)
         scale = std * self.std_factor_
-        self.noisy_ = np.median((noise / total)[first], axis=0) > 0.5  # per kind of error
         if first.sum() >= _FOREST_FROM and not self.noisy_.all():
             inputs = self._inputs(summary, std)
             if not hasattr(self, "forest_") or asked.sum() > _GROWTH * self.n_fitted_:
@@ -116,6 +117,14 @@ class ErrorBound(BaseEstimator):
         self.forest_ = FlatForest(forest)
         self.n_fitted_ = int(asked.sum())
 
+    def _scale(self, std: np.ndarray) -> np.ndarray:
+        """Standard deviations (n, n_kinds); of kinds where labels are mostly noise those of the first kind.
+
+        How much a deviation of G moves Σ(iω₀) varies by far more than the noise that is subtracted, and would make the
+        residuals it hardly moves decide the bound of those it moves most.
+        """
+        return np.where(self.noisy_, std[:, :1], std)
+
     def _conformal(self, ratio: np.ndarray) -> np.ndarray:
         return _conformal_quantile(ratio, self.confidence)
 
@@ -125,7 +134,7 @@ class ErrorBound(BaseEstimator):
 
     def predict(self, summary, std) -> np.ndarray:
         """Bounds (n, n_kinds + n_followers) for new points."""
-        std = _as_columns(std, len(self.std_factor_))
+        std = self._scale(_as_columns(std, len(self.std_factor_)))
         scale = std * self.std_factor_
         if hasattr(self, "forest_") and not self.noisy_.all():
             expected = np.exp(self.forest_(self._inputs(summary, std)))

@@ -356,13 +356,12 @@ class Predictor(BaseEstimator):
         per_G0 = 1 / (np.abs(data.G0) ** 2 * data.sigma_unit)
         self.label_noise_ = data.label_error * np.column_stack([np.ones_like(per_G0), per_G0])
         scale = _scale_of_errors(data.amplitude[rows], per_G0[rows])
-        error, std = self._left_out(groups, rows)
-        self.leave_out_error_ = error[:, :2]
-        nearby_error, nearby_std = self._left_out(data.problem, rows)
-        nearby_error[np.isin(groups[rows], groups_of_one(groups, data.problem))] = np.nan  # the same again
+        apart, nearby = (self._left_out(labels, rows) for labels in (groups, data.problem))
+        self.leave_out_error_ = apart[0][:, :2]
+        nearby[0][np.isin(groups[rows], groups_of_one(groups, data.problem))] = np.nan  # the same again
         # Loops ask for new values of their parameter, and often for the same: without all that is stored there, and with.
         samples = []
-        for error, std in ((error, std), (nearby_error, nearby_std)):
+        for error, std in (apart, nearby):
             columns = [error, std, std[:, None] * scale, -self.label_noise_[rows]]
             once, worst = once_per_problem(data.problem[rows], std * scale[:, 0], np.column_stack(columns))
             if not samples:
