@@ -19,6 +19,7 @@ from triqs_mlsolver.model.regression import SymmetricKernelRidge
 from triqs_mlsolver.model.tuning import likely_difference
 
 ALPHA, S2 = 1e-3, (0.3, 0.02)
+SOLVERS = ("ipt", "hubbard_i", "ed1")  # features that leave something to learn for baths of three sites
 ONE = {"group": np.zeros(2, int), "parity": np.ones(2), "length_scale": np.ones(1), "alpha": ALPHA, "nu": 1.5}
 
 
@@ -113,7 +114,7 @@ def models(solved_set):
     """From 25 exact answers alone, and with 50 cheap ones beside them; the rest to test on."""
     exact, test = solved_set[:25], solved_set[75:]
     cheap = [Labelled(p, fitted_bath(p), "two sites") for p, _ in solved_set[25:75]]
-    return Predictor().fit(exact), Predictor().fit([*exact, *cheap]), test
+    return Predictor(approximations=SOLVERS).fit(exact), Predictor(approximations=SOLVERS).fit([*exact, *cheap]), test
 
 
 def test_cheap_labels_teach(models):
@@ -131,7 +132,7 @@ def test_cheap_labels_teach(models):
 def test_novelty_is_that_of_exact_labels(solved_set, draw):
     """A temperature that only cheap labels have seen is unknown territory."""
     cold = draw(np.random.default_rng(3), 3, beta=60.0, field=0.0, polarised=False)
-    model = Predictor().fit([*solved_set[:10], Labelled(cold, fitted_bath(cold), "two sites")])
+    model = Predictor(approximations=SOLVERS).fit([*solved_set[:10], Labelled(cold, fitted_bath(cold), "two sites")])
     assert len(model.training_.cheap) == 1 and model.predict(cold).novel == "beta lies outside the stored range"
 
 
@@ -139,9 +140,9 @@ def test_exact_answer_supersedes(solved_set):
     """Where both are known the prediction is the exact answer, whichever came first."""
     exact, (problem, answer) = solved_set[:30], solved_set[30]
     wrong = HubbardI().solve(problem)
-    first = Predictor().fit([Labelled(p, s, "exact") for p, s in exact])
+    first = Predictor(approximations=SOLVERS).fit([Labelled(p, s, "exact") for p, s in exact])
     for order in (((wrong, "rough"), (answer, "exact")), ((answer, "exact"), (wrong, "rough"))):
-        model = Predictor().fit([Labelled(p, s, "exact") for p, s in exact])
+        model = Predictor(approximations=SOLVERS).fit([Labelled(p, s, "exact") for p, s in exact])
         for solution, fidelity in order:
             model.add(problem, solution, fidelity=fidelity)
         assert G_distance(problem, wrong, answer) > 0.02
@@ -152,19 +153,20 @@ def test_exact_answer_supersedes(solved_set):
 def test_hopeless_labels_change_next_to_nothing(models, solved_set):
     alone, _, test = models
     wrong = [Labelled(p, HubbardI().solve(p), "rough") for p, _ in solved_set[25:75]]
-    both = Predictor().fit([*solved_set[:25], *wrong])
+    both = Predictor(approximations=SOLVERS).fit([*solved_set[:25], *wrong])
     errors = [np.mean([G_distance(p, m.predict(p).solution, s) for p, s in test]) for m in (alone, both)]
     assert errors[1] < 1.1 * errors[0]
 
 
 def test_what_is_a_feature_already_is_not_learned(solved_set):
     points = [*solved_set[:10], *[Labelled(p, FewSiteED(1).solve(p), "ed1") for p, _ in solved_set[10:15]]]
-    assert Predictor().fit(points).training_.cheap == []
-    assert Predictor(regressor="random_forest").fit([Labelled(p, s, "short") for p, s in points[:10]]).n_points_ == 0
+    assert Predictor(approximations=SOLVERS).fit(points).training_.cheap == []
+    forest = Predictor(regressor="random_forest", approximations=SOLVERS)
+    assert forest.fit([Labelled(p, s, "short") for p, s in points[:10]]).n_points_ == 0
 
 
 def test_cheap_labels_alone_answer_nothing(solved_set):
-    model = Predictor().fit([Labelled(p, s, "short") for p, s in solved_set[:8]])
+    model = Predictor(approximations=SOLVERS).fit([Labelled(p, s, "short") for p, s in solved_set[:8]])
     assert model.n_points_ == 0 and "too few" in model.predict(solved_set[9][0]).novel
     for problem, solution in solved_set[10:16]:
         model.add(problem, solution)
