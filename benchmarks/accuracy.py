@@ -226,6 +226,7 @@ def denoise(sets: Sets, n_test: int, quick: bool) -> None:
     axes = plot_learning_curve(np.array(sizes), found)
     for noise, line in zip(NOISE, axes.containers):
         axes.axhline(noise, color=line[0].get_color(), linestyle=":")
+    axes.set_ylim(5e-4, 5e-2)  # two decades, so that the axis has labels
     save(axes, Path("denoise.png"))
 
 
