@@ -81,6 +81,16 @@ def test_followers_are_covered_and_change_nothing_else():
     assert np.all(share > binom.ppf(1e-3, 1000, 0.95) / 1000 - 3 * np.sqrt(0.95 * 0.05 / 300)) and np.all(share < 0.99)
 
 
+@pytest.mark.parametrize("n", [60, 400])
+def test_predictions_ask_as_many_trees_as_promised(n):
+    """However many are grown to make out-of-bag scales sharp; a prediction's time is theirs."""
+    rng = np.random.default_rng(8)
+    bound = ErrorBound(n_estimators=20).fit(*heteroscedastic(n, rng))
+    assert len(bound.forest_.value) == 20
+    summary, std, error = heteroscedastic(400, rng)
+    assert np.all(np.mean(error <= bound.predict(summary, std), axis=0) > binom.ppf(1e-3, 400, 0.95) / 400 - 0.06)
+
+
 def test_bound_follows_the_size_of_the_error():
     """Where errors are a hundred times larger the bound must be larger too, by much more than a constant bound
     would.

@@ -22,6 +22,7 @@ from sklearn.base import BaseEstimator
 
 _SMALLEST_ERROR = 1e-7  # errors below this count as this
 _FOREST_FROM = 25  # points from which the forest is worth asking
+_ALIKE_FROM = 300  # points from which out-of-bag scales are as sharp as those of predictions
 _LEAST_SHARE = 0.3  # share of a residual that is never put down to the label's noise
 _TAIL = (
     2.5  # 95 % quantile of an error in units of its root mean square: 2 for a Gaussian, 2.98 for the worst unimodal law
@@ -38,7 +39,7 @@ class ErrorBound(BaseEstimator):
     confidence : float
         Probability with which an error stays below its bound.
     n_estimators : int
-        Trees of the forest.
+        Trees of the forest that are asked.
     random_state : int
         Seed of the forest.
 
@@ -107,13 +108,17 @@ class ErrorBound(BaseEstimator):
     def _fit_forest(self, inputs, log_error, asked):
         from sklearn.ensemble import RandomForestRegressor
 
+        # an out-of-bag scale is the mean of one tree in e: more scatter than in predictions, and so too wide a quantile.
+        # Many points are worth the trees that make both alike; for few ones a wide quantile is welcome
+        n_trees = self.n_estimators if asked.sum() < _ALIKE_FROM else round(np.e * self.n_estimators)
         forest = RandomForestRegressor(
-            self.n_estimators, min_samples_leaf=3, max_features=0.5, oob_score=True, random_state=self.random_state
+            n_trees, min_samples_leaf=3, max_features=0.5, oob_score=True, random_state=self.random_state
         )
         forest.fit(inputs[asked], log_error[asked])
         out_of_bag = forest.oob_prediction_.reshape(-1, log_error.shape[1])
         self.expected_ = np.full_like(log_error, np.nan)
         self.expected_[asked] = np.where(np.isfinite(out_of_bag), out_of_bag, log_error[asked].mean(axis=0))
+        forest.estimators_ = forest.estimators_[: self.n_estimators]
         self.forest_ = FlatForest(forest)
         self.n_fitted_ = int(asked.sum())
 
