@@ -174,7 +174,7 @@ def coverage(sets: Sets, n_test: int, quick: bool) -> None:
             found = (e, tested(sets, predictor.with_confidence(0.9), name, n_test))
             shares = [f"{np.mean(f.G <= f.bound):.3f} / {np.mean(f.sigma <= f.sigma_bound):.3f}" for f in found]
             beta = np.array([t.problem.canonical().beta for t in sets.solved(name, n_test, TEST_SEED)])
-            edges = np.quantile(beta, [0, 0.25, 0.5, 0.75, 1])
+            edges = np.unique(np.quantile(np.round(beta, 6), [0, 0.25, 0.5, 0.75, 1]))  # one where all are alike
             bins = [(beta >= low) & (beta <= high) for low, high in zip(edges, edges[1:])]
             by_beta = ", ".join(
                 f"{low:.0f}–{high:.0f}: {np.mean((e.G <= e.bound)[b]):.3f}"

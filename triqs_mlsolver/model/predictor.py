@@ -40,7 +40,8 @@ from .tuning import likely_difference, tune
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.17, "baseline": 0.7, "baseline - hubbard_i": 0.3}
 _LENGTH_SCALE |= {f"{name} spread": _LENGTH_SCALE[name] for name in SPREADS}
 _CLUSTER_LENGTH_SCALE = 0.14  # of the distance to every other cheap solver
-_SMOOTHNESS = (1.5, 2.5, 3.5)  # Matérn kernels to choose from
+_SMOOTHNESS, _SMOOTHEST = (1.5, 2.5), 3.5  # Matérn kernels to choose from, and one more where many groups of points are known:
+# few points of a scan favour it too, but their bounds on Σ then promise too much
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
 _REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is fitted anew
 _CALIBRATION_ROWS = 1500  # rows whose leave-out residuals are computed where each has its price
@@ -51,7 +52,7 @@ _REACH_QUANTILE, _REACH = 0.95, 1.2  # beyond 1.2 times this quantile of the sto
 # deviations a problem is novel: too few residuals there speak of errors so far out, and a few outliers must not change that
 _LABEL_SIGMAS = 2.0  # error bars of the labels, as far as they enter a prediction, that its bound contains
 _SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement,
-_FLOOR_GROUPS = 100  # which falls like 1/n beyond that many groups of points: their residuals then know better
+_MANY_GROUPS = 100  # which falls like 1/n beyond that many groups of points: their residuals then know better
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,15 +321,17 @@ class Predictor(BaseEstimator):
             self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
         if tuned and self.regressor in regressors.TUNABLE:
             error = lambda residual, rows: data.max_error(self._in_units(residual, rows))
+            labels = data.groups()
+            choice = _SMOOTHNESS + (_SMOOTHEST,) * (len(np.unique(labels)) >= _MANY_GROUPS)
             found = tune(
                 regressors.kernel(build(1)),
                 X,
                 y,
                 **common,
                 **cheap,
-                labels=data.groups(),
+                labels=labels,
                 error=error,
-                smoothness=_SMOOTHNESS if self.nu is None else None,
+                smoothness=choice if self.nu is None else None,
                 seed=self.random_state,
             )
             self.length_scale_, self.alpha_, self.nu_ = found["length_scale"], found["alpha"], found["nu"]
@@ -349,7 +352,7 @@ class Predictor(BaseEstimator):
 
     def _calibrate(self):
         data, groups = self.training_, self.training_.groups()
-        self.floor_ = _SPREAD_FLOOR * min(1.0, _FLOOR_GROUPS / len(np.unique(groups)))
+        self.floor_ = _SPREAD_FLOOR * min(1.0, _MANY_GROUPS / len(np.unique(groups)))
         rows = np.flatnonzero(data.source == 0)  # errors are those of exact labels
         if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
             rows = rows[some_problems(data.problem[rows], _CALIBRATION_ROWS, self.random_state)]
