@@ -166,7 +166,9 @@ def main() -> None:
     # with Hund's coupling the half-filled metal ends below U = 1.6
     usual = np.linspace(0.4, 1.4, 6) if options.filling == "half" and J > 0 else np.linspace(0.5, 3.0, 6)
     values = usual if options.U is None else np.array(options.U)
-    scans = {"first": values, "between": 0.5 * (values[1:] + values[:-1])}
+    scans = {"first": values}
+    if len(values) > 1:
+        scans["between"] = 0.5 * (values[1:] + values[:-1])
     run = lambda solver, name, part: scan(
         solver, scans[part], model, options.stop, folder / f"{case}-{name}-{part}.json"
     )
