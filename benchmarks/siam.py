@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Two Anderson impurities in a field out of TRIQS/benchmarks, learned from the embedded CTQMC and held against the truth.
+"""Two Anderson impurities in a field out of TRIQS/benchmarks, learned from an exact solver and held against the truth.
 
-    python benchmarks/siam.py FOLDER [discrete] [wide] [--tolerance 0.002]
+    python benchmarks/siam.py FOLDER [discrete] [field] [wide] [--exact segment|ed] [--tolerance 0.002]
 
 discrete  SIAM_Discrete_Bath: β = 5, U = 5, μ = 2, h = 0.2, bath levels 0 and 4, couplings 2 and 5; truth: exact
           diagonalisation
+field     the same at U = 5 and μ = 2 with h from 0 to 0.6 in place of U
 wide      SIAM_Wide_Band: the same impurity with Γ = 1. Its infinitely wide band is a flat one of half width 20 here, of 400
           levels; truth: CTQMC with other seeds, for every third value of U
 
-From an empty database, U goes from 3 to 7 in 13 steps at μ = U/2 − 0.5, then through the 12 values between. Answers are
-compared with the truth, which is kept in FOLDER.
+From an empty database, U takes 13 values from 3 to 7 at μ = U/2 − 0.5, the ends first since what lies beyond them is novel,
+then the 12 values between. Answers are compared with the truth, which is kept in FOLDER.
 """
 
 from __future__ import annotations
@@ -25,26 +26,28 @@ from triqs_mlsolver import Database, DiscreteBath, LearnedSolver, Problem
 from triqs_mlsolver.comparison import compare
 from triqs_mlsolver.exact_runs import TARGET_SHARE
 
-BETA, FIELD, GAMMA, HALF_WIDTH, N_LEVELS = 5.0, 0.2, 1.0, 20.0, 400
+BETA, U, FIELD, GAMMA, HALF_WIDTH, N_LEVELS = 5.0, 5.0, 0.2, 1.0, 20.0, 400
 SPINS = (("up", 1), ("dn", 1))
 U_VALUES = np.linspace(3.0, 7.0, 13)
+H_VALUES = np.linspace(0.0, 0.6, 13)
 
 
-def impurity(U: float, wide: bool) -> Problem:
+def impurity(U: float, h: float, wide: bool) -> Problem:
     mu = U / 2 - 0.5
     if not wide:
-        return Problem.siam(BETA, U, mu, [0.0, 4.0], [2.0, 5.0], FIELD)
+        return Problem.siam(BETA, U, mu, [0.0, 4.0], [2.0, 5.0], h)
     width = 2 * HALF_WIDTH / N_LEVELS
     eps = -HALF_WIDTH + width * (np.arange(N_LEVELS) + 0.5)
     bath = DiscreteBath(eps, np.full(N_LEVELS, np.sqrt(GAMMA * width / np.pi)))
-    levels = [[[-mu - FIELD]], [[-mu + FIELD]]]
+    levels = [[[-mu - h]], [[-mu + h]]]
     return Problem.from_bath(BETA, SPINS, levels, (bath, bath), [[0, U], [U, 0]])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("parts", nargs="*", default=["discrete", "wide"])
+    parser.add_argument("parts", nargs="*", default=["discrete", "field", "wide"])
+    parser.add_argument("--exact", choices=["segment", "ed"], default="segment")
     parser.add_argument("--tolerance", type=float, default=0.002)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -52,11 +55,12 @@ def main() -> None:
         wide = part == "wide"
         target = TARGET_SHARE * options.tolerance if wide else None
         truth = Memo(Database(options.folder / f"siam-{part}.h5"), "segment" if wide else "ed", target)
-        solver = LearnedSolver(None, exact="segment", tolerance=options.tolerance)
-        for name, values in (("first", U_VALUES), ("between", 0.5 * (U_VALUES[1:] + U_VALUES[:-1]))):
+        solver = LearnedSolver(None, exact=options.exact, tolerance=options.tolerance)
+        values = H_VALUES if part == "field" else U_VALUES
+        for name, values in (("first", np.roll(values, 1)), ("between", 0.5 * (values[1:] + values[:-1]))):
             rows, calls = [], 0
-            for k, U in enumerate(values):
-                problem = impurity(float(U), wide)
+            for k, value in enumerate(values):
+                problem = impurity(U, float(value), wide) if part == "field" else impurity(float(value), FIELD, wide)
                 answer, d = solver.solve(problem), solver.last_decision
                 calls += d.source != "model"
                 if wide and k % 3 != 1:
