@@ -56,8 +56,8 @@ def main() -> None:
         target = TARGET_SHARE * options.tolerance if wide else None
         truth = Memo(Database(options.folder / f"siam-{part}.h5"), "segment" if wide else "ed", target)
         solver = LearnedSolver(None, exact=options.exact, tolerance=options.tolerance)
-        values = H_VALUES if part == "field" else U_VALUES
-        for name, values in (("first", np.roll(values, 1)), ("between", 0.5 * (values[1:] + values[:-1]))):
+        grid = H_VALUES if part == "field" else U_VALUES
+        for name, values in (("first", np.roll(grid, 1)), ("between", 0.5 * (grid[1:] + grid[:-1]))):
             rows, calls = [], 0
             for k, value in enumerate(values):
                 problem = impurity(U, float(value), wide) if part == "field" else impurity(float(value), FIELD, wide)
