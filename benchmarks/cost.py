@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """What 1, 2, 3 and 5 orbitals cost the model: size and time of a description, fit, prediction.
 
-    python benchmarks/cost.py [--points 300] [--orbitals 1 2 3 5]
+    python benchmarks/cost.py [--points 300] [--orbitals 1 2 3 5] [--flavours alike different]
 
 Density-density interaction with J = U/6, βD from 10 to 30, two bath sites per orbital; degenerate orbitals and spins, or
 all flavours different. The labels are those of Hubbard-I: it is time that is measured here, not accuracy. CPU times,
@@ -52,13 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=300)
     parser.add_argument("--orbitals", type=int, nargs="+", default=[1, 2, 3, 5])
+    parser.add_argument("--flavours", choices=["alike", "different"], nargs="+", default=["alike", "different"])
     options = parser.parse_args()
     print(
         "| orbitals | flavours | rows | features | describe, ms | fit, s | learn one more, ms | predict, ms |\n|"
         + "---|" * 8
     )
     for n_orbitals in options.orbitals:
-        for different in (False, True):
+        for different in (name == "different" for name in options.flavours):
             rng = np.random.default_rng([17, n_orbitals, different])
             problems = [random_problem(n_orbitals, different, rng) for _ in range(options.points + N_TIMED)]
             predictor = Predictor()
