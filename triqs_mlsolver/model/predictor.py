@@ -40,8 +40,8 @@ from .tuning import likely_difference, tune
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.17, "baseline": 0.7, "baseline - hubbard_i": 0.3}
 _LENGTH_SCALE |= {f"{name} spread": _LENGTH_SCALE[name] for name in SPREADS}
 _CLUSTER_LENGTH_SCALE = 0.14  # of the distance to every other cheap solver
-_SMOOTHNESS, _SMOOTHEST = (1.5, 2.5), 3.5  # Matérn kernels to choose from, and one more where many groups of points are known:
-# few points of a scan favour it too, but their bounds on Σ then promise too much
+_SMOOTHNESS, _SMOOTHEST = (1.5, 2.5), 3.5  # Matérn kernels to choose from; the last only where many groups of points are
+# known: the smoother the kernel, the bolder its standard deviation beyond the points of a scan
 _TUNE_FROM, _TUNE_GROWTH = 30, 1.6
 _REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is fitted anew
 _CALIBRATION_ROWS = 1500  # rows whose leave-out residuals are computed where each has its price
