@@ -16,7 +16,7 @@ from pkgutil import iter_modules
 import pytest
 
 from triqs_mlsolver import Solver, commands, cthyb_parameters
-from triqs_mlsolver.gate import DEFAULT_SIGMA_TOLERANCE
+from triqs_mlsolver.gate import SIGMA_SHARE
 from triqs_mlsolver.learned import LearnedSolver
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,7 +94,7 @@ def test_page_has_the_defaults_of_the_constructor():
         default = constructor_parameters()[name].default
         expected = "required" if default is inspect.Parameter.empty else str(default)
         assert text.strip('"').split(":")[0] == expected, name
-    assert told["sigma_tolerance"] == f"None: {DEFAULT_SIGMA_TOLERANCE:g}"
+    assert told["sigma_tolerance"] == f"None: {SIGMA_SHARE:g} `tolerance`"
 
 
 def plain(text: str) -> str:

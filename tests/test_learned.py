@@ -464,7 +464,7 @@ def test_fresh_and_grown_solvers_agree(stocked, family, tmp_path):
     [
         ({"tolerance": -0.1}, "tolerance = -0.1 .*0 means always exact"),
         ({"tolerance": np.nan}, "tolerance = nan"),
-        ({"sigma_tolerance": -1}, "sigma_tolerance = -1.0 .*default is 0.02"),
+        ({"sigma_tolerance": -1}, "sigma_tolerance = -1.0 .*default is ten times"),
         ({"audit_rate": 1.5}, "audit_rate = 1.5 is not a share.*between 0 and 1"),
         ({"audit_rate": -0.1}, "audit_rate = -0.1 .*share"),
         ({"exact": "ctqmc"}, "exact = 'ctqmc' is not an exact solver: choose one of .*'segment'"),

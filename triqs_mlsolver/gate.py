@@ -12,7 +12,7 @@ from .slowing import CriticalSlowing
 from .solution import Solution
 
 DEFAULT_TOLERANCE = 0.002
-DEFAULT_SIGMA_TOLERANCE = 0.02
+SIGMA_SHARE = 10.0  # default tolerance on Σ(iω₀) in units of that on G(τ); about what their errors are to each other
 _LARGEST_ALLOWANCE = 5.0
 
 
@@ -25,6 +25,7 @@ class Gate:
         Largest accepted bound on max over τ of abs(ΔG(τ)).
     sigma_tolerance : float, optional
         Largest accepted bound on abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)) at Z ≥ ½; more is allowed below (`allowance`).
+        Default: ten times `tolerance`.
     density_tolerance, docc_tolerance : float, optional
         Largest accepted bounds on the errors of ⟨n⟩ per flavour and of ⟨n↑n↓⟩; None: any.
     """
@@ -37,8 +38,8 @@ class Gate:
         docc_tolerance: float | None = None,
     ):
         self.tolerance = number("tolerance", tolerance, "0 means always exact; the default is 0.002")
-        sigma_tolerance = DEFAULT_SIGMA_TOLERANCE if sigma_tolerance is None else sigma_tolerance
-        self.sigma_tolerance = number("sigma_tolerance", sigma_tolerance, "the default is 0.02")
+        sigma_tolerance = SIGMA_SHARE * self.tolerance if sigma_tolerance is None else sigma_tolerance
+        self.sigma_tolerance = number("sigma_tolerance", sigma_tolerance, "the default is ten times tolerance")
         optional = {"density_tolerance": density_tolerance, "docc_tolerance": docc_tolerance}
         for name, value in optional.items():
             setattr(self, name, np.inf if value is None else number(name, value, "None, the default, accepts any"))

@@ -73,7 +73,7 @@ class LearnedSolver:
         Largest accepted bound on max over τ of abs(ΔG(τ)); 0 means always exact (the points are still learned).
     sigma_tolerance : float, optional
         Largest accepted bound on abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)), a bound on that of Z, for Z ≥ ½;
-        default 0.02. Below, it grows like 1/(2Z) up to five times, so that it is Z itself that is protected.
+        default: ten times `tolerance`. Below, it grows like 1/(2Z) up to five times, so that it is Z itself that is protected.
     density_tolerance, docc_tolerance : float, optional
         Largest accepted bounds on the errors of ⟨n⟩ per flavour and of ⟨n↑n↓⟩, each calibrated on its own; None, the
         default, accepts any.

@@ -64,7 +64,7 @@ class Solver:
     tolerance : float
         Largest accepted bound on the error of G(τ) (dimensionless); 0 means always exact.
     sigma_tolerance : float, optional
-        Largest accepted bound on the relative error of Σ(iω₀).
+        Largest accepted bound on the relative error of Σ(iω₀); default: ten times `tolerance`.
     audit_rate : float
         Fraction of accepted problems that are solved exactly as well, to check the bounds.
     learn : bool
@@ -417,7 +417,7 @@ def _check_options(options: dict) -> None:
     finite = "a finite number of at least 0, where 0 means to solve every problem exactly"
     cthyb_parameters.check_number("tolerance", options["tolerance"], f"{finite} (default 0.002)")
     if options["sigma_tolerance"] is not None:
-        cthyb_parameters.check_number("sigma_tolerance", options["sigma_tolerance"], f"{finite}, or None for 0.02")
+        cthyb_parameters.check_number("sigma_tolerance", options["sigma_tolerance"], f"{finite}, or None for ten times tolerance")
     cthyb_parameters.check_number(
         "audit_rate", options["audit_rate"], "a share between 0 (never) and 1 (audit every accepted answer)", 1
     )
