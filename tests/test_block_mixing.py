@@ -58,6 +58,16 @@ def test_hopping_that_depends_on_another_flavour_mixes(fock_space):
     assert mixed_blocks(together) is None
 
 
+def test_a_sharp_level_beside_does_not_hide_the_mixing():
+    """A block without a share in it, at the Fermi level and nearly isolated: its G is by far the largest."""
+    p = problem(SINGLE, correlated_hopping())
+    wide = [*SINGLE, ("s", 1)]
+    parsed = parse_interaction(correlated_hopping(), wide)
+    bath = [DiscreteBath([-0.3], [[v]]) for v in (0.4, 0.4, 0.4, 0.4, 1e-3)]
+    beside = Problem.from_bath(50.0, wide, [*p.h_loc0, [[0.0]]], bath, parsed.U, parsed.terms)
+    assert mixed_blocks(beside) == ("up0", "up1")
+
+
 def test_crystal_symmetry_forbids_what_signs_allow():
     """Hopping assisted by two flavours whose shares cancel where both are alike."""
 

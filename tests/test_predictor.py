@@ -13,6 +13,7 @@ from sklearn.base import clone
 from triqs_mlsolver import Database, DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import IPT, HubbardI
 from triqs_mlsolver.comparison import sigma_distance
+from triqs_mlsolver.comparison import compare
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.descriptor import Descriptor, Kind
 from triqs_mlsolver.numerics import legendre
@@ -427,6 +428,28 @@ def test_a_value_of_the_scan_that_is_stored_is_known_better_than_a_new_one(famil
             held += np.max(np.abs(prediction.solution.G_l[0] - ED().solve(p).G_l[0])) / p.beta <= prediction.error_bound
     assert bounds[1.4] < 0.5 * bounds[1.6]
     assert held >= 13
+
+
+@pytest.mark.parametrize("cheap, n_sites", [(CHEAP, 3), (None, 4)])
+def test_coverage_on_a_scan(cheap, n_sites):
+    """Ten values of U with sixteen baths each: bounds hold at these values, and at new ones between them."""
+
+    def solved(values, n, seed):
+        random = np.random.default_rng([77, seed])
+        for U in np.repeat(values, n):
+            eps, V = random.uniform(-1.2, 1.2, n_sites), 0.5 * np.sqrt(random.dirichlet(np.ones(n_sites)))
+            problem = Problem.siam(30.0, U, U / 2 - random.choice([0.2, 0.6]), np.sort(eps), V)
+            yield problem, ED().solve(problem)
+
+    known = np.linspace(0.8, 4.4, 10)
+    predictor = Predictor(approximations=cheap).fit(solved(known, 16, 0))
+    for values, seed in ((known, 1), (0.5 * (known[1:] + known[:-1]), 2)):
+        held = []
+        for problem, exact in solved(values, 10, seed):
+            p = predictor.predict(problem)
+            found = compare(problem, p.solution, exact)
+            held.append((found.error <= p.error_bound, found.sigma_error <= p.sigma_bound))
+        assert np.all(np.sum(held, axis=0) >= binom.ppf(1e-3, len(held), 0.95)), np.mean(held, axis=0)
 
 
 def test_bounds_contain_the_noise_of_the_labels_they_lean_on(family):

@@ -55,6 +55,14 @@ def test_the_rotated_problem_is_diagonal_and_of_the_same_kind():
         np.testing.assert_allclose(b @ a @ b.T, p.Delta_l[0], atol=1e-12)
 
 
+def test_an_orbital_may_not_lose_its_hybridisation():
+    """A bath that couples to the even combination alone: the odd one would have no G that sampling could measure."""
+    p = dimer()
+    bath = DiscreteBath([-0.4], 0.45 * BONDING[:1])
+    one = Problem.from_bath(BETA, BLOCKS, p.h_loc0, (bath, bath), p.U, p.terms)
+    assert not np.any(one.unreached) and Rotation.diagonalising(one) is None
+
+
 def test_where_no_rotation_helps():
     assert Rotation.diagonalising(dimer(skew=0.1)) is None, "the levels are diagonal in other orbitals than the bath"
     assert Rotation.diagonalising(dimer(ON_SITE)) is None, "a density-density interaction would become another"

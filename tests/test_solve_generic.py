@@ -72,6 +72,21 @@ def test_calls_with_the_same_options_go_on_with_one_database():
     assert solve_generic(semicircular_bath(), LEVELS, H_INT, **options()).Solver.last_decision.number == 1
 
 
+def test_sites_that_differ_and_degenerate_blocks_may_be_mixed():
+    """Calls without a file share what is in memory only where blocks agree; options need not be hashable."""
+    same = options(degenerate=[["up", "down"]])
+    assert solve_generic(semicircular_bath(), LEVELS, H_INT, **same).Solver.last_decision.number == 1
+    assert solve_generic(semicircular_bath(), LEVELS, H_INT, **same).Solver.last_decision.number == 2
+    spins = [f"{spin}_{a}" for a in (0, 1) for spin in ("up", "down")]
+    two = BlockGf(mesh=MeshImFreq(BETA, "Fermion", 300), gf_struct=[(name, 1) for name in spins])
+    for _, d in two:
+        d << 0.125 * inverse(iOmega_n - 0.3) + 0.125 * inverse(iOmega_n + 0.3)
+    h_int = U * sum(n(f"up_{a}", 0) * n(f"down_{a}", 0) for a in (0, 1))
+    del same["degenerate"]
+    for bath, levels, interaction in ((semicircular_bath(), LEVELS, H_INT), (two, 2 * LEVELS, h_int)):
+        assert solve_generic(bath, levels, interaction, **same).Solver.last_decision.number == 1
+
+
 @pytest.mark.skipif(MeshDLRImFreq is None, reason="sparse frequencies are TRIQS'")
 def test_sparse_frequencies(by_solver):
     Delta = semicircular_bath(MeshDLRImFreq(BETA, "Fermion", 5.0, 1e-12))

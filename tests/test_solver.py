@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from triqs_mlsolver import DiscreteBath, Problem, compat, cthyb_parameters
+from triqs_mlsolver import DiscreteBath, Problem, compat, cthyb_parameters, mpi
 from triqs_mlsolver import solver as solver_module
 from triqs_mlsolver.compat import BlockGf, HDFArchive, SemiCircular, c, c_dag, inverse, iOmega_n, n
 from triqs_mlsolver.exact.ed import ED
@@ -34,6 +34,8 @@ class Engine:
     source = "model"
     provenance: dict = {}
     statistics: dict = {}
+
+    comm = mpi.world()
 
     def __init__(self, **options):
         self.options, self.last_decision = options, None
@@ -404,11 +406,14 @@ def test_options_of_numpy_types_are_accepted():
     )  # fmt: skip
 
 
-def test_there_is_no_starter_database(tmp_path, monkeypatch):
+def test_first_solve_with_the_starter_database(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="no starter database is shipped.*Give the path of a file.*or None"):
-        Solver(BETA, SPINS, **SMALL, database="starter")
-    assert list(tmp_path.iterdir()) == []
+    S = Solver(20.0, SPINS, database="starter", exact=ED(), audit_rate=0)
+    for _, g0 in S.G0_iw:
+        g0 << inverse(iOmega_n + 1.0 - 0.25 * SemiCircular(1.0))
+    S.solve(h_int=2.0 * n("up", 0) * n("down", 0))
+    assert S.last_decision.source == "model"
+    assert abs(S.orbital_occupations["up"][0, 0] - 0.5) < 1e-6
 
 
 def test_delta_interface_without_delta_is_refused(engine):

@@ -32,6 +32,15 @@ def moments(solution, b):
     return np.array([np.eye(1), static, static @ static + SIAM.m1[b] + solution.Sigma_1[b]])
 
 
+def test_orbitals_without_hybridisation_are_left_to_others(monkeypatch):
+    """cthyb measures G by operators of Δ: of such an orbital it would say nothing, which looks like an answer."""
+    monkeypatch.setattr("triqs_mlsolver.exact.triqs_cthyb.find_spec", lambda name: True)
+    bath = DiscreteBath([-0.4], [[0.4, 0.0]])
+    one = Problem.from_bath(5.0, [("up", 2), ("down", 2)], [np.diag([-1.0, -0.7])] * 2, [bath] * 2, 2.0 * (1 - np.eye(4)))
+    assert "without hybridisation (1 of block 'up')" in CthybSolver.supports(one)
+    assert CthybSolver.supports(SIAM) is None
+
+
 def test_estimate_leaves_exact_data_alone(exact):
     estimate = SmoothEstimate(SIAM, np.full(exact.G_l[0].shape, 1e-6), moments(exact, 0))
     out = estimate(exact.G_l[0], exact.density[:1, None])

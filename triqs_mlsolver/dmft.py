@@ -186,7 +186,8 @@ def solve_bethe_orbitals(
         bipartite lattice with two antiferromagnetic sublattices that differ by a spin flip.
     density : float, optional
         Electrons per site to be kept: μ follows from iteration to iteration, and the −μ in `local` is where it starts.
-        `ConvergedOrbitals.problem` has the levels that were found.
+        `ConvergedOrbitals.problem` has the levels that were found. Converged means that the answer, too, has this density,
+        to `tolerance`.
     min_iterations : int
         Iterations that are made in any case: with noisy answers convergence is easily taken for granted.
     max_iterations, tolerance, mixing, watch
@@ -217,8 +218,10 @@ def solve_bethe_orbitals(
         G = filling.kept(problem, G)
         return [G[:, block, block] for block in blocks]
 
+    if min_iterations > max_iterations:
+        raise ValueError(f"min_iterations = {min_iterations} exceeds max_iterations = {max_iterations}: raise the latter")
     iterations = (min_iterations, max_iterations)
-    return _iterate(solver, problem_of, list(start), symmetrised, iterations, tolerance, mixing, watch)
+    return _iterate(solver, problem_of, list(start), symmetrised, iterations, tolerance, mixing, watch, density)
 
 
 class _Filling:
@@ -287,7 +290,7 @@ def _polarisation(source: list[int], unit: float) -> list[float]:
     return [0.5 * unit * float(np.sign(block - other)) for block, other in enumerate(source)]
 
 
-def _iterate(solver, problem_of, G, symmetrised, iterations, tolerance, mixing, watch) -> ConvergedOrbitals:
+def _iterate(solver, problem_of, G, symmetrised, iterations, tolerance, mixing, watch, density=None) -> ConvergedOrbitals:
     """The loop: `problem_of` makes a problem from the local G per block, `symmetrised` the next G from its solution."""
     exact, bounds, changes = [], [], []
     converged = False
@@ -306,7 +309,9 @@ def _iterate(solver, problem_of, G, symmetrised, iterations, tolerance, mixing, 
         changes.append(float(max(np.max(np.abs(legendre.evaluate(problem.beta, c, tau))) for c in change)))
         G = [o + mixing * c for o, c in zip(old, change)]
         noise = solution.provenance.get("G_tau_noise", 0.0)  # an answer with noise cannot come to rest more closely
-        if iteration >= iterations[0] and distance_to_fixed_point(changes) < max(tolerance, 2 * noise):
+        within = max(tolerance, 2 * noise)
+        kept = density is None or abs(float(solution.density.sum()) - density) < within
+        if iteration >= iterations[0] and kept and distance_to_fixed_point(changes) < within:
             converged = True
             break
     return ConvergedOrbitals(problem, solution, solution.Z(problem), iteration, converged, exact, bounds)

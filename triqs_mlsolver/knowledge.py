@@ -56,7 +56,8 @@ class Knowledge:
 
         It is refused now, not after an exact run whose answer could not be stored.
         """
-        self.database.check_specification(problem)
+        if self.learn:
+            self.database.check_specification(problem)
         prediction = self.predictor.predict(problem)
         on_G, on_Sigma = self.alarms.widening.factor
         return replace(

@@ -224,6 +224,13 @@ class Problem:
         )
 
     @property
+    def unreached(self) -> tuple[np.ndarray, ...]:
+        """Per block, the orbitals without hybridisation, (n,) of bool."""
+        size = [np.max(np.abs(np.diagonal(d, axis1=1, axis2=2)), axis=0, initial=0.0) for d in self.Delta_l]
+        largest = max(float(s.max()) for s in size)
+        return tuple(s <= 1e-10 * largest for s in size)
+
+    @property
     def is_density_density(self) -> bool:
         """Whether U is all there is of the interaction."""
         return not self.terms

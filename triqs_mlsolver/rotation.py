@@ -38,7 +38,7 @@ class Rotation:
     def diagonalising(cls, problem: Problem) -> Rotation | None:
         """The rotation that makes `problem` diagonal; None if it is, if there is none, or if nothing is gained.
 
-        The model must describe the rotated interaction, and a density-density one must remain so, as it does where all U_ij
+        No orbital may lose all of its hybridisation. The model must describe the rotated interaction, and a density-density one must remain so, as it does where all U_ij
         are equal: a database holds interactions of one kind.
         """
         if problem.is_diagonal:
@@ -50,6 +50,8 @@ class Rotation:
             if _off_diagonal(R.T @ d @ R) > _ROUNDING * np.max(np.abs(d)):
                 return None
         rotated = rotation.problem(problem)
+        if any(np.any(after & ~before) for before, after in zip(problem.unreached, rotated.unreached)):
+            return None  # sampling would say nothing of an orbital without hybridisation
         same_kind = rotated.is_density_density == problem.is_density_density
         return rotation if same_kind and Descriptor().supports(rotated) is None else None
 

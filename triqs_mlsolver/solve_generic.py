@@ -108,7 +108,7 @@ def solve_generic(
     params = {k: v for k, v in options.items() if k not in names}
     beta = float(Delta_iw.mesh.beta)
     S = Solver(beta, gf_struct, n_iw, n_tau or max(_N_TAU, 2 * n_iw), n_l, delta_interface=True, **of_solver)
-    S.go_on_with(_shared.setdefault(_key(of_solver), S))
+    S.go_on_with(_shared.setdefault(_key(of_solver, gf_struct), S))
     Delta_l = [hybridisation.from_Delta_iw(beta, _on_all_frequencies(d, n_iw).data, name) for name, d in Delta_iw]
     containers.fill(S.Delta_tau, [legendre.on_uniform_mesh(beta, d, S.n_tau) for d in Delta_l])
     S.solve(h_loc0=_as_operator(h_loc0, gf_struct), h_int=h_int, **params)
@@ -141,10 +141,15 @@ def _names_of_options() -> set[str]:
     return own | set(inspect.signature(LearnedSolver.__init__).parameters) - {"self"}
 
 
-def _key(options: dict) -> tuple:
-    """What calls must have in common to share a model."""
-    path = lambda v: os.path.abspath(v) if isinstance(v, (str, os.PathLike)) else v
-    return tuple(sorted((k, path(v) if k == "database" else v) for k, v in options.items()))
+def _key(options: dict, gf_struct: list[tuple[str, int]]) -> tuple:
+    """What calls must have in common to share a model: blocks and options, an object being the same only as itself."""
+
+    def known(name: str, value):
+        if name == "database" and isinstance(value, (str, os.PathLike)):
+            return os.path.abspath(value)
+        return value if isinstance(value, (str, int, float, type(None))) else repr(value) if name == "degenerate" else id(value)
+
+    return tuple(gf_struct), tuple(sorted((name, known(name, value)) for name, value in options.items()))
 
 
 def _as_operator(h_loc0, gf_struct):

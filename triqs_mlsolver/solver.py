@@ -11,7 +11,7 @@ from os import PathLike
 
 import numpy as np
 
-from . import compat, containers, cthyb_parameters, error_bars, interaction
+from . import compat, containers, cthyb_parameters, error_bars, interaction, mpi
 from .certificate import Certificate
 from .decision import Decision
 from .degenerate import averaged, block_numbers
@@ -184,7 +184,7 @@ class Solver:
         self._engine.exact = cthyb_parameters.exact_solver_for(self._options["exact"], asked)
         self._exact_parameters = cthyb_parameters.for_exact_solver(params)
         # what Monte Carlo alone measures is asked for in the orbitals that were given
-        rotation = None if asked else Rotation.diagonalising(problem)
+        rotation = None if asked else mpi.on_root(self._engine.comm, Rotation.diagonalising, problem)
         solution = self._engine.solve(
             problem if rotation is None else rotation.problem(problem),
             exact_parameters=self._exact_parameters,
@@ -408,11 +408,6 @@ def _check_options(options: dict) -> None:
     for name in options:
         if name not in allowed:
             raise TypeError(f"Solver() has no option {name!r}{_hint(name, allowed)}")
-    if isinstance(options["database"], str) and options["database"] == "starter":
-        raise ValueError(
-            "database = 'starter': no starter database is shipped with this version. Give the path of a file, created "
-            "where missing, e.g. database='mlsolver.h5', or None to keep the points in memory"
-        )
     registry.check(options["exact"])
     finite = "a finite number of at least 0, where 0 means to solve every problem exactly"
     cthyb_parameters.check_number("tolerance", options["tolerance"], f"{finite} (default 0.002)")

@@ -52,7 +52,7 @@ def _mask(flavours: Iterable[int]) -> int:
 
 
 def mixed_blocks(problem: Problem) -> tuple[str, str] | None:
-    """Two blocks between which the interaction makes G as large as 1 % of its diagonal; None where there are none.
+    """Two blocks between which the interaction makes G as large as 1 % of its diagonal elements there; None where there are none.
 
     Then G and Σ are no matrices within blocks, and Dyson's equation block by block is wrong. Signs of flavours rule that out
     for the usual interactions. Where they do not (full Slater interactions, whose crystal symmetry may), the isolated
@@ -73,7 +73,8 @@ def mixed_blocks(problem: Problem) -> tuple[str, str] | None:
     energy, weight = spectrum.poles({a: spectrum.space.creation(a) for a in range(len(block))}, [*same, *pairs])
     lowest = 1 / (1j * np.pi / problem.beta - energy)
     G = {pair: abs(w @ lowest) for pair, w in weight.items()}
-    (a, b), largest = max(((pair, G[pair]) for pair in pairs), key=lambda found: found[1])
-    if largest <= _SMALL * max(G[pair] for pair in same):
+    share = {(a, b): G[a, b] / max(np.sqrt(G[a, a] * G[b, b]), 1e-300) for a, b in pairs}
+    a, b = max(share, key=share.get)
+    if share[a, b] <= _SMALL:
         return None
     return problem.gf_struct[block[a]][0], problem.gf_struct[block[b]][0]

@@ -95,6 +95,10 @@ class CthybSolver(_Parameters):
         """None where cthyb can be run, else the reason why not."""
         if find_spec("triqs_cthyb") is None:
             return "triqs_cthyb is not installed (conda install -c conda-forge triqs_cthyb)"
+        for (name, _), unreached in zip(problem.gf_struct, problem.unreached):
+            if unreached.any():
+                orbitals = ", ".join(map(str, np.flatnonzero(unreached)))
+                return f"it measures no G of orbitals without hybridisation ({orbitals} of block {name!r}): use exact='ed'"
         return None
 
     def solve(self, problem: Problem) -> Solution:

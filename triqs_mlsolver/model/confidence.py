@@ -15,12 +15,10 @@ forest would only learn the noise there: the Gaussian process, which knows it, g
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
-_SMALLEST_ERROR = 1e-7  # errors below this count as this
+_SMALLEST_ERROR, _LARGEST_ERROR = 1e-7, 1e6  # errors below count as the first, what is not finite as the other
 _FOREST_FROM = 25  # points from which the forest is worth asking
 _ALIKE_FROM = 300  # points from which out-of-bag scales are as sharp as those of predictions
 _LEAST_SHARE = 0.3  # share of a residual that is never put down to the label's noise
@@ -56,7 +54,7 @@ class ErrorBound(BaseEstimator):
         self.n_estimators = n_estimators
         self.random_state = random_state
 
-    def fit(self, summary, std, error, noise=0.0, followers=None, way=None) -> ErrorBound:
+    def fit(self, summary, std, error, noise=0.0, followers=None, way=None, point=None) -> ErrorBound:
         """Calibrate on N residuals.
 
         Parameters
@@ -66,60 +64,79 @@ class ErrorBound(BaseEstimator):
         std : (N,) or (N, n_kinds) array
             Leave-out standard deviation, in the units of the errors as far as these are known.
         error : (N, n_kinds) array
-            Leave-out errors, those of the labels included; NaN where there is none.
+            Leave-out errors, those of the labels included. Not finite: as large as can be in the first way, none in others.
         noise : (N, n_kinds) array, optional
             Root mean square error of the labels.
         followers : (N, n_followers) array, optional
             Errors that share the scale of the first kind, each with a quantile of its own; noise is not taken off.
         way : (N,) array of int, optional
-            How a point was left out, the strictest way first: a bound holds for each way on its own. Later residuals must
-            come after earlier ones, also of other ways.
+            How a point was left out, 0 being the strictest way, in which all were: a bound holds for each way on its own.
+            Later residuals must come after earlier ones, also of other ways.
+        point : (N,) array of int, optional
+            The point a residual belongs to.
         """
         total = np.maximum(np.asarray(error, float), _SMALLEST_ERROR)
         noise, std = np.broadcast_to(noise, total.shape), _as_columns(std, total.shape[1])
-        asked = np.isfinite(total).all(axis=1)
         way = np.zeros(len(total), int) if way is None else np.asarray(way)
+        point = np.arange(len(total)) if point is None else np.asarray(point)
+        first = way == 0
+        total = np.where(first[:, None] & ~np.isfinite(total), _LARGEST_ERROR, total)
+        asked = np.isfinite(total).all(axis=1)
         ways = [asked & (way == k) for k in np.unique(way[asked])]
-        first = ways[0]
         error = np.sqrt(np.maximum(total**2 - noise**2, (_LEAST_SHARE * total) ** 2))
         self.noisy_ = np.median((noise / total)[first], axis=0) > 0.5  # per kind of error
-        std = self._scale(std)
+        inputs, std = self._inputs(summary, std), self._scale(std)
         self.std_factor_ = np.median((error / std)[first], axis=0)
         scale = std * self.std_factor_
         if first.sum() >= _FOREST_FROM and not self.noisy_.all():
-            inputs = self._inputs(summary, std)
-            if not hasattr(self, "forest_") or asked.sum() > _GROWTH * self.n_fitted_:
-                self._fit_forest(inputs, np.log(error), asked)
+            if not hasattr(self, "forest_") or self._has_outgrown(asked):
+                self._fit_forest(inputs, np.log(error), asked, point)
             expected = self.forest_(inputs)
             known = np.flatnonzero(np.isfinite(self.expected_[:, 0]))
             expected[known] = self.expected_[known]
             scale = np.where(self.noisy_, scale, np.maximum(scale, np.exp(expected)))
-        self.quantile_ = _largest(self._conformal, ways, error / scale)
-        if first.sum() >= _MOMENTS_FROM and self.confidence <= 0.95:
-            enough = [w for w in ways if w.sum() >= _MOMENTS_FROM]
-            sharper = _largest(_moment_quantile, enough, total / scale, noise / scale)
-            self.quantile_ = np.where(self.noisy_, np.minimum(self.quantile_, sharper), self.quantile_)
+        self.quantile_ = np.max([self._quantile(total[w], error[w], noise[w], scale[w]) for w in ways], axis=0)
         if followers is not None:
-            followers = np.maximum(np.asarray(followers, float), _SMALLEST_ERROR)
-            quantile = _largest(self._conformal, ways, followers / scale[:, :1])
+            ratio = np.maximum(np.asarray(followers, float), _SMALLEST_ERROR) / scale[:, :1]
+            quantile = np.max([_conformal_quantile(ratio[w], self.confidence) for w in ways], axis=0)
             self.quantile_ = np.concatenate([self.quantile_, quantile])
         return self
 
-    def _fit_forest(self, inputs, log_error, asked):
-        from sklearn.ensemble import RandomForestRegressor
+    def _quantile(self, total, error, noise, scale) -> np.ndarray:
+        """Quantile of error/scale, (n_kinds,), of points that were left out in one way."""
+        quantile = _conformal_quantile(error / scale, self.confidence)
+        if len(total) >= _MOMENTS_FROM and self.confidence <= 0.95:
+            sharper = _moment_quantile(total / scale, noise / scale)
+            quantile = np.where(self.noisy_, np.minimum(quantile, sharper), quantile)
+        return quantile
+
+    def _has_outgrown(self, asked: np.ndarray) -> bool:
+        """Whether the forest is too old: many more residuals, or new ones of points that it knows in another way."""
+        late = asked[: len(self.expected_)] & np.isnan(self.expected_[:, 0])
+        return asked.sum() > _GROWTH * self.n_fitted_ or bool(late.any())
+
+    def _fit_forest(self, inputs, log_error, asked, point):
+        """A random forest whose trees draw points with all their residuals, which are too alike to judge each other."""
+        from sklearn.tree import DecisionTreeRegressor
 
         # an out-of-bag scale is the mean of one tree in e: more scatter than in predictions, and so too wide a quantile.
         # Many points are worth the trees that make both alike; for few ones a wide quantile is welcome
         n_trees = self.n_estimators if asked.sum() < _ALIKE_FROM else round(np.e * self.n_estimators)
-        forest = RandomForestRegressor(
-            n_trees, min_samples_leaf=3, max_features=0.5, oob_score=True, random_state=self.random_state
-        )
-        forest.fit(inputs[asked], log_error[asked])
-        out_of_bag = forest.oob_prediction_.reshape(-1, log_error.shape[1])
+        random, n = np.random.default_rng(self.random_state), int(point.max()) + 1
+        total, n_seen, trees = np.zeros_like(log_error), np.zeros(len(asked)), []
+        for seed in range(n_trees):
+            drawn = np.bincount(random.integers(n, size=n), minlength=n)[point]
+            inside, outside = asked & (drawn > 0), asked & (drawn == 0)
+            tree = DecisionTreeRegressor(min_samples_leaf=3, max_features=0.5, random_state=self.random_state + seed)
+            trees.append(tree.fit(inputs[inside], log_error[inside], sample_weight=drawn[inside]))
+            if outside.any():
+                total[outside] += tree.predict(inputs[outside]).reshape(-1, log_error.shape[1])
+                n_seen[outside] += 1
         self.expected_ = np.full_like(log_error, np.nan)
-        self.expected_[asked] = np.where(np.isfinite(out_of_bag), out_of_bag, log_error[asked].mean(axis=0))
-        forest.estimators_ = forest.estimators_[: self.n_estimators]
-        self.forest_ = FlatForest(forest)
+        self.expected_[asked] = np.where(
+            n_seen[asked, None] > 0, total[asked] / np.maximum(n_seen[asked, None], 1), log_error[asked].mean(axis=0)
+        )
+        self.forest_ = FlatForest(trees[: self.n_estimators])
         self.n_fitted_ = int(asked.sum())
 
     def _scale(self, std: np.ndarray) -> np.ndarray:
@@ -130,17 +147,14 @@ class ErrorBound(BaseEstimator):
         """
         return np.where(self.noisy_, std[:, :1], std)
 
-    def _conformal(self, ratio: np.ndarray) -> np.ndarray:
-        return _conformal_quantile(ratio, self.confidence)
-
     @staticmethod
     def _inputs(summary, std):
         return np.column_stack([summary, np.log(np.maximum(std, 1e-12))])
 
     def predict(self, summary, std) -> np.ndarray:
         """Bounds (n, n_kinds + n_followers) for new points."""
-        std = self._scale(_as_columns(std, len(self.std_factor_)))
-        scale = std * self.std_factor_
+        std = _as_columns(std, len(self.std_factor_))
+        scale = self._scale(std) * self.std_factor_
         if hasattr(self, "forest_") and not self.noisy_.all():
             expected = np.exp(self.forest_(self._inputs(summary, std)))
             scale = np.where(self.noisy_, scale, np.maximum(scale, expected))
@@ -151,11 +165,6 @@ class ErrorBound(BaseEstimator):
 def _as_columns(std: np.ndarray, n_kinds: int) -> np.ndarray:
     std = np.maximum(np.asarray(std, float), 1e-12)
     return np.broadcast_to(std.reshape(len(std), -1), (len(std), n_kinds))
-
-
-def _largest(quantile: Callable, ways: list[np.ndarray], *of: np.ndarray) -> np.ndarray:
-    """The largest of the quantiles of what was left out in one way."""
-    return np.max([quantile(*(values[way] for values in of)) for way in ways], axis=0)
 
 
 def _conformal_quantile(ratio: np.ndarray, confidence: float) -> np.ndarray:
@@ -176,8 +185,8 @@ def _moment_quantile(ratio: np.ndarray, noise: np.ndarray) -> np.ndarray:
 class FlatForest:
     """A fitted forest as flat arrays: one sample goes down all trees at once, in microseconds instead of milliseconds."""
 
-    def __init__(self, forest):
-        trees = [estimator.tree_ for estimator in forest.estimators_]
+    def __init__(self, estimators):
+        trees = [estimator.tree_ for estimator in estimators]
         size = max(tree.node_count for tree in trees)
         pad = lambda values, fill: np.stack([np.r_[v, np.full(size - len(v), fill)] for v in values])
         self.feature = pad([tree.feature for tree in trees], -2)

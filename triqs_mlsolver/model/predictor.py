@@ -223,10 +223,10 @@ class Predictor(BaseEstimator):
         return self
 
     def with_confidence(self, confidence: float) -> Predictor:
-        """The same fitted model with bounds that hold with probability `confidence`; both share what was learned."""
+        """The same fitted model with bounds that hold with probability `confidence`; both share what was learned, until a point is added."""
         other = copy(self)
         other.confidence = confidence
-        other.bound_ = copy(self.bound_).set_params(confidence=confidence)
+        other.bound_ = ErrorBound(confidence, random_state=self.random_state)
         other._calibrate()
         return other
 
@@ -321,15 +321,14 @@ class Predictor(BaseEstimator):
             self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
         if tuned and self.regressor in regressors.TUNABLE:
             error = lambda residual, rows: data.max_error(self._in_units(residual, rows))
-            labels = data.groups()
-            choice = _SMOOTHNESS + (_SMOOTHEST,) * (len(np.unique(labels)) >= _MANY_GROUPS)
+            choice = _SMOOTHNESS + (_SMOOTHEST,) * (data.n_scanned >= _MANY_GROUPS)
             found = tune(
                 regressors.kernel(build(1)),
                 X,
                 y,
                 **common,
                 **cheap,
-                labels=labels,
+                labels=data.groups(),
                 error=error,
                 smoothness=choice if self.nu is None else None,
                 seed=self.random_state,
@@ -352,7 +351,7 @@ class Predictor(BaseEstimator):
 
     def _calibrate(self):
         data, groups = self.training_, self.training_.groups()
-        self.floor_ = _SPREAD_FLOOR * min(1.0, _MANY_GROUPS / len(np.unique(groups)))
+        self.floor_ = _SPREAD_FLOOR * min(1.0, _MANY_GROUPS / max(data.n_scanned, 1))
         rows = np.flatnonzero(data.source == 0)  # errors are those of exact labels
         if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
             rows = rows[some_problems(data.problem[rows], _CALIBRATION_ROWS, self.random_state)]
@@ -371,7 +370,8 @@ class Predictor(BaseEstimator):
                 self.reach_ = float(np.quantile(worst[:, 4], _REACH_QUANTILE))
             samples.append((data.summary[rows][once], worst[:, 5:7], worst[:, :2], -worst[:, 7:], worst[:, 2:4]))
         in_turn = [np.stack(parts, axis=1).reshape(-1, parts[0].shape[1]) for parts in zip(*samples)]
-        self.bound_.fit(*in_turn, way=np.tile([0, 1], len(samples[0][0])))
+        n = len(samples[0][0])
+        self.bound_.fit(*in_turn, way=np.tile([0, 1], n), point=np.repeat(np.arange(n), 2))
 
     def _left_out(self, labels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Errors of G(τ), Σ(iω₀), ⟨n⟩ and ⟨n_i n_j⟩ (n_rows, 4), standard deviations (n_rows,), by label left out."""
@@ -513,6 +513,8 @@ def _reach(seen: np.ndarray) -> tuple[float, float]:
     That far the bounds have been tried: the values at the ends, too, are left out and predicted from the others.
     """
     values = np.unique(np.round(seen, 3))
+    if len(values) == 1:  # it never varied, and nothing is known of what it does
+        return seen.min() - 1e-6, seen.max() + 1e-6
     edge = 1e-3 + _EDGE * (values[-1] - values[0])
     if len(values) < _VALUES_TO_EXTRAPOLATE:
         return values[0] - edge, values[-1] + edge

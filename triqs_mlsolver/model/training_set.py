@@ -172,7 +172,10 @@ class TrainingSet:
 
     def relative_noise(self) -> np.ndarray:
         """Label variance in units of the correction's own variance, (N,)."""
-        signal = np.mean(np.sum(self.y[:, : self.n_G] ** 2, axis=1) / self.amplitude**2)
+        exact = self.source == 0
+        if not exact.any():
+            exact = ~exact
+        signal = np.mean(np.sum(self.y[exact, : self.n_G] ** 2, axis=1) / self.amplitude[exact] ** 2)
         return self.noise / self.amplitude**2 / max(signal, 1e-12)
 
     def groups(self) -> np.ndarray:
@@ -181,12 +184,19 @@ class TrainingSet:
         All rows of a problem are among them: one may be the mirror image of another. With a single group every problem
         stands for itself; problems beyond the stored range are novel in any case.
         """
+        _, first, problem = np.unique(self.problem, return_index=True, return_inverse=True)
+        groups = np.unique(self._scanned()[first], axis=0, return_inverse=True)[1].ravel()
+        return groups[problem] if groups.max(initial=0) > 0 else problem
+
+    @property
+    def n_scanned(self) -> int:
+        """Number of different β, U and level of the exact labels."""
+        return len(np.unique(self._scanned()[self.source == 0], axis=0))
+
+    def _scanned(self) -> np.ndarray:
         X, columns = self.X, self.layout.columns
         beta, U, level = (X[:, columns(name)[0]] for name in ("beta", "U", "level"))
-        scan = np.stack([_significant(np.exp(beta)), _significant(U), np.round(np.abs(level), 3)], axis=1)
-        _, first, problem = np.unique(self.problem, return_index=True, return_inverse=True)
-        groups = np.unique(scan[first], axis=0, return_inverse=True)[1].ravel()
-        return groups[problem] if groups.max(initial=0) > 0 else problem
+        return np.stack([_significant(np.exp(beta)), _significant(U), np.round(np.abs(level), 3)], axis=1)
 
     def max_error(self, residual: np.ndarray) -> np.ndarray:
         """max over τ of the G part of residuals (n, n_outputs), (n,)."""
