@@ -12,8 +12,7 @@ from sklearn.base import clone
 
 from triqs_mlsolver import Database, DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import IPT, HubbardI
-from triqs_mlsolver.comparison import sigma_distance
-from triqs_mlsolver.comparison import compare
+from triqs_mlsolver.comparison import compare, sigma_distance
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.descriptor import Descriptor, Kind
 from triqs_mlsolver.numerics import legendre

@@ -223,7 +223,10 @@ class Predictor(BaseEstimator):
         return self
 
     def with_confidence(self, confidence: float) -> Predictor:
-        """The same fitted model with bounds that hold with probability `confidence`; both share what was learned, until a point is added."""
+        """The same fitted model with bounds that hold with probability `confidence`.
+
+        Both share what was learned, until a point is added to either.
+        """
         other = copy(self)
         other.confidence = confidence
         other.bound_ = ErrorBound(confidence, random_state=self.random_state)
