@@ -107,6 +107,17 @@ def with_stronger_pair():
     return replace(two_orbitals(), U=matrix)
 
 
+def with_pair_hopping():
+    """Between two orbitals of three, all with the same density-density interaction."""
+    names = [f"{spin}_{a}" for a in range(3) for spin in ("up", "down")]
+    flavour = {name: i for i, name in enumerate(names)}
+    terms = tuple((0.2, tuple(flavour[f"{s}_{a}"] for s, a in pair)) for pair in (
+        (("up", 0), ("down", 0), ("down", 1), ("up", 1)), (("up", 1), ("down", 1), ("down", 0), ("up", 0)),
+    ))  # fmt: skip
+    bath = [DiscreteBath([0.1], [[0.5]])] * 6
+    return Problem.from_bath(5.0, [(n, 1) for n in names], [[[-1.0]]] * 6, bath, 2.0 * (1 - np.eye(6)), terms)
+
+
 def test_noise_of_degenerate_blocks_is_averaged():
     rng = np.random.default_rng(5)
     problem = two_orbitals(levels=1e-3 * rng.normal(size=4), couplings=0.5 + 1e-3 * rng.normal(size=4))
@@ -138,8 +149,9 @@ def test_noise_of_degenerate_blocks_is_averaged():
         (two_orbitals(), [["up_0", "up_1"], ["up_1", "down_1"]], r"\['up_1'\] more than once"),
         (two_orbitals(sizes=(1, 3)), [["up_0", "down_0"]], "different sizes .*'up_0': 1, 'down_0': 3"),
         (with_stronger_pair(), [["up_0", "up_1"]], r"density-density interactions differ by 0\.5"),
+        (with_pair_hopping(), [["up_0", "up_1", "up_2"]], "further terms of h_int, such as pair-hopping, differ"),
     ],
-    ids=["levels", "bath", "unknown", "twice", "sizes", "interaction"],
+    ids=["levels", "bath", "unknown", "twice", "sizes", "interaction", "further terms"],
 )
 def test_declared_symmetry_that_is_violated(problem, degenerate, what):
     with pytest.raises(ValueError, match=what):

@@ -105,3 +105,17 @@ def _check_interaction(problem: Problem, members: list[int], names: str) -> None
             f"blocks {names} were declared degenerate, but their density-density interactions differ by {off:.2g}: "
             "correct h_int, or declare fewer blocks degenerate"
         )
+    terms = [[_terms_of(problem, problem.offsets[b] + a) for a in range(problem.gf_struct[b][1])] for b in members]
+    limit = _SAME_INTERACTION * max(problem.largest_energy, 1e-300)
+    for others in terms[1:]:
+        for one, other in zip(terms[0], others):
+            if len(one) != len(other) or np.any(np.abs(one - other) > limit):
+                raise ValueError(
+                    f"blocks {names} were declared degenerate, but further terms of h_int, such as pair-hopping, differ "
+                    "between them: correct h_int, or declare fewer blocks degenerate"
+                )
+
+
+def _terms_of(problem: Problem, flavour: int) -> np.ndarray:
+    """Sizes of the interaction terms in which a flavour takes part, in order."""
+    return np.sort([abs(value) for value, indices in problem.terms if flavour in indices])
