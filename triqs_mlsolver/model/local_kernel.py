@@ -40,22 +40,13 @@ class LocalKernelRidge(SymmetricKernelRidge):
 
     def fit(self, X, y, *, output_parity, noise=None, source=None) -> LocalKernelRidge:
         """Keep rows `X` (N, n_features), `y` (N, n_outputs), relative noise variances `noise` and `source` (N,)."""
-        self.X_, self.y_ = np.asarray(X, float), np.asarray(y, float)
-        self.output_parity_ = np.asarray(output_parity)
-        self.noise_ = np.zeros(len(self.X_)) if noise is None else np.asarray(noise, float)
-        self.source_ = np.zeros(len(self.X_), int) if source is None else np.asarray(source, int)
-        self.scaled_ = self._scaled(self.X_)
-        self.square_ = np.sum(self.scaled_**2, axis=1)
+        self._keep(X, y, output_parity, noise, source)
         return self
 
     def append(self, x, y, noise: float = 0.0, source: int = 0) -> LocalKernelRidge:
         """Keep one more row."""
         x = np.asarray(x, float)[None]
-        scaled = self._scaled(x)
-        self.X_, self.y_ = np.concatenate([self.X_, x]), np.concatenate([self.y_, np.asarray(y, float)[None]])
-        self.noise_, self.source_ = np.append(self.noise_, noise), np.append(self.source_, source)
-        self.scaled_ = np.concatenate([self.scaled_, scaled])
-        self.square_ = np.append(self.square_, np.sum(scaled**2))
+        self._keep_one(x, y, noise, source, self._scaled(x))
         return self
 
     def predict(self, X, return_std: bool = False):

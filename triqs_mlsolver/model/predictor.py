@@ -361,9 +361,12 @@ class Predictor(BaseEstimator):
         per_G0 = 1 / (np.abs(data.G0) ** 2 * data.sigma_unit)
         self.label_noise_ = data.label_error * np.column_stack([np.ones_like(per_G0), per_G0])
         scale = _scale_of_errors(data.amplitude[rows], per_G0[rows])
-        apart, nearby = (self._left_out(labels, rows) for labels in (groups, data.problem))
+        apart = self._left_out(groups, rows)
         self.leave_out_error_ = apart[0][:, :2]
-        nearby[0][np.isin(groups[rows], groups_of_one(groups, data.problem))] = np.nan  # the same again
+        nearby = np.full_like(apart[0], np.nan), apart[1].copy()
+        in_company = ~np.isin(groups[rows], groups_of_one(groups, data.problem))
+        if in_company.any():  # the others would give the same again
+            nearby[0][in_company], nearby[1][in_company] = self._left_out(data.problem, rows[in_company])
         # Loops ask for new values of their parameter, and often for the same: without all that is stored there, and with.
         samples = []
         for error, std in (apart, nearby):

@@ -114,16 +114,27 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y, *, output_parity, noise=None, source=None) -> SymmetricKernelRidge:
         """Fit rows `X` (N, n_features) to `y` (N, n_outputs) with relative noise variances `noise` and `source` (N,)."""
+        self._keep(X, y, output_parity, noise, source)
+        K = self._labels(self.scaled_, self.source_)
+        self.inverse_ = {s: _inverse(k + np.diag(self.alpha + self.noise_)) for s, k in K.items()}
+        self._solve()
+        return self
+
+    def _keep(self, X, y, output_parity, noise, source) -> None:
+        """The rows as they are, and in units of the length scales."""
         self.X_, self.y_ = np.array(X, float), np.array(y, float)
         self.output_parity_ = np.asarray(output_parity)
         self.noise_ = np.zeros(len(self.X_)) if noise is None else np.array(noise, float)
         self.source_ = np.zeros(len(self.X_), int) if source is None else np.array(source, int)
         self.scaled_ = self._scaled(self.X_)
         self.square_ = np.sum(self.scaled_**2, axis=1)
-        K = self._labels(self.scaled_, self.source_)
-        self.inverse_ = {s: _inverse(k + np.diag(self.alpha + self.noise_)) for s, k in K.items()}
-        self._solve()
-        return self
+
+    def _keep_one(self, x, y, noise: float, source: int, scaled) -> None:
+        """One more row `x` (1, n_features), also in units of the length scales."""
+        self.X_, self.y_ = np.concatenate([self.X_, x]), np.concatenate([self.y_, np.asarray(y, float)[None]])
+        self.noise_, self.source_ = np.append(self.noise_, noise), np.append(self.source_, source)
+        self.scaled_ = np.concatenate([self.scaled_, scaled])
+        self.square_ = np.append(self.square_, np.sum(scaled**2, axis=1))
 
     def append(self, x, y, noise: float = 0.0, source: int = 0) -> SymmetricKernelRidge:
         """Add one row `x` (n_features,) with outputs `y` (n_outputs,) at O(N²) cost."""
@@ -136,14 +147,11 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
             own = {s: k * (1 + variance) for s, k in own.items()}
         ridge = self.alpha + noise
         unexplained = {s: own[s][0, 0] + ridge - cross[s][:, 0] @ a @ cross[s][:, 0] for s, a in self.inverse_.items()}
-        X, y = np.concatenate([self.X_, x]), np.concatenate([self.y_, np.asarray(y, float)[None]])
-        noise, source = np.append(self.noise_, noise), np.append(self.source_, source)
+        self._keep_one(x, y, noise, source, scaled)
         if min(unexplained.values()) < 0.5 * ridge:  # below the ridge only by rounding: the inverse has worn out
-            return self.fit(X, y, output_parity=self.output_parity_, noise=noise, source=source)
+            kept = {"output_parity": self.output_parity_, "noise": self.noise_, "source": self.source_}
+            return self.fit(self.X_, self.y_, **kept)
         self.inverse_ = {s: _bordered(a, cross[s][:, 0], unexplained[s]) for s, a in self.inverse_.items()}
-        self.X_, self.y_, self.noise_, self.source_ = X, y, noise, source
-        self.scaled_ = np.concatenate([self.scaled_, scaled])
-        self.square_ = np.sum(self.scaled_**2, axis=1)
         self._solve()
         return self
 
