@@ -24,10 +24,10 @@ import ctqmc_bethe as bethe
 import numpy as np
 from ctqmc_speed import run_rival, run_speed
 
-from triqs_mlsolver import mpi
 from triqs_mlsolver.exact.segment import SegmentSolver
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem import DiscreteBath, Problem
+from triqs_mlsolver.tools import mpi
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 

@@ -16,10 +16,11 @@ import argparse
 
 import numpy as np
 
-from triqs_mlsolver import Database, Predictor, mpi
+from triqs_mlsolver import Database, Predictor
 from triqs_mlsolver.database.sampling import draw
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.generate import generate
+from triqs_mlsolver.tools import mpi
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--quick", action="store_true", help="seconds: 60 problems")

@@ -14,9 +14,10 @@ about which the model is most uncertain.
 
 import argparse
 
-from triqs_mlsolver import Database, mpi
+from triqs_mlsolver import Database
 from triqs_mlsolver.generate import generate
 from triqs_mlsolver.refresh import refresh
+from triqs_mlsolver.tools import mpi
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--quick", action="store_true", help="seconds: 12 points and a budget of 4 runs")

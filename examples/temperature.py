@@ -17,8 +17,9 @@ import argparse
 
 import numpy as np
 
-from triqs_mlsolver import LearnedSolver, mpi
+from triqs_mlsolver import LearnedSolver
 from triqs_mlsolver.dmft import paramagnetic, solve_bethe
+from triqs_mlsolver.tools import mpi
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--quick", action="store_true", help="seconds: three temperatures, exact diagonalisation")

@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 from mpi_scripts.launcher import mpiexec
 
-from triqs_mlsolver import Database, Problem, doctor, mpi
+from triqs_mlsolver import Database, Problem, doctor
 from triqs_mlsolver.cli import main
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.tools import mpi
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from triqs_mlsolver.database.store import read_replay
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver
 from triqs_mlsolver.generate import TooManyRefused, dealt, generate, sequence
-from triqs_mlsolver.mpi import Comm
+from triqs_mlsolver.tools.mpi import Comm
 
 TWO_SITES = {"n_bath": 2}
 

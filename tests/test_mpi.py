@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mpi_scripts.launcher import mpiexec
 
-from triqs_mlsolver import mpi
+from triqs_mlsolver.tools import mpi
 
 SERIAL = mpi.Comm()
 

@@ -17,8 +17,8 @@ from triqs_mlsolver.database.coverage import binomial, coverage
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver
 from triqs_mlsolver.gate import Gate
-from triqs_mlsolver.mpi import on_threads
 from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.tools.mpi import on_threads
 
 
 class Scripted:

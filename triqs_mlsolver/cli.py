@@ -33,7 +33,7 @@ class _Commands(click.Group):
             mistake, speaker = _mistake(error), getattr(error, "reported_by_rank", 0)
             if mistake is None:
                 raise
-        from . import mpi
+        from .tools import mpi
 
         if mpi.world().rank != speaker:
             ctx.exit(mistake.exit_code)
@@ -45,7 +45,7 @@ def _mistake(error: Exception) -> click.ClickException | None:
     from .database import DatabaseError
     from .database.lock import Locked
     from .exact.registry import NoExactSolver
-    from .mpi import PeerError
+    from .tools.mpi import PeerError
 
     repairable = (OSError, DatabaseError, Locked, NoExactSolver, PeerError)
     return click.ClickException(str(error)) if isinstance(error, repairable) else None

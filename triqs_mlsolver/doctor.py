@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from . import mpi
+from .tools import mpi
 from .version import version
 
 STATES = ("ok", "absent", "problem", "broken")

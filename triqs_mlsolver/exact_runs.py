@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from . import mpi
 from .comparison import compare
 from .exact import registry
 from .problem import Problem
 from .solution import Solution
+from .tools import mpi
 
 TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
 _SEED_STEP = 7919

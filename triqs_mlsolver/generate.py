@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from . import mpi
 from .approximations import IPT, FewSiteED, HubbardI
 from .database import Database, open_database, sampling
 from .database.sampling import Bounds, Sequence
@@ -21,6 +20,7 @@ from .exact.quality import objections
 from .numerics import legendre
 from .problem import Problem
 from .solution import Solution
+from .tools import mpi
 
 SAMPLINGS = (*sampling.NAMES, "dmft")
 #: Cheap solvers whose answers may be stored, under their own name as fidelity.

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from . import mpi
 from .alarms import Alarms
 from .certificate import AcceptedAnswers, Certificate, certificate
 from .database import Database, DecisionLog, open_database
@@ -24,10 +23,11 @@ from .exact import registry
 from .exact_runs import ExactRuns
 from .gate import DEFAULT_TOLERANCE, Gate, number
 from .knowledge import Knowledge
-from .messages import report
 from .model import Prediction, Predictor
 from .problem import Problem
 from .solution import Solution, key_figures
+from .tools import mpi
+from .tools.messages import report
 
 _CERTIFY = "certify"
 _LOG_REMEMBERED = 500  # solves of earlier runs that count when the bounds are judged

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from . import mpi
 from .candidates import Candidates, most_uncertain, recombined
 from .database import Database, DatabaseError, DecisionLog, Point, open_database
 from .database.table import best_of_each_problem
@@ -22,6 +21,7 @@ from .exact_runs import TARGET_SHARE
 from .generate import answer
 from .knowledge import fitted_model
 from .problem import Problem
+from .tools import mpi
 
 REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
 _SHARES = (0.25, 0.25, 0.5, 1.0)  # of what is left of a round

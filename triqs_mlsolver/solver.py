@@ -11,7 +11,7 @@ from os import PathLike
 
 import numpy as np
 
-from . import compat, containers, cthyb_parameters, error_bars, interaction, mpi
+from . import compat, containers, cthyb_parameters, error_bars, interaction
 from .certificate import Certificate
 from .decision import Decision
 from .degenerate import averaged, block_numbers
@@ -22,6 +22,7 @@ from .numerics import legendre
 from .problem import Problem
 from .rotation import Rotation
 from .solution import Solution
+from .tools import mpi
 
 logger = logging.getLogger("triqs_mlsolver")
 

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from triqs_mlsolver import mpi
+from triqs_mlsolver.tools import mpi
 
 comm = mpi.world()
 expected = int(sys.argv[1])

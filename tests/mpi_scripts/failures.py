@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from triqs_mlsolver import mpi
+from triqs_mlsolver.tools import mpi
 
 comm = mpi.world()
 last = comm.size - 1

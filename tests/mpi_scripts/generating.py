@@ -8,9 +8,9 @@ import os
 import signal
 import sys
 
-from triqs_mlsolver import mpi
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.generate import generate
+from triqs_mlsolver.tools import mpi
 
 
 class Failing:

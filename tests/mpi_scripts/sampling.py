@@ -2,8 +2,9 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The segment solver on all ranks; each says what it got."""
 
-from triqs_mlsolver import Problem, mpi
+from triqs_mlsolver import Problem
 from triqs_mlsolver.exact.segment import SegmentSolver
+from triqs_mlsolver.tools import mpi
 
 comm = mpi.world()
 problem = Problem.siam(beta=8.0, U=2.0, mu=0.7, eps=[-0.5, 0.2, 0.6], V=[0.3, 0.3, 0.25])

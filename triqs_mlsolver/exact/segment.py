@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..mpi import on_threads
 from ..numerics.causality import project_delta
 from ..problem import Problem
 from ..solution import Solution
+from ..tools.mpi import on_threads
 from .segment_result import Analysis, Workspace, analyse, as_solution, measured_length
 from .segment_symmetry import Symmetries
 from .statistics import autocorrelation_time, merged_pairs
@@ -57,7 +57,7 @@ class SegmentSolver:
     n_threads : int
         Chains that this process samples at the same time where it is the only rank; they count as ranks.
     comm : communicator, optional
-        Object with rank, size and allgather, such as `triqs_mlsolver.mpi.world()`; all its ranks call `solve` together
+        Object with rank, size and allgather, such as `triqs_mlsolver.tools.mpi.world()`; all its ranks call `solve` together
         and each gets the same solution. None samples on this process alone.
 
     Examples
