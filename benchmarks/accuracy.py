@@ -23,11 +23,11 @@ from joblib import Memory
 from problem_sets import draw, tau_nodes
 
 from triqs_mlsolver import Predictor, Problem, Solution
-from triqs_mlsolver.comparison import sigma_distance
 from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.descriptor import Description, Descriptor, Kind
 from triqs_mlsolver.model.training_set import TrainingSet
+from triqs_mlsolver.problem.comparison import sigma_distance
 
 N_TEST, TEST_SEED = 4000, 20000
 CHEAP = dict.fromkeys("ABC", problem_sets.CHEAP) | {"E": ("hartree_fock", "hubbard_i", "nca")}

@@ -10,8 +10,7 @@ import numpy as np
 
 from triqs_mlsolver.exact.segment import SegmentSolver, causal_hybridisation
 from triqs_mlsolver.numerics import legendre
-from triqs_mlsolver.problem import Problem
-from triqs_mlsolver.solution import Solution
+from triqs_mlsolver.problem import Problem, Solution
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from problem_sets import CHEAP, draw
 
 from triqs_mlsolver import Predictor, Problem, Solution
 from triqs_mlsolver.approximations import FewSiteED
-from triqs_mlsolver.comparison import compare
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.problem.comparison import compare
 
 SIGMA, N_NOISY = 0.01, 20
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from triqs_mlsolver import Database, LearnedSolver, Problem, Solution
-from triqs_mlsolver.comparison import label_noise
 from triqs_mlsolver.dmft import solve_bethe_orbitals
 from triqs_mlsolver.exact.triqs_cthyb import CthybSolver
+from triqs_mlsolver.problem.comparison import label_noise
 
 BETA, HUND = 20.0, 0.2
 BLOCKS = tuple((f"{spin}_{orbital}", 1) for orbital in (0, 1) for spin in ("up", "down"))

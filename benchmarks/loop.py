@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from triqs_mlsolver import Database, LearnedSolver, Problem, Solution
-from triqs_mlsolver.comparison import G_distance, sigma_distance
 from triqs_mlsolver.decision import Decision
 from triqs_mlsolver.dmft import Converged, paramagnetic, solve_bethe
 from triqs_mlsolver.exact.registry import choose
 from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.problem.comparison import G_distance, sigma_distance
 
 LOOP_TOLERANCE = 1e-5
 

@@ -16,8 +16,8 @@ import numpy as np
 from problem_sets import CHEAP, draw
 
 from triqs_mlsolver import Predictor
-from triqs_mlsolver.comparison import G_distance, sigma_distance
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.problem.comparison import G_distance, sigma_distance
 
 _SHARE = 0.7
 _ALONG = {

@@ -19,7 +19,7 @@ import numpy as np
 
 from triqs_mlsolver import LearnedSolver, Problem, Solution
 from triqs_mlsolver.numerics import legendre
-from triqs_mlsolver.solution import static_moments
+from triqs_mlsolver.problem.solution import static_moments
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--quick", action="store_true", help="seconds: one bath site")

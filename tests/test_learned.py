@@ -9,13 +9,13 @@ import pytest
 
 from triqs_mlsolver import Database, DiscreteBath, LearnedSolver, Problem
 from triqs_mlsolver.approximations import HubbardI
-from triqs_mlsolver.comparison import sigma_distance
 from triqs_mlsolver.database import DecisionLog, store
 from triqs_mlsolver.exact import registry
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.learned import Uncertified
+from triqs_mlsolver.problem.comparison import sigma_distance
+from triqs_mlsolver.problem.solution import static_moments
 from triqs_mlsolver.slowing import CriticalSlowing
-from triqs_mlsolver.solution import static_moments
 
 N_STORED = 12
 

@@ -9,8 +9,8 @@ import pytest
 
 from triqs_mlsolver import Database, DiscreteBath, LearnedSolver, Problem, Solver
 from triqs_mlsolver.compat import HDFArchive, inverse, iOmega_n, n
-from triqs_mlsolver.degenerate import averaged
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.problem.degenerate import averaged
 
 NAMES = ("up_0", "down_0", "up_1", "down_1")
 

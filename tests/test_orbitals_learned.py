@@ -7,11 +7,11 @@ import pytest
 
 from triqs_mlsolver import DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import NCA, FewSiteED, HartreeFock
-from triqs_mlsolver.comparison import G_distance, label_noise, sigma_distance
 from triqs_mlsolver.dmft import semicircle
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.segment import SegmentSolver
 from triqs_mlsolver.model.descriptor import Descriptor, Kind
+from triqs_mlsolver.problem.comparison import G_distance, label_noise, sigma_distance
 
 
 def hund(n_orbitals, U, J, *, beta=20.0, x=0.0, baths=None, levels=None):

@@ -12,10 +12,10 @@ from sklearn.base import clone
 
 from triqs_mlsolver import Database, DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import IPT, HubbardI
-from triqs_mlsolver.comparison import compare, sigma_distance
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.descriptor import Descriptor, Kind
 from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.problem.comparison import compare, sigma_distance
 
 TAU = np.concatenate([[0.0], 0.5 * (np.polynomial.legendre.leggauss(64)[0] + 1), [1.0]])
 

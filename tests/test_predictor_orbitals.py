@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from triqs_mlsolver import DiscreteBath, LearnedSolver, Predictor, Problem, approximations
-from triqs_mlsolver.comparison import G_distance
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.descriptor import Descriptor, Kind
 from triqs_mlsolver.model.training_set import largest_of_problem, once_per_problem, some_problems
 from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.problem.comparison import G_distance
 
 BLOCKS = (("up", 2), ("down", 2))  # flavours: up 0, up 1, down 0, down 1
 

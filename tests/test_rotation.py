@@ -13,7 +13,7 @@ from test_operators import kanamori
 from triqs_mlsolver import DiscreteBath, Problem, Solver
 from triqs_mlsolver.compat import n
 from triqs_mlsolver.interaction import parse_interaction
-from triqs_mlsolver.rotation import Rotation
+from triqs_mlsolver.problem.rotation import Rotation
 
 BETA, BLOCKS, N_IW = 5.0, [("up", 2), ("down", 2)], 200
 BONDING = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2)

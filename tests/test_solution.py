@@ -12,7 +12,7 @@ from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.approximations import HubbardI
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.numerics import dlr, legendre
-from triqs_mlsolver.solution import static_moments
+from triqs_mlsolver.problem.solution import static_moments
 
 
 @pytest.fixture(scope="module")

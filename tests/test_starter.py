@@ -14,7 +14,6 @@ from click.testing import CliRunner
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
 from triqs_mlsolver.cli import main
-from triqs_mlsolver.comparison import compare
 from triqs_mlsolver.database import DatabaseError, open_database, starter
 from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.database.starter import starter_file
@@ -24,6 +23,7 @@ from triqs_mlsolver.knowledge import fitted_model
 from triqs_mlsolver.model.descriptor import Descriptor, Kind
 from triqs_mlsolver.model.training_set import TrainingSet
 from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.problem.comparison import compare
 
 
 def problem(U: float) -> Problem:

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from triqs_mlsolver import DiscreteBath, Problem
-from triqs_mlsolver.comparison import compare
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.exact.smooth_estimate import SmoothEstimate, largest_weights, smoothed
 from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, _dominance, conserved_numbers
 from triqs_mlsolver.interaction import parse_interaction, parse_quadratic
 from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.problem.comparison import compare
 
 needs_cthyb = pytest.mark.skipif(find_spec("triqs_cthyb") is None, reason="triqs_cthyb is not installed")
 SIAM = Problem.siam(beta=20.0, U=2.0, mu=1.2, eps=[-0.5, 0.1, 0.6], V=[0.3, 0.2, 0.3], field=0.1)

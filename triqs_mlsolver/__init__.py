@@ -17,7 +17,7 @@ _HOME = {
     "Solver": "solver",
     "LearnedSolver": "learned",
     "Problem": "problem",
-    "Solution": "solution",
+    "Solution": "problem",
     "DiscreteBath": "problem",
     "Database": "database",
     "Predictor": "model",

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from .comparison import compare
 from .exact import registry
-from .problem import Problem
-from .solution import Solution
+from .problem import Problem, Solution
+from .problem.comparison import compare
 from .tools import mpi
 
 TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance

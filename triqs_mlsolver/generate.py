@@ -18,8 +18,7 @@ from .dmft import solve_bethe
 from .exact import registry
 from .exact.quality import objections
 from .numerics import legendre
-from .problem import Problem
-from .solution import Solution
+from .problem import Problem, Solution
 from .tools import mpi
 
 SAMPLINGS = (*sampling.NAMES, "dmft")

@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .alarms import Alarms, contradicts
-from .comparison import Comparison, compare
 from .database import Database
 from .database.cache import DescriptorCache
 from .database.settings import stored_predictor
 from .exact.quality import objections
 from .exact_runs import AtomicLimit
 from .model import Prediction, Predictor
-from .problem import Problem
-from .solution import Solution
+from .problem import Problem, Solution
+from .problem.comparison import Comparison, compare
 
 
 class Knowledge:

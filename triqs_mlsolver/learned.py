@@ -24,8 +24,8 @@ from .exact_runs import ExactRuns
 from .gate import DEFAULT_TOLERANCE, Gate, number
 from .knowledge import Knowledge
 from .model import Prediction, Predictor
-from .problem import Problem
-from .solution import Solution, key_figures
+from .problem import Problem, Solution
+from .problem.solution import key_figures
 from .tools import mpi
 from .tools.messages import report
 

@@ -14,14 +14,13 @@ import numpy as np
 from . import compat, containers, cthyb_parameters, error_bars, interaction
 from .certificate import Certificate
 from .decision import Decision
-from .degenerate import averaged, block_numbers
 from .exact import registry
 from .exact.block_mixing import mixed_blocks
 from .learned import LearnedSolver
 from .numerics import legendre
-from .problem import Problem
-from .rotation import Rotation
-from .solution import Solution
+from .problem import Problem, Solution
+from .problem.degenerate import averaged, block_numbers
+from .problem.rotation import Rotation
 from .tools import mpi
 
 logger = logging.getLogger("triqs_mlsolver")

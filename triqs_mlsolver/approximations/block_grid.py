@@ -17,8 +17,7 @@ import numpy as np
 
 from ..exact.flavour_symmetry import flavour_permutations, interaction_table, local_hamiltonian, pair_mean, pair_orbits
 from ..numerics import dlr
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from ..version import version
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..exact.ed import green_functions, local_quantities
 from ..exact.spectrum import Spectrum, bath_sites
-from ..problem import DiscreteBath, Problem
-from ..solution import Solution, static_moments
+from ..problem import DiscreteBath, Problem, Solution
+from ..problem.solution import static_moments
 from .block_grid import BlockGrid, bounded, wick_pairs
 
 

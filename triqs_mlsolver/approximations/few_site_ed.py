@@ -23,8 +23,7 @@ from ..exact.ed import green_functions, joined_bath, orbital_basis
 from ..exact.impurity_operators import pair_correlators
 from ..exact.spectrum import Spectrum
 from ..numerics.bath import projected_bath
-from ..problem import DiscreteBath, Problem
-from ..solution import Solution
+from ..problem import DiscreteBath, Problem, Solution
 from .cluster import answer_of_cluster
 from .local import LocalGrid, pair_occupancy
 

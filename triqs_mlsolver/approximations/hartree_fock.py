@@ -23,8 +23,8 @@ from scipy.optimize import brentq
 
 from ..exact.spectrum import Spectrum
 from ..numerics import legendre
-from ..problem import Problem
-from ..solution import Solution, static_moments
+from ..problem import Problem, Solution
+from ..problem.solution import static_moments
 from .block_grid import BlockGrid, bounded, wick_pairs
 from .hubbard_i import atomic_G, dressed, dressed_atom
 from .local import LocalGrid

@@ -11,8 +11,7 @@ import numpy as np
 
 from ..exact.impurity_operators import ImpurityOperators, pair_correlators
 from ..exact.spectrum import Spectrum
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from .block_grid import BlockGrid, bounded, wick_pairs
 from .local import LocalGrid, occupation_states
 

@@ -21,8 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from .few_site_ed import FewSiteED
 from .local import LocalGrid, pair_occupancy
 

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from ..numerics import dlr
-from ..problem import Problem
-from ..solution import Solution, static_moments
+from ..problem import Problem, Solution
+from ..problem.solution import static_moments
 from ..version import version
 
 

@@ -25,8 +25,7 @@ import numpy as np
 
 from ..numerics import legendre
 from ..numerics.convolution import convolution_matrices
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from .local import LocalGrid, occupation_states
 
 _LARGEST = 10  # flavours; there are 2^N pseudo-particles

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..comparison import SIGMAS
+from ..problem.comparison import SIGMAS
 
 _CONFIDENCE = 0.95  # what a bound claims
 _SURPRISE = 1e-3  # probability below which a number of misses is no accident

@@ -15,8 +15,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from ..problem import DiscreteBath, Problem
-from ..solution import Solution
+from ..problem import DiscreteBath, Problem, Solution
 from ..version import version as package_version
 
 FORMAT_VERSION = 1

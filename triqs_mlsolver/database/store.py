@@ -16,8 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from . import overview, snapshot, table
 from .compaction import fold
 from .contents import Contents, StoredContents

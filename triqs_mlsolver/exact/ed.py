@@ -13,8 +13,8 @@ import numpy as np
 
 from ..numerics import legendre
 from ..numerics.bath import fit_bath
-from ..problem import DiscreteBath, Problem
-from ..solution import Solution, static_moments
+from ..problem import DiscreteBath, Problem, Solution
+from ..problem.solution import static_moments
 from ..version import version
 from .flavour_symmetry import pair_mean, pair_orbits
 from .impurity_operators import ImpurityOperators, pair_correlators, why_not_hermitian

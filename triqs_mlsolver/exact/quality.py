@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..numerics import legendre
-from ..problem import Problem
-from ..solution import Solution, static_moments
+from ..problem import Problem, Solution
+from ..problem.solution import static_moments
 from .flavour_symmetry import legendre_over_flavours, pair_mean, pairs_alike
 
 _MIN_SIGN = 0.1

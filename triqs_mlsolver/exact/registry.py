@@ -11,8 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 
 NAMES = ("auto", "segment", "cthyb", "ed")
 _HOME = {"segment": ("segment", "SegmentSolver"), "cthyb": ("triqs_cthyb", "CthybSolver"), "ed": ("ed", "ED")}

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..numerics.causality import project_delta
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from ..tools.mpi import on_threads
 from .segment_result import Analysis, Workspace, analyse, as_solution, measured_length
 from .segment_symmetry import Symmetries

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numerics import legendre
-from ..problem import Problem
-from ..solution import Solution, static_moments
+from ..problem import Problem, Solution
+from ..problem.solution import static_moments
 from .segment_estimators import ConsistentPair, EquationOfMotion, cell_edges, cell_integrals, spectral_prior
 from .segment_symmetry import Symmetries, mirrored_cells
 from .statistics import dominance, drift, jackknife_error, largest_error, leave_one_out

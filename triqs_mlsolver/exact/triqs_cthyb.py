@@ -18,8 +18,8 @@ import numpy as np
 
 from .. import compat, containers, cthyb_parameters
 from ..numerics import legendre
-from ..problem import Problem
-from ..solution import Solution, static_moments
+from ..problem import Problem, Solution
+from ..problem.solution import static_moments
 from .smooth_estimate import SmoothEstimate, smoothed
 from .statistics import dominance, jackknife_error, largest_error, leave_one_out
 from .symmetric_mean import SymmetricMean

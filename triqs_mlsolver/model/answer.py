@@ -10,8 +10,8 @@ import numpy as np
 
 from ..numerics import dlr, legendre
 from ..numerics.physical import nearest_self_energy
-from ..problem import Problem
-from ..solution import Solution, static_moments
+from ..problem import Problem, Solution
+from ..problem.solution import static_moments
 from ..version import version
 from .descriptor import Description, diagonals
 from .training_set import connected, excess_of

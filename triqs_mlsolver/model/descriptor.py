@@ -26,8 +26,7 @@ from .. import approximations
 from ..exact.block_mixing import ParitySpan
 from ..exact.flavour_symmetry import interaction_table
 from ..numerics import legendre
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from .representation import N_LEGENDRE, Representation, representation
 
 _SAME = 1e-9  # flavours closer than this, in dimensionless features, share one row

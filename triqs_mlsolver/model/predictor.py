@@ -13,8 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from .. import approximations
 from ..numerics import legendre
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from . import regressors
 from .answer import Correction, physical_answer
 from .confidence import ErrorBound

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, ParameterGrid
 
-from ..comparison import G_distance, sigma_distance
+from ..problem.comparison import G_distance, sigma_distance
 from .training_set import teaches
 
 SCHEMES = ("kfold", "scan")

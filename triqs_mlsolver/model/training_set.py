@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from ..numerics import legendre
-from ..problem import Problem
-from ..solution import Solution, static_moments
+from ..problem import Problem, Solution
+from ..problem.solution import static_moments
 from ..version import version
 from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, first_frequency, max_norm, of_unit_length
 from .representation import N_LEGENDRE

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 
 from ..model import Prediction
 from ..numerics import legendre
-from ..problem import Problem
-from ..solution import Solution
+from ..problem import Problem, Solution
 from .style import BLUE, COLOURS, ORANGE, panels, styled
 
 _N_TAU, _N_POINTS, _N_IW = 201, 21, 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .numerics import legendre
+from ..numerics import legendre
 from .problem import Problem
 from .solution import Solution
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .numerics import legendre
+from ..numerics import legendre
 from .problem import Problem
 
 ALLOWED = 0.02  # difference of degenerate blocks, relative to the size of what is compared, that passes for noise

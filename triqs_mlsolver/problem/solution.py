@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .numerics import legendre
+from ..numerics import legendre
 from .problem import Problem, flavour_order
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .model.descriptor import Descriptor
-from .numerics import legendre
+from ..model.descriptor import Descriptor
+from ..numerics import legendre
 from .problem import DiscreteBath, Problem
 from .solution import Solution
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .numerics import legendre
+from ..numerics import legendre
 
 _ID_DECIMALS = 9  # digits of the dimensionless problem that enter its id
 _ID_N_L = 40  # Legendre coefficients that enter the id
