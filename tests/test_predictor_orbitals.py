@@ -13,6 +13,7 @@ from triqs_mlsolver.model.descriptor import Descriptor, Kind
 from triqs_mlsolver.model.training_set import largest_of_problem, once_per_problem, some_problems
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import G_distance
+from triqs_mlsolver.problem.symmetry import why_not_learnable
 
 BLOCKS = (("up", 2), ("down", 2))  # flavours: up 0, up 1, down 0, down 1
 
@@ -216,16 +217,16 @@ def test_terms_that_mix_orbitals_are_left_to_the_exact_solver(term, reason):
     problem = two_orbitals(1, terms=True)
     i, j, k, l = term
     terms = {*problem.terms, (0.1, term), (0.1, (l, k, j, i))}
-    assert Descriptor().supports(problem) is None
-    assert reason in Descriptor().supports(replace(problem, terms=tuple(terms)))
+    assert why_not_learnable(problem) is None
+    assert reason in why_not_learnable(replace(problem, terms=tuple(terms)))
 
 
 def test_terms_that_together_mix_orbitals_are_left_to_the_exact_solver():
     """Two terms that share three flavours: their product moves an electron from one orbital to another."""
     problem = three_orbitals(0.3)
     terms = ((0.1, (0, 3, 4, 1)), (0.1, (1, 4, 3, 0)), (0.1, (0, 3, 4, 2)), (0.1, (2, 4, 3, 0)))
-    assert Descriptor().supports(replace(problem, terms=terms[:2])) is None
-    assert "keep G diagonal" in Descriptor().supports(replace(problem, terms=terms))
+    assert why_not_learnable(replace(problem, terms=terms[:2])) is None
+    assert "keep G diagonal" in why_not_learnable(replace(problem, terms=terms))
 
 
 # -- one bound for all flavours

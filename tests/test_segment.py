@@ -15,11 +15,12 @@ from triqs_mlsolver.exact import kernel_cache
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.exact.segment import SegmentSolver, causal_hybridisation
 from triqs_mlsolver.exact.segment_estimators import EquationOfMotion
-from triqs_mlsolver.exact.segment_symmetry import Symmetries, automorphisms
+from triqs_mlsolver.exact.segment_symmetry import Symmetries
 from triqs_mlsolver.exact.statistics import autocorrelation_time, dominance, jackknife_error, leave_one_out
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.numerics.causality import project_delta
 from triqs_mlsolver.problem import DiscreteBath, Problem
+from triqs_mlsolver.problem.symmetry import automorphisms
 from triqs_mlsolver.tools.mpi import on_threads
 
 

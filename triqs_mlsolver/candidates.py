@@ -11,6 +11,7 @@ from .model.descriptor import Descriptor, Kind, Row
 from .model.regression import SymmetricKernelRidge
 from .numerics import legendre
 from .problem import DiscreteBath, Problem
+from .problem.symmetry import why_not_learnable
 
 _JITTER = 0.1  # relative change of β and U, and change of the level in units of D
 _SAME_BETA = 1e-3
@@ -33,7 +34,7 @@ def recombined(stored: list[Problem], random: np.random.Generator, n: int) -> li
 
 
 def _single_orbital(problem: Problem) -> bool:
-    return Kind.of(problem) == Kind(2, False) and Descriptor().supports(problem) is None
+    return Kind.of(problem) == Kind(2, False) and why_not_learnable(problem) is None
 
 
 class _Box:

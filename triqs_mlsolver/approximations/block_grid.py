@@ -15,9 +15,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ..exact.flavour_symmetry import flavour_permutations, interaction_table, local_hamiltonian, pair_mean, pair_orbits
 from ..numerics import dlr
 from ..problem import Problem, Solution
+from ..problem.symmetry import flavour_permutations, interaction_table, local_hamiltonian, pair_mean, pair_orbits
 from ..version import version
 
 

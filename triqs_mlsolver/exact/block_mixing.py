@@ -4,51 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from ..problem import Problem
-from .flavour_symmetry import interaction_table
+from ..problem.symmetry import ParitySpan, interaction_table
 from .spectrum import Spectrum
 
 _SMALL = 1e-2  # of G(iω₀) between blocks beside its diagonal: what noise of Δ may leave of a crystal symmetry
-
-
-class ParitySpan:
-    """Products of flavour signs that a Hamiltonian does not conserve.
-
-    A term that acts on flavours i, j, k, l is unchanged by signs with s_i s_j s_k s_l = 1. Where some such signs have
-    s_a ≠ s_b, ⟨c_a c†_b⟩ vanishes: unless the pair a, b is a sum (modulo 2) of terms.
-
-    Parameters
-    ----------
-    terms : iterable of tuples of int
-        Flavours each term acts on.
-    """
-
-    def __init__(self, terms: Iterable[tuple[int, ...]]):
-        self._basis: list[int] = []
-        for flavours in terms:
-            if left := self._rest(_mask(flavours)):
-                self._basis = sorted([*self._basis, left], reverse=True)
-
-    def allows(self, a: int, b: int) -> bool:
-        """Whether no sign forbids ⟨c_a c†_b⟩."""
-        return self._rest(_mask((a, b))) == 0
-
-    def _rest(self, mask: int) -> int:
-        for b in self._basis:
-            mask = min(mask, mask ^ b)
-        return mask
-
-
-def _mask(flavours: Iterable[int]) -> int:
-    out = 0
-    for i in flavours:
-        out ^= 1 << i
-    return out
 
 
 def mixed_blocks(problem: Problem) -> tuple[str, str] | None:

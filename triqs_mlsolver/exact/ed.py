@@ -15,8 +15,8 @@ from ..numerics import legendre
 from ..numerics.bath import fit_bath
 from ..problem import DiscreteBath, Problem, Solution
 from ..problem.solution import static_moments
+from ..problem.symmetry import pair_mean, pair_orbits
 from ..version import version
-from .flavour_symmetry import pair_mean, pair_orbits
 from .impurity_operators import ImpurityOperators, pair_correlators, why_not_hermitian
 from .spectrum import Spectrum, why_too_large
 

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags
 
 from ..problem import Problem
-from .flavour_symmetry import interaction_table
+from ..problem.symmetry import interaction_table
 from .fock import String, applied, occupations
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..problem.solution import static_moments
-from .flavour_symmetry import legendre_over_flavours, pair_mean, pairs_alike
+from ..problem.symmetry import legendre_over_flavours, pair_mean, pairs_alike
 
 _MIN_SIGN = 0.1
 _MIN_INDEPENDENT = 50  # independent samples a Monte Carlo run needs

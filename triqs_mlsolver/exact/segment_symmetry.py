@@ -14,6 +14,7 @@ import numpy as np
 
 from ..numerics import legendre
 from ..problem import Problem
+from ..problem.symmetry import automorphisms, label_mean, orbit_labels
 
 _LIMIT = 200  # permutations searched; those found generate all where there are more
 _MAX_MOVES = 100
@@ -126,48 +127,6 @@ class Symmetries:
         holes = 1 - n[:, :, None] - n[:, None, :] + nn
         p = list(self.particle_hole)
         return 0.5 * (nn + holes[:, p][:, :, p])
-
-
-def automorphisms(colour: list, U: np.ndarray, limit: int, image_colour: list | None = None) -> list[tuple[int, ...]]:
-    """Up to `limit` permutations p that keep the interaction matrix and have image_colour[p[f]] = colour[f].
-
-    By default the image has the colours of the original, and the identity is among the permutations.
-    """
-    image_colour = colour if image_colour is None else image_colour
-    n, tol, found = len(colour), 1e-12 * max(1.0, np.max(np.abs(U), initial=0.0)), []
-
-    def extend(image: list[int]) -> None:
-        if len(found) >= limit:
-            return
-        f = len(image)
-        if f == n:
-            found.append(tuple(image))
-            return
-        for g in range(n):
-            if g not in image and image_colour[g] == colour[f]:
-                if all(abs(U[f, a] - U[g, b]) <= tol for a, b in enumerate(image)):
-                    extend([*image, g])
-
-    extend([])
-    return found
-
-
-def orbit_labels(permutations, labels: np.ndarray) -> np.ndarray:
-    """Smallest label that the permutations, applied to every axis of `labels`, connect to each entry."""
-    while True:
-        before = labels.copy()
-        for p in permutations:
-            labels = np.minimum(labels, labels[np.ix_(*(p,) * labels.ndim)])
-        if np.array_equal(before, labels):
-            return labels
-
-
-def label_mean(a: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    out = np.empty_like(a)
-    for label in np.unique(labels):
-        members = labels == label
-        out[:, members] = a[:, members].mean(axis=1, keepdims=True)
-    return out
 
 
 def mirrored_coefficients(a: np.ndarray) -> np.ndarray:

@@ -20,7 +20,8 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from ..problem import DiscreteBath, Problem
-from .flavour_symmetry import ModePermutation, interaction_table, local_hamiltonian, permutations_of
+from ..problem.symmetry import interaction_table, local_hamiltonian
+from .flavour_symmetry import ModePermutation, permutations_of
 from .fock import FockSpace, Moves, fock_space, occupations
 from .impurity_operators import interaction_energy, why_not_hermitian
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..problem import Problem
-from .flavour_symmetry import over_flavours, pair_mean, pairs_alike
+from ..problem.symmetry import over_flavours, pair_mean, pairs_alike
 
 
 class SymmetricMean:

@@ -23,10 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import approximations
-from ..exact.block_mixing import ParitySpan
-from ..exact.flavour_symmetry import interaction_table
 from ..numerics import legendre
 from ..problem import Problem, Solution
+from ..problem.symmetry import interaction_table
 from .representation import N_LEGENDRE, Representation, representation
 
 _SAME = 1e-9  # flavours closer than this, in dimensionless features, share one row
@@ -168,18 +167,6 @@ class Descriptor:
                 return (cluster, "hartree_fock", "hubbard_i")
         return ("hartree_fock", "hubbard_i")
 
-    def supports(self, problem: Problem) -> str | None:
-        """None where the model can describe `problem`, else the reason why not."""
-        if not problem.is_diagonal:
-            return "the model describes a diagonal hybridisation"
-        if problem.n_flavours < 2:
-            return "the model describes two flavours or more"
-        if problem.terms and not _keeps_diagonal(problem):
-            return "the model describes further terms that act on four different flavours and keep G diagonal"
-        if problem.is_isolated:
-            return "the hybridisation vanishes: the atom is solved exactly"
-        return None
-
     def layout(self, kind: Kind) -> Layout:
         """Groups and parities of the features of that kind of problem."""
         n_shells = len(kind.shells)
@@ -311,15 +298,6 @@ def _spread(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Root mean square distance of `values` (N, k) from their average, in each shell with `weights` (n_shells, N)."""
     square = np.sum((values - (weights @ values)[:, None]) ** 2, axis=2)
     return np.sqrt(np.sum(weights * square, axis=1))
-
-
-def _keeps_diagonal(problem: Problem) -> bool:
-    """Whether all terms act on four different flavours, and signs of flavours that they conserve tell any two apart."""
-    terms = interaction_table(problem.terms)
-    if any(len(set(flavours)) < 4 for flavours in terms):
-        return False
-    span, N = ParitySpan(terms), problem.n_flavours
-    return not any(span.allows(a, b) for a in range(N) for b in range(a))
 
 
 def _alike(features: list[np.ndarray]) -> list[tuple[int, ...]]:

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from .. import approximations
 from ..numerics import legendre
 from ..problem import Problem, Solution
+from ..problem.symmetry import why_not_learnable
 from . import regressors
 from .answer import Correction, physical_answer
 from .confidence import ErrorBound
@@ -262,7 +263,7 @@ class Predictor(BaseEstimator):
     def _prepare(self, points: list) -> bool:
         """Whether the kind of problem is known, from the first point that can be described if need be."""
         if self.training_ is None:
-            described = (p for p in points if self.descriptor_.supports(_pair(p)[0]) is None)
+            described = (p for p in points if why_not_learnable(_pair(p)[0]) is None)
             first = next(described, None)
             if first is not None:
                 self.training_ = TrainingSet(self.descriptor_, Kind.of(_pair(first)[0]))
@@ -285,7 +286,7 @@ class Predictor(BaseEstimator):
 
     def _reason(self, problem: Problem) -> str | None:
         """Why `problem` cannot be described, or lies outside what this model is about."""
-        reason = self.descriptor_.supports(problem)
+        reason = why_not_learnable(problem)
         if reason is None and self.training_ is not None and Kind.of(problem) != self.training_.kind:
             reason = f"the stored points have {self.training_.kind}, this problem has {Kind.of(problem)}"
         return reason

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..model.descriptor import Descriptor
 from ..numerics import legendre
 from .problem import DiscreteBath, Problem
 from .solution import Solution
+from .symmetry import why_not_learnable
 
 _ROUNDING = 1e-7  # of Δ off the diagonal, and of interaction terms, beside their largest: what rotating leaves behind
 _DEGENERATE = 1e-8  # relative difference of eigenvalues that leave a choice of orbitals
@@ -53,7 +53,7 @@ class Rotation:
         if any(np.any(after & ~before) for before, after in zip(problem.unreached, rotated.unreached)):
             return None  # sampling would say nothing of an orbital without hybridisation
         same_kind = rotated.is_density_density == problem.is_density_density
-        return rotation if same_kind and Descriptor().supports(rotated) is None else None
+        return rotation if same_kind and why_not_learnable(rotated) is None else None
 
     def problem(self, problem: Problem) -> Problem:
         """The same problem for the new orbitals."""
