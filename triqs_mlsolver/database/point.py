@@ -33,9 +33,6 @@ _IDENTITY = (
     "n_bath",
     "fidelity",
 )
-#: How far answers are trusted, the best first; any other name lies between "exact" and the cheap solvers.
-_TRUST = {"exact": 0, "ed3": 3, "ed2": 4, "ed1": 5, "ipt": 6, "hubbard_i": 7}
-_OTHER = 2
 _BLOCK_FIELDS = ("G_l", "Sigma_infty", "Sigma_1", "G_l_error", "F_l", "F_l_error")
 
 
@@ -151,11 +148,6 @@ def _layout(text: bytes) -> dict[str, tuple[int, tuple[int, ...]]]:
         out[name] = (start, tuple(shape))
         start += math.prod(shape)
     return out
-
-
-def distrust(fidelity: str) -> int:
-    """Rank of a fidelity: 0 for "exact", more for answers that are trusted less."""
-    return _TRUST.get(fidelity, _OTHER)
 
 
 def specification(problem: Problem) -> dict:

@@ -12,7 +12,8 @@ from itertools import islice
 import numpy as np
 
 from ..numerics import legendre
-from .point import Record, distrust
+from ..problem.fidelity import distrust
+from .point import Record
 
 _TEXT = ("id", "problem_id", "solver", "version", "fidelity", "host", "date", "package_version")
 _NUMBER = ("unit", "seed", "n_cycles", "average_sign", "auto_corr_time", "seconds")

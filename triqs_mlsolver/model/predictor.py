@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from .. import approximations
 from ..numerics import legendre
 from ..problem import Problem, Solution
+from ..problem.fidelity import is_exact
 from ..problem.symmetry import why_not_learnable
 from . import regressors
 from .answer import Correction, physical_answer
@@ -27,7 +28,6 @@ from .training_set import (
     RowCache,
     TrainingSet,
     groups_of_one,
-    is_exact,
     largest_of_problem,
     once_per_problem,
     some_problems,

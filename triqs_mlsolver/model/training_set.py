@@ -12,13 +12,13 @@ import numpy as np
 
 from ..numerics import legendre
 from ..problem import Problem, Solution
+from ..problem.fidelity import is_exact
 from ..problem.solution import static_moments
 from ..version import version
 from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, first_frequency, max_norm, of_unit_length
 from .representation import N_LEGENDRE
 
 _REVISION = 2  # of what is kept of a point: raise it wherever the same point gives other numbers, so that no cache misleads
-_EXACT = ("exact", "bath-fit")  # fidelities of what exact solvers answer
 
 
 class RowCache(Protocol):
@@ -236,11 +236,6 @@ def _significant(values: np.ndarray) -> np.ndarray:
     """Values to three significant digits."""
     size = 10.0 ** (np.floor(np.log10(np.abs(values) + 1e-12)) - 2)
     return np.round(values / size) * size
-
-
-def is_exact(fidelity: str) -> bool:
-    """Whether labels of that fidelity are taken for the truth."""
-    return fidelity in _EXACT
 
 
 def teaches(point) -> bool:
