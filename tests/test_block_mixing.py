@@ -10,7 +10,7 @@ from test_operators import kanamori
 
 from triqs_mlsolver import DiscreteBath, Problem, Solver
 from triqs_mlsolver.compat import Operator, c, c_dag, dagger, inverse, iOmega_n, n
-from triqs_mlsolver.exact.block_mixing import mixed_blocks
+from triqs_mlsolver.exact.ed.block_mixing import mixed_blocks
 from triqs_mlsolver.interaction import parse_interaction
 from triqs_mlsolver.problem.symmetry import ParitySpan
 

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.exact.impurity_operators import ImpurityOperators
+from triqs_mlsolver.exact.ed.impurity_operators import ImpurityOperators
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.numerics import legendre
 

@@ -15,7 +15,7 @@ from . import compat, containers, cthyb_parameters, error_bars, interaction
 from .certificate import Certificate
 from .decision import Decision
 from .exact import registry
-from .exact.block_mixing import mixed_blocks
+from .exact.ed.block_mixing import mixed_blocks
 from .learned import LearnedSolver
 from .numerics import legendre
 from .problem import Problem, Solution

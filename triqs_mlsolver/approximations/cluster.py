@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..exact.ed import green_functions, local_quantities
-from ..exact.spectrum import Spectrum, bath_sites
+from ..exact.ed.solver import green_functions, local_quantities
+from ..exact.ed.spectrum import Spectrum, bath_sites
 from ..problem import DiscreteBath, Problem, Solution
 from ..problem.solution import static_moments
 from .block_grid import BlockGrid, bounded, wick_pairs

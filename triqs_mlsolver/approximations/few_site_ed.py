@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..exact.ed import green_functions, joined_bath, orbital_basis
-from ..exact.impurity_operators import pair_correlators
-from ..exact.spectrum import Spectrum
+from ..exact.ed.impurity_operators import pair_correlators
+from ..exact.ed.solver import green_functions, joined_bath, orbital_basis
+from ..exact.ed.spectrum import Spectrum
 from ..numerics.bath import projected_bath
 from ..problem import DiscreteBath, Problem, Solution
 from .cluster import answer_of_cluster

@@ -21,7 +21,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import brentq
 
-from ..exact.spectrum import Spectrum
+from ..exact.ed.spectrum import Spectrum
 from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..problem.solution import static_moments

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..exact.impurity_operators import ImpurityOperators, pair_correlators
-from ..exact.spectrum import Spectrum
+from ..exact.ed.impurity_operators import ImpurityOperators, pair_correlators
+from ..exact.ed.spectrum import Spectrum
 from ..problem import Problem, Solution
 from .block_grid import BlockGrid, bounded, wick_pairs
 from .local import LocalGrid, occupation_states

@@ -18,8 +18,8 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array, diags
 
-from ..problem import Problem
-from ..problem.symmetry import interaction_table
+from ...problem import Problem
+from ...problem.symmetry import interaction_table
 from .fock import String, applied, occupations
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..problem import Problem
-from ..problem.symmetry import ROUNDING, flavour_permutations
+from ...problem import Problem
+from ...problem.symmetry import ROUNDING, flavour_permutations
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..numerics import legendre
-from ..numerics.bath import fit_bath
-from ..problem import DiscreteBath, Problem, Solution
-from ..problem.solution import static_moments
-from ..problem.symmetry import pair_mean, pair_orbits
-from ..version import version
+from ...numerics import legendre
+from ...numerics.bath import fit_bath
+from ...problem import DiscreteBath, Problem, Solution
+from ...problem.solution import static_moments
+from ...problem.symmetry import pair_mean, pair_orbits
+from ...version import version
 from .impurity_operators import ImpurityOperators, pair_correlators, why_not_hermitian
 from .spectrum import Spectrum, why_too_large
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..problem import Problem
-from ..problem.symmetry import ParitySpan, interaction_table
+from ...problem import Problem
+from ...problem.symmetry import ParitySpan, interaction_table
 from .spectrum import Spectrum
 
 _SMALL = 1e-2  # of G(iω₀) between blocks beside its diagonal: what noise of Δ may leave of a crystal symmetry

@@ -19,11 +19,11 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
-from ..problem import DiscreteBath, Problem
-from ..problem.symmetry import interaction_table, local_hamiltonian
-from .flavour_symmetry import ModePermutation, permutations_of
+from ...problem import DiscreteBath, Problem
+from ...problem.symmetry import interaction_table, local_hamiltonian
 from .fock import FockSpace, Moves, fock_space, occupations
 from .impurity_operators import interaction_energy, why_not_hermitian
+from .mode_permutations import ModePermutation, permutations_of
 
 _LARGEST_SECTOR = 2500  # states; its diagonalisation takes about half a minute
 _MOST_MODES = 16
