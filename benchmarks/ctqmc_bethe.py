@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from triqs_mlsolver.exact.segment import SegmentSolver, causal_hybridisation
+from triqs_mlsolver.exact.segment import SegmentSolver
+from triqs_mlsolver.exact.segment.solver import causal_hybridisation
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem import Problem, Solution
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import reference_ed
 
-from triqs_mlsolver.exact import kernel_cache
 from triqs_mlsolver.exact.quality import objections
-from triqs_mlsolver.exact.segment import SegmentSolver, causal_hybridisation
-from triqs_mlsolver.exact.segment_estimators import EquationOfMotion
-from triqs_mlsolver.exact.segment_symmetry import Symmetries
+from triqs_mlsolver.exact.segment import SegmentSolver, kernel_cache
+from triqs_mlsolver.exact.segment.estimators import EquationOfMotion
+from triqs_mlsolver.exact.segment.solver import causal_hybridisation
+from triqs_mlsolver.exact.segment.symmetries import Symmetries
 from triqs_mlsolver.exact.statistics import autocorrelation_time, dominance, jackknife_error, leave_one_out
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.numerics.causality import project_delta
@@ -316,8 +316,8 @@ def test_projection_leaves_causal_functions_alone():
 
 
 def test_interpolation_of_delta_is_accurate_to_1e_8():
-    from triqs_mlsolver.exact.segment_chain import hybridisation_tables
-    from triqs_mlsolver.exact.segment_sweeps import hybridisation
+    from triqs_mlsolver.exact.segment.chain import hybridisation_tables
+    from triqs_mlsolver.exact.segment.sweeps import hybridisation
 
     beta = 100.0
     Delta = legendre.from_poles(beta, [-3.0, 0.02, 1.0], [0.1, 0.05, 0.1])
@@ -346,7 +346,7 @@ def test_symmetries_of_two_orbitals():
 
 
 def test_autocorrelation_time_of_a_known_process():
-    from triqs_mlsolver.exact.segment_kernel import collect
+    from triqs_mlsolver.exact.segment.kernel import collect
 
     rho, rng = 0.9, np.random.default_rng(5)
     blocks, x = np.zeros((1, 40, 4)), 0.0

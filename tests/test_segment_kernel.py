@@ -10,10 +10,10 @@ import numba
 import numpy as np
 import pytest
 
-from triqs_mlsolver.exact import segment_sweeps as sweeps
-from triqs_mlsolver.exact.segment_chain import MarkovChain, RawBins, _cell_projection
-from triqs_mlsolver.exact.segment_symmetry import Symmetries
-from triqs_mlsolver.exact.segment_vectors import row_times_matrix
+from triqs_mlsolver.exact.segment import sweeps
+from triqs_mlsolver.exact.segment.chain import MarkovChain, RawBins, _cell_projection
+from triqs_mlsolver.exact.segment.symmetries import Symmetries
+from triqs_mlsolver.exact.segment.vectors import row_times_matrix
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem import Problem
 

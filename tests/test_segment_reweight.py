@@ -9,10 +9,10 @@ import pytest
 import reference_ed
 from test_segment import ONE, as_problem, whitened_chi2
 
-from triqs_mlsolver.exact import segment_reweight as reweighting
 from triqs_mlsolver.exact.segment import SegmentSolver
-from triqs_mlsolver.exact.segment_chain import MarkovChain
-from triqs_mlsolver.exact.segment_symmetry import Symmetries
+from triqs_mlsolver.exact.segment import reweight as reweighting
+from triqs_mlsolver.exact.segment.chain import MarkovChain
+from triqs_mlsolver.exact.segment.symmetries import Symmetries
 from triqs_mlsolver.numerics import legendre
 
 # all bath levels lie above the chemical potential: Δ falls to 3e-10 towards β, where G is largest

@@ -198,7 +198,7 @@ def numba_cache() -> Finding:
     try:
         import numba  # noqa: F401
 
-        from .exact import segment_kernel
+        from .exact.segment import kernel as segment_kernel
     except _NUMBA_FAILURES:
         return Finding(topic, "absent", "no numba, no cache")
     folder = segment_kernel.run.stats.cache_path

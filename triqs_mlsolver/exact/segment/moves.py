@@ -23,7 +23,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from .segment_sweeps import (
+from .sweeps import (
     NEVER,
     add_rank_one,
     copy,
@@ -39,7 +39,7 @@ from .segment_sweeps import (
     steps_before,
     stretches_between,
 )
-from .segment_vectors import row_times_matrix
+from .vectors import row_times_matrix
 
 #: What does not change during a run: β, levels (N,), U (N, N), class of Δ of each flavour (N,), table of F per class
 #: (n_classes, n_mesh, N_POWERS), permutations (n_perms, N) of flavours of equal Δ, closed under inversion.

@@ -26,8 +26,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial.legendre import legvander
 
-from ..numerics import legendre
-from ..numerics.causality import pole_grid
+from ...numerics import legendre
+from ...numerics.causality import pole_grid
 
 
 def convolution_matrix(beta: float, f_l: np.ndarray, n_l: int) -> np.ndarray:

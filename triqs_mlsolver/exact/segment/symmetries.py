@@ -12,9 +12,9 @@ from itertools import combinations
 
 import numpy as np
 
-from ..numerics import legendre
-from ..problem import Problem
-from ..problem.symmetry import automorphisms, label_mean, orbit_labels
+from ...numerics import legendre
+from ...problem import Problem
+from ...problem.symmetry import automorphisms, label_mean, orbit_labels
 
 _LIMIT = 200  # permutations searched; those found generate all where there are more
 _MAX_MOVES = 100

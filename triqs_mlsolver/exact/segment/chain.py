@@ -9,15 +9,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.polynomial import legendre as polynomial
 
-from ..numerics import legendre
-from ..problem import Problem
-from . import segment_kernel as kernel
-from .segment_global import refresh
-from .segment_moves import Chain, Model
-from .segment_reweight import LEAST, Target, reweight, sampled_hybridisation, strength
-from .segment_sweeps import N_POWERS, NEVER
-from .segment_symmetry import Symmetries
-from .segment_vectors import WIDTH
+from ...numerics import legendre
+from ...problem import Problem
+from . import kernel
+from .global_moves import refresh
+from .moves import Chain, Model
+from .reweight import LEAST, Target, reweight, sampled_hybridisation, strength
+from .sweeps import N_POWERS, NEVER
+from .symmetries import Symmetries
+from .vectors import WIDTH
 
 _REFINEMENT = 2  # cells of the kernel in each cell of the results
 _TABLE_ACCURACY = 2e-9  # of the interpolation of Δ, relative to its largest value

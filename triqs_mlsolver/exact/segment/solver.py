@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..numerics.causality import project_delta
-from ..problem import Problem, Solution
-from ..tools.mpi import on_threads
-from .segment_result import Analysis, Workspace, analyse, as_solution, measured_length
-from .segment_symmetry import Symmetries
-from .statistics import autocorrelation_time, merged_pairs
+from ...numerics.causality import project_delta
+from ...problem import Problem, Solution
+from ...tools.mpi import on_threads
+from ..statistics import autocorrelation_time, merged_pairs
+from .result import Analysis, Workspace, analyse, as_solution, measured_length
+from .symmetries import Symmetries
 
 log = logging.getLogger("triqs_mlsolver")
 
@@ -151,7 +151,7 @@ def causal_hybridisation(problem: Problem) -> tuple[list[np.ndarray], float]:
     ValueError
         If Δ is too far from any function of non-negative spectral weight to be noise.
     """
-    from ..numerics import legendre
+    from ...numerics import legendre
 
     tau = problem.beta * 0.5 * (1 - np.cos(np.linspace(0, np.pi, 513)))
     Deltas, largest = [], 0.0
@@ -220,7 +220,8 @@ class _Run:
         return chain
 
     def _build_chain(self):
-        from . import segment_chain, segment_kernel
+        from . import chain as segment_chain
+        from . import kernel as segment_kernel
         from .kernel_cache import discard_stale
 
         if self.rank == 0 and not discard_stale(segment_kernel.run, segment_kernel.SOURCES):
@@ -327,7 +328,7 @@ class _Run:
 
     def provenance(self) -> dict:
         """Strings and numbers stored with the point."""
-        from ..version import version
+        from ...version import version
 
         counts = sum(self._allgather(self.chain.chain.counts))
         histogram = sum(self._allgather(self.chain.sums.histogram))

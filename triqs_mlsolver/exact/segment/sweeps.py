@@ -11,7 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .segment_vectors import sweep
+from .vectors import sweep
 
 # Reassociation lets the compiler reorder sums; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}

@@ -22,12 +22,26 @@ from collections import namedtuple
 
 import numpy as np
 
-from . import segment_global, segment_moves, segment_reweight, segment_sweeps, segment_vectors
-from .segment_global import permute, recast, refresh
-from .segment_moves import flip, insert, remove, shift
-from .segment_reweight import reweight
-from .segment_sweeps import called, compiled, random, steps_before
-from .segment_vectors import sweep
+from . import (
+    global_moves as segment_global,
+)
+from . import (
+    moves as segment_moves,
+)
+from . import (
+    reweight as segment_reweight,
+)
+from . import (
+    sweeps as segment_sweeps,
+)
+from . import (
+    vectors as segment_vectors,
+)
+from .global_moves import permute, recast, refresh
+from .moves import flip, insert, remove, shift
+from .reweight import reweight
+from .sweeps import called, compiled, random, steps_before
+from .vectors import sweep
 
 N_MOMENTS = 4
 # of the compiled code

@@ -27,9 +27,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..numerics import legendre
-from .segment_global import inverse_from_scratch
-from .segment_sweeps import compiled
+from ...numerics import legendre
+from .global_moves import inverse_from_scratch
+from .sweeps import compiled
 
 #: model: `segment_moves.Model` with the problem's own hybridisation. added: whether each class of Δ was added to.
 Target = namedtuple("Target", "model added")

@@ -10,18 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .segment_moves import PERMUTE, RECAST
-from .segment_sweeps import (
-    NEVER,
-    called,
-    compiled,
-    copy,
-    hybridisation,
-    inlined,
-    random,
-    stretches_before,
-    stretches_between,
-)
+from .moves import PERMUTE, RECAST
+from .sweeps import NEVER, called, compiled, copy, hybridisation, inlined, random, stretches_before, stretches_between
 
 
 @called

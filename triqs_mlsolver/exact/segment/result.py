@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..numerics import legendre
-from ..problem import Problem, Solution
-from ..problem.solution import static_moments
-from .segment_estimators import ConsistentPair, EquationOfMotion, cell_edges, cell_integrals, spectral_prior
-from .segment_symmetry import Symmetries, mirrored_cells
-from .statistics import dominance, drift, jackknife_error, largest_error, leave_one_out
+from ...numerics import legendre
+from ...problem import Problem, Solution
+from ...problem.solution import static_moments
+from ..statistics import dominance, drift, jackknife_error, largest_error, leave_one_out
+from .estimators import ConsistentPair, EquationOfMotion, cell_edges, cell_integrals, spectral_prior
+from .symmetries import Symmetries, mirrored_cells
 
 _LONGEST_MEASURED = 80  # Legendre coefficients; beyond, all is noise at any affordable run length
 _N_TAU = 201
