@@ -14,7 +14,7 @@ import pytest
 
 import triqs_mlsolver
 
-NEED_TRIQS = {"triqs_mlsolver.exact.triqs_cthyb"}
+NEED_TRIQS = {"triqs_mlsolver.exact.cthyb.solver"}
 MODULES = [
     m.name for m in pkgutil.walk_packages(triqs_mlsolver.__path__, "triqs_mlsolver.") if not m.name.endswith("__main__")
 ]

@@ -85,7 +85,7 @@ def test_densities(sampled, exact):
 
 @pytest.mark.skipif(find_spec("triqs_cthyb") is None, reason="triqs_cthyb is not installed")
 def test_cthyb_adapter_agrees_with_the_published_G():
-    from triqs_mlsolver.exact.triqs_cthyb import CthybSolver
+    from triqs_mlsolver.exact.cthyb.solver import CthybSolver
 
     found = CthybSolver(n_cycles=80000, length_cycle=30, n_warmup_cycles=1000, random_seed=9).solve(problem())
     G = np.array([g[:, 0, 0] for g in found.G_iw(4)])

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from triqs_mlsolver import DiscreteBath, Problem
+from triqs_mlsolver.exact.cthyb.smooth_estimate import SmoothEstimate, largest_weights, smoothed
+from triqs_mlsolver.exact.cthyb.solver import CthybSolver, MeanOfRuns, _dominance, conserved_numbers
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
-from triqs_mlsolver.exact.smooth_estimate import SmoothEstimate, largest_weights, smoothed
-from triqs_mlsolver.exact.triqs_cthyb import CthybSolver, MeanOfRuns, _dominance, conserved_numbers
 from triqs_mlsolver.interaction import parse_interaction, parse_quadratic
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import compare
@@ -34,7 +34,7 @@ def moments(solution, b):
 
 def test_orbitals_without_hybridisation_are_left_to_others(monkeypatch):
     """cthyb measures G by operators of Δ: of such an orbital it would say nothing, which looks like an answer."""
-    monkeypatch.setattr("triqs_mlsolver.exact.triqs_cthyb.find_spec", lambda name: True)
+    monkeypatch.setattr("triqs_mlsolver.exact.cthyb.solver.find_spec", lambda name: True)
     bath = DiscreteBath([-0.4], [[0.4, 0.0]])
     one = Problem.from_bath(5.0, [("up", 2), ("down", 2)], [np.diag([-1.0, -0.7])] * 2, [bath] * 2, 2.0 * (1 - np.eye(4)))
     assert "without hybridisation (1 of block 'up')" in CthybSolver.supports(one)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ..problem import Problem, Solution
 
 NAMES = ("auto", "segment", "cthyb", "ed")
-_HOME = {"segment": ("segment", "SegmentSolver"), "cthyb": ("triqs_cthyb", "CthybSolver"), "ed": ("ed", "ED")}
+_HOME = {"segment": ("segment", "SegmentSolver"), "cthyb": ("cthyb.solver", "CthybSolver"), "ed": ("ed", "ED")}
 
 
 class ExactSolver(Protocol):

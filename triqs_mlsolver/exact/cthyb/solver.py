@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import compat, containers, cthyb_parameters
-from ..numerics import legendre
-from ..problem import Problem, Solution
-from ..problem.solution import static_moments
+from ... import compat, containers, cthyb_parameters
+from ...numerics import legendre
+from ...problem import Problem, Solution
+from ...problem.solution import static_moments
+from ..statistics import dominance, jackknife_error, largest_error, leave_one_out
 from .smooth_estimate import SmoothEstimate, smoothed
-from .statistics import dominance, jackknife_error, largest_error, leave_one_out
 from .symmetric_mean import SymmetricMean
 
 logger = logging.getLogger("triqs_mlsolver")

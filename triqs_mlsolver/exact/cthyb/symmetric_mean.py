@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..problem import Problem
-from ..problem.symmetry import over_flavours, pair_mean, pairs_alike
+from ...problem import Problem
+from ...problem.symmetry import over_flavours, pair_mean, pairs_alike
 
 
 class SymmetricMean:

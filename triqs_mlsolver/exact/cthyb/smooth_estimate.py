@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..numerics import legendre
-from ..problem import Problem
+from ...numerics import legendre
+from ...problem import Problem
 
 
 class SmoothEstimate:
