@@ -198,16 +198,16 @@ def numba_cache() -> Finding:
     try:
         import numba  # noqa: F401
 
-        from .exact.segment import kernel as segment_kernel
+        from .exact.segment import kernel
     except _NUMBA_FAILURES:
         return Finding(topic, "absent", "no numba, no cache")
-    folder = segment_kernel.run.stats.cache_path
+    folder = kernel.run.stats.cache_path
     remedy = "export NUMBA_CACHE_DIR=<a directory you may write to>, on a disk that all ranks see"
     if not folder:
         return Finding(topic, "problem", "no directory can be written: every process compiles for 10 seconds", remedy)
     if trouble := _cannot_write(_existing(Path(folder))):
         return Finding(topic, "problem", f"{folder}: {trouble}: every process compiles for 10 seconds", remedy)
-    compiled = any(Path(folder).glob("segment_kernel.run*.nbc"))
+    compiled = any(Path(folder).glob("kernel.run*.nbc"))
     return Finding(topic, "ok", f"{folder}, {'compiled' if compiled else 'the first run compiles for 10 seconds'}")
 
 

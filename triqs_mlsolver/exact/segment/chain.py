@@ -129,7 +129,7 @@ class MarkovChain:
         self.add_hybridisation(LEAST)
 
     def add_hybridisation(self, c: float) -> None:
-        """Sample with hybridisation of strength `c` added where the problem's own is small, see `segment_reweight`."""
+        """Sample with hybridisation of strength `c` added where the problem's own is small, see `reweight`."""
         own = self._own
         self.added = c
         self.sampled = sampled_hybridisation(self.beta, self._Deltas, len(own.level), self._width, c)

@@ -22,21 +22,6 @@ from collections import namedtuple
 
 import numpy as np
 
-from . import (
-    global_moves as segment_global,
-)
-from . import (
-    moves as segment_moves,
-)
-from . import (
-    reweight as segment_reweight,
-)
-from . import (
-    sweeps as segment_sweeps,
-)
-from . import (
-    vectors as segment_vectors,
-)
 from .global_moves import permute, recast, refresh
 from .moves import flip, insert, remove, shift
 from .reweight import reweight
@@ -44,8 +29,8 @@ from .sweeps import called, compiled, random, steps_before
 from .vectors import sweep
 
 N_MOMENTS = 4
-# of the compiled code
-SOURCES = (sys.modules[__name__], segment_global, segment_moves, segment_reweight, segment_sweeps, segment_vectors)
+_COMPILED = ("kernel", "global_moves", "moves", "reweight", "sweeps", "vectors")
+SOURCES = tuple(sys.modules[f"{__package__}.{name}"] for name in _COMPILED)  # of the compiled code
 
 #: Sums over one bin. cells: (N, n_cells, 8) moments of G, then of F. nn: (N, N). histogram: (N, n_histogram)
 #: perturbation orders. weight: (2,) and its magnitude. blocks: (2 + N, n_levels, 4): logarithmic binning (`collect`)

@@ -33,8 +33,8 @@ class Analysis:
     """Results by flavour; arrays with a leading sample axis hold the mean and then the leave-one-out samples.
 
     G_l and F_l (s, N, n_l), nn (s, N, N); G_unresolved, F_unresolved (r, N, n_l): see
-    `segment_estimators.ConsistentPair`; raw: the samples of the estimates behind them; average_weight: of a
-    measurement, see `segment_reweight`.
+    `estimators.ConsistentPair`; raw: the samples of the estimates behind them; average_weight: of a
+    measurement, see `reweight`.
     """
 
     G_l: np.ndarray
@@ -91,7 +91,7 @@ class Workspace:
 
 
 def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarray]) -> Analysis:
-    """Everything that follows from the bins (`segment_chain.RawBins`) of all ranks, in the order of time.
+    """Everything that follows from the bins (`chain.RawBins`) of all ranks, in the order of time.
 
     `n_independent` is the number of independent measurements in them, `sampled` the hybridisation of each class in the
     chain.

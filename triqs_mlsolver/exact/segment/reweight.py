@@ -31,7 +31,7 @@ from ...numerics import legendre
 from .global_moves import inverse_from_scratch
 from .sweeps import compiled
 
-#: model: `segment_moves.Model` with the problem's own hybridisation. added: whether each class of Δ was added to.
+#: model: `moves.Model` with the problem's own hybridisation. added: whether each class of Δ was added to.
 Target = namedtuple("Target", "model added")
 
 LEAST, MOST = 1.0, 16.0  # c

@@ -220,14 +220,14 @@ class _Run:
         return chain
 
     def _build_chain(self):
-        from . import chain as segment_chain
-        from . import kernel as segment_kernel
+        from . import kernel
+        from .chain import MarkovChain
         from .kernel_cache import discard_stale
 
-        if self.rank == 0 and not discard_stale(segment_kernel.run, segment_kernel.SOURCES):
+        if self.rank == 0 and not discard_stale(kernel.run, kernel.SOURCES):
             log.warning("segment: compiling the sampling kernel, once on this machine (about 10 seconds)")
         seed = self.options.random_seed + _RANK_STRIDE * self.rank
-        chain = segment_chain.MarkovChain(self.problem, self.symmetries, measured_length(self.problem), seed)
+        chain = MarkovChain(self.problem, self.symmetries, measured_length(self.problem), seed)
         chain.advance(1, 1, False)
         return chain
 
