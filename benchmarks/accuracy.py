@@ -25,8 +25,8 @@ from problem_sets import draw, tau_nodes
 from triqs_mlsolver import Predictor, Problem, Solution
 from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model.descriptor import Description, Descriptor, Kind
-from triqs_mlsolver.model.training_set import TrainingSet
+from triqs_mlsolver.model.features.descriptor import Description, Descriptor, Kind
+from triqs_mlsolver.model.features.training_set import TrainingSet
 from triqs_mlsolver.problem.comparison import sigma_distance
 
 N_TEST, TEST_SEED = 4000, 20000

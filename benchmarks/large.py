@@ -20,8 +20,8 @@ from problem_sets import draw
 
 from triqs_mlsolver import Predictor, Problem
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model.descriptor import Kind
-from triqs_mlsolver.model.training_set import TrainingSet
+from triqs_mlsolver.model.features.descriptor import Kind
+from triqs_mlsolver.model.features.training_set import TrainingSet
 
 N_REAL, MOVED = 500, 0.1
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from triqs_mlsolver import Database, DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import IPT, HubbardI
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model.descriptor import Descriptor, Kind
+from triqs_mlsolver.model.features.descriptor import Descriptor, Kind
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import compare, sigma_distance
 

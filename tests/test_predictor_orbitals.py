@@ -9,8 +9,8 @@ import pytest
 
 from triqs_mlsolver import DiscreteBath, LearnedSolver, Predictor, Problem, approximations
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model.descriptor import Descriptor, Kind
-from triqs_mlsolver.model.training_set import largest_of_problem, once_per_problem, some_problems
+from triqs_mlsolver.model.features.descriptor import Descriptor, Kind
+from triqs_mlsolver.model.features.training_set import largest_of_problem, once_per_problem, some_problems
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import G_distance
 from triqs_mlsolver.problem.symmetry import why_not_learnable

@@ -20,8 +20,8 @@ from triqs_mlsolver.database.starter import starter_file
 from triqs_mlsolver.dmft import bethe_problem, semicircle
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.knowledge import fitted_model
-from triqs_mlsolver.model.descriptor import Descriptor, Kind
-from triqs_mlsolver.model.training_set import TrainingSet
+from triqs_mlsolver.model.features.descriptor import Descriptor, Kind
+from triqs_mlsolver.model.features.training_set import TrainingSet
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import compare
 

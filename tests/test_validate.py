@@ -52,7 +52,7 @@ def test_the_winner_is_stored_and_used(database, tmp_path):
 
 def test_a_second_start_needs_no_cheap_solvers_for_stored_points(database, monkeypatch):
     LearnedSolver(database.path, exact="ed", audit_rate=0).solve(problem(1.6))
-    from triqs_mlsolver.model.descriptor import Descriptor
+    from triqs_mlsolver.model.features.descriptor import Descriptor
 
     described, describe = [], Descriptor.describe
     monkeypatch.setattr(Descriptor, "describe", lambda self, p: described.append(p) or describe(self, p))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from .model import Predictor
-from .model.descriptor import Descriptor, Kind, Row
+from .model.features.descriptor import Descriptor, Kind, Row
 from .model.regression import SymmetricKernelRidge
 from .numerics import legendre
 from .problem import DiscreteBath, Problem

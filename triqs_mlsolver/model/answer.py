@@ -13,8 +13,8 @@ from ..numerics.physical import nearest_self_energy
 from ..problem import Problem, Solution
 from ..problem.solution import static_moments
 from ..version import version
-from .descriptor import Description, diagonals
-from .training_set import connected, excess_of
+from .features.descriptor import Description, diagonals
+from .features.training_set import connected, excess_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,12 +19,10 @@ from ..problem.symmetry import why_not_learnable
 from . import regressors
 from .answer import Correction, physical_answer
 from .confidence import ErrorBound
-from .descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
-from .reduction import GroupedPCA
-from .regression import SMOOTHNESS
-from .representation import N_LEGENDRE
-from .selection import SearchResult, search
-from .training_set import (
+from .features.descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
+from .features.reduction import GroupedPCA
+from .features.representation import N_LEGENDRE
+from .features.training_set import (
     RowCache,
     TrainingSet,
     groups_of_one,
@@ -33,6 +31,8 @@ from .training_set import (
     some_problems,
     teaches,
 )
+from .regression import SMOOTHNESS
+from .selection import SearchResult, search
 from .transform import TargetTransform
 from .tuning import likely_difference, tune
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, ParameterGrid
 
 from ..problem.comparison import G_distance, sigma_distance
-from .training_set import teaches
+from .features.training_set import teaches
 
 SCHEMES = ("kfold", "scan")
 

@@ -10,11 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ..numerics import legendre
-from ..problem import Problem, Solution
-from ..problem.fidelity import is_exact
-from ..problem.solution import static_moments
-from ..version import version
+from ...numerics import legendre
+from ...problem import Problem, Solution
+from ...problem.fidelity import is_exact
+from ...problem.solution import static_moments
+from ...version import version
 from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, first_frequency, max_norm, of_unit_length
 from .representation import N_LEGENDRE
 

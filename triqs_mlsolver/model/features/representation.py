@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from ..numerics import legendre
+from ...numerics import legendre
 
 N_LEGENDRE = 96  # Legendre coefficients that are represented; higher ones are those of the baseline
 _MESH_POINTS = 51
