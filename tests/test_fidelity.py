@@ -13,9 +13,9 @@ from sklearn.gaussian_process.kernels import Matern
 from triqs_mlsolver import Database, LearnedSolver, Predictor, Problem, Solution
 from triqs_mlsolver.approximations import FewSiteED, HubbardI
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model.local_kernel import LocalKernelRidge
-from triqs_mlsolver.model.regression import SymmetricKernelRidge
-from triqs_mlsolver.model.tuning import likely_difference
+from triqs_mlsolver.model.regression.kernel_ridge import SymmetricKernelRidge
+from triqs_mlsolver.model.regression.local_kernel import LocalKernelRidge
+from triqs_mlsolver.model.regression.tuning import likely_difference
 from triqs_mlsolver.problem.comparison import G_distance
 
 ALPHA, S2 = 1e-3, (0.3, 0.02)

@@ -10,14 +10,14 @@ from sklearn.linear_model import LinearRegression
 
 from triqs_mlsolver import Predictor, Problem
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model import regressors
-from triqs_mlsolver.model.estimators import Average, SymmetricEstimator
 from triqs_mlsolver.model.features.reduction import GroupedPCA
 from triqs_mlsolver.model.features.representation import N_LEGENDRE, representation
-from triqs_mlsolver.model.local_kernel import LocalKernelRidge
-from triqs_mlsolver.model.regression import SymmetricKernelRidge
+from triqs_mlsolver.model.regression import regressors
+from triqs_mlsolver.model.regression.estimators import Average, SymmetricEstimator
+from triqs_mlsolver.model.regression.kernel_ridge import SymmetricKernelRidge
+from triqs_mlsolver.model.regression.local_kernel import LocalKernelRidge
+from triqs_mlsolver.model.regression.transform import TargetTransform
 from triqs_mlsolver.model.selection import _folds
-from triqs_mlsolver.model.transform import TargetTransform
 from triqs_mlsolver.numerics import legendre
 
 BASES = ("legendre", "chebyshev", "tau_mesh", "ir")

@@ -7,8 +7,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 from sklearn.kernel_ridge import KernelRidge
 
-from triqs_mlsolver.model.regression import SymmetricKernelRidge
-from triqs_mlsolver.model.tuning import tune
+from triqs_mlsolver.model.regression.kernel_ridge import SymmetricKernelRidge
+from triqs_mlsolver.model.regression.tuning import tune
 
 GROUP = np.array([0, 0, 1, 2, 2])
 PARITY = np.array([1, -1, -1, 1, -1])

@@ -8,7 +8,7 @@ import numpy as np
 
 from .model import Predictor
 from .model.features.descriptor import Descriptor, Kind, Row
-from .model.regression import SymmetricKernelRidge
+from .model.regression.kernel_ridge import SymmetricKernelRidge
 from .numerics import legendre
 from .problem import DiscreteBath, Problem
 from .problem.symmetry import why_not_learnable

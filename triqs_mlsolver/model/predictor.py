@@ -16,7 +16,6 @@ from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..problem.fidelity import is_exact
 from ..problem.symmetry import why_not_learnable
-from . import regressors
 from .answer import Correction, physical_answer
 from .confidence import ErrorBound
 from .features.descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
@@ -31,10 +30,11 @@ from .features.training_set import (
     some_problems,
     teaches,
 )
-from .regression import SMOOTHNESS
+from .regression import regressors
+from .regression.kernel_ridge import SMOOTHNESS
+from .regression.transform import TargetTransform
+from .regression.tuning import likely_difference, tune
 from .selection import SearchResult, search
-from .transform import TargetTransform
-from .tuning import likely_difference, tune
 
 # Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
 _LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.17, "baseline": 0.7, "baseline - hubbard_i": 0.3}

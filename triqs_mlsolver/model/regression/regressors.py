@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from .estimators import Average, SymmetricEstimator
+from .kernel_ridge import SymmetricKernelRidge
 from .local_kernel import LocalKernelRidge
-from .regression import SymmetricKernelRidge
 
 ALPHA = 1e-6
 EXACT_UP_TO = 3000  # rows up to which one matrix holds all of them

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from .regression import SymmetricKernelRidge
+from .kernel_ridge import SymmetricKernelRidge
 
 
 class LocalKernelRidge(SymmetricKernelRidge):

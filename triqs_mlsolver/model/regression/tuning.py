@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.base import clone
 
-from .regression import SymmetricKernelRidge
+from .kernel_ridge import SymmetricKernelRidge
 
 _LARGEST_SUBSET = 300
 _CLOSE = 0.1  # difference of cheap labels up to which their errors, too, tell how good a kernel is
