@@ -27,7 +27,8 @@ import numpy as np
 from triqs_mlsolver import Database, Problem, Solver, containers
 from triqs_mlsolver.compat import PROVIDER, n
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.model import answer, predictor
+from triqs_mlsolver.model import physical_answer as answer
+from triqs_mlsolver.model import predictor
 from triqs_mlsolver.model.features import descriptor
 from triqs_mlsolver.problem import DiscreteBath
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 from sklearn.ensemble import RandomForestRegressor
 
-from triqs_mlsolver.model.confidence import ErrorBound, FlatForest
+from triqs_mlsolver.model.error_bound import ErrorBound, FlatForest
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2])

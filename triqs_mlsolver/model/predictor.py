@@ -16,8 +16,7 @@ from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..problem.fidelity import is_exact
 from ..problem.symmetry import why_not_learnable
-from .answer import Correction, physical_answer
-from .confidence import ErrorBound
+from .error_bound import ErrorBound
 from .features.descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
 from .features.reduction import GroupedPCA
 from .features.representation import N_LEGENDRE
@@ -30,6 +29,7 @@ from .features.training_set import (
     some_problems,
     teaches,
 )
+from .physical_answer import Correction, physical_answer
 from .regression import regressors
 from .regression.kernel_ridge import SMOOTHNESS
 from .regression.transform import TargetTransform
