@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from triqs_mlsolver import Database, LearnedSolver, Problem, Solution
-from triqs_mlsolver.dmft import solve_bethe_orbitals
 from triqs_mlsolver.exact.cthyb.solver import CthybSolver
+from triqs_mlsolver.lattice.bethe import solve_bethe_orbitals
 from triqs_mlsolver.problem.comparison import label_noise
 
 BETA, HUND = 20.0, 0.2

@@ -10,8 +10,8 @@ import numpy as np
 
 from triqs_mlsolver import Database, LearnedSolver, Problem, Solution
 from triqs_mlsolver.decision import Decision
-from triqs_mlsolver.dmft import Converged, paramagnetic, solve_bethe
 from triqs_mlsolver.exact.registry import choose
+from triqs_mlsolver.lattice.bethe import Converged, paramagnetic, solve_bethe
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import G_distance, sigma_distance
 

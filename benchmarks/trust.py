@@ -25,7 +25,7 @@ from loop import Adversary, Memo, NearestStored, Scan, Solve, Watched
 
 from triqs_mlsolver import Database, LearnedSolver
 from triqs_mlsolver.decision import Decision
-from triqs_mlsolver.dmft import Converged
+from triqs_mlsolver.lattice.bethe import Converged
 
 SCANS = {
     "half20": Scan.up_and_down(20, 0.0, 4.0, 41),

@@ -18,7 +18,7 @@ import argparse
 import numpy as np
 
 from triqs_mlsolver import LearnedSolver
-from triqs_mlsolver.dmft import paramagnetic, solve_bethe
+from triqs_mlsolver.lattice.bethe import paramagnetic, solve_bethe
 from triqs_mlsolver.tools import mpi
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])

@@ -11,9 +11,9 @@ from scipy.optimize import brentq
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.approximations import IPT, NCA, FewSiteED, HubbardI
-from triqs_mlsolver.dmft import bethe_problem, semicircle
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
+from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
 from triqs_mlsolver.numerics import legendre
 
 SPINS = (("up", 1), ("down", 1))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from triqs_mlsolver.dmft import semicircle
+from triqs_mlsolver.lattice.bethe import semicircle
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.numerics.bath import fit_bath, log_grid, projected_bath
 

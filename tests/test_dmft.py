@@ -5,7 +5,8 @@ import pytest
 
 from triqs_mlsolver import LearnedSolver
 from triqs_mlsolver.approximations import IPT
-from triqs_mlsolver.dmft import (
+from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.lattice.bethe import (
     bethe_problem,
     distance_to_fixed_point,
     paramagnetic,
@@ -13,7 +14,6 @@ from triqs_mlsolver.dmft import (
     semicircle,
     solve_bethe,
 )
-from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.numerics import legendre
 
 # Converged segment CT-HYB, averaged over many iterations (U/D, μ − U/2, βD, n, ⟨n↑n↓⟩, Z); ED differs by its bath fit.

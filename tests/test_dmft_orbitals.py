@@ -10,8 +10,8 @@ from test_ed_orbitals import FOUR, TWO, kanamori
 from triqs_mlsolver import Problem
 from triqs_mlsolver.approximations import HartreeFock
 from triqs_mlsolver.approximations.local import LocalGrid
-from triqs_mlsolver.dmft import semicircle, solve_bethe, solve_bethe_orbitals
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.lattice.bethe import semicircle, solve_bethe, solve_bethe_orbitals
 from triqs_mlsolver.numerics import legendre
 
 SPINS = (("up", 1), ("down", 1))

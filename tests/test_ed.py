@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triqs_mlsolver import DiscreteBath, Problem
-from triqs_mlsolver.dmft import bethe_problem, semicircle
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
+from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
 from triqs_mlsolver.numerics import legendre
 
 SPINS = (("up", 1), ("down", 1))

@@ -512,7 +512,7 @@ def test_exact_parameters_reach_the_exact_solver(known):
 
 def test_fitted_baths_are_marked_in_the_database():
     """A label from ED with a fitted bath carries the fit's error: it says so."""
-    from triqs_mlsolver.dmft import bethe_problem, semicircle
+    from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
 
     solver = LearnedSolver(None, exact="ed")
     solver.solve(bethe_problem(10.0, 2.0, 1.0, semicircle(10.0)), exact_parameters={"n_bath": 2})

@@ -5,7 +5,7 @@ import pytest
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.approximations import NCA
-from triqs_mlsolver.dmft import bethe_problem, semicircle
+from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
 from triqs_mlsolver.numerics import dlr, legendre
 from triqs_mlsolver.numerics.convolution import convolution_matrices
 

@@ -7,9 +7,9 @@ import pytest
 
 from triqs_mlsolver import DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import NCA, FewSiteED, HartreeFock
-from triqs_mlsolver.dmft import semicircle
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.segment import SegmentSolver
+from triqs_mlsolver.lattice.bethe import semicircle
 from triqs_mlsolver.model.features.descriptor import Descriptor, Kind
 from triqs_mlsolver.problem.comparison import G_distance, label_noise, sigma_distance
 

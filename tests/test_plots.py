@@ -23,8 +23,8 @@ import matplotlib
 from triqs_mlsolver import Database, LearnedSolver, Predictor, Problem, Solution, decisions, plots
 from triqs_mlsolver.cli import main
 from triqs_mlsolver.database import DecisionLog, coverage
-from triqs_mlsolver.dmft import Converged
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.lattice.bethe import Converged
 from triqs_mlsolver.model import predict_left_out
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .database import Database
 from .database.starter import starter_file
-from .dmft import Converged, paramagnetic, solve_bethe
+from .lattice.bethe import Converged, paramagnetic, solve_bethe
 from .learned import LearnedSolver
 from .tools import mpi
 

@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits
 from .approximations import IPT, FewSiteED, HubbardI
 from .database import Database, open_database, sampling
 from .database.sampling import Bounds, Sequence
-from .dmft import solve_bethe
 from .exact import registry
 from .exact.quality import objections
+from .lattice.bethe import solve_bethe
 from .numerics import legendre
 from .problem import Problem, Solution
 from .tools import mpi

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..dmft import Converged
+from ..lattice.bethe import Converged
 from .style import COLOURS, MARKERS, panels, styled
 
 

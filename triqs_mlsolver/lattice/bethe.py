@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.optimize import brentq
 
-from .numerics import dlr, legendre
-from .problem import Problem, Solution
-from .problem.symmetry import legendre_over_flavours, over_flavours, pair_mean, pairs_alike
+from ..numerics import dlr, legendre
+from ..problem import Problem, Solution
+from ..problem.symmetry import legendre_over_flavours, over_flavours, pair_mean, pairs_alike
 
 _PARAMAGNETIC = (("up", 1), ("down", 1))
 _LATTICE_STEPS = 30  # of G = 1/(iω − h − Σ − Δ[G]), started from the impurity's G
