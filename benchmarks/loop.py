@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from triqs_mlsolver import Database, LearnedSolver, Problem, Solution
-from triqs_mlsolver.decision import Decision
+from triqs_mlsolver.decision.decision import Decision
 from triqs_mlsolver.exact.registry import choose
 from triqs_mlsolver.lattice.bethe import Converged, paramagnetic, solve_bethe
 from triqs_mlsolver.numerics import legendre

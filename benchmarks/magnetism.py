@@ -23,7 +23,7 @@ import numpy as np
 from loop import Memo
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.exact_runs import TARGET_SHARE
+from triqs_mlsolver.decision.exact_runs import TARGET_SHARE
 from triqs_mlsolver.lattice.bethe import semicircle, solve_bethe_orbitals
 
 SPINS = (("up", 1), ("down", 1))

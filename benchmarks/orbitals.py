@@ -26,7 +26,7 @@ import numpy as np
 from loop import Memo, NearestStored
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.exact_runs import TARGET_SHARE
+from triqs_mlsolver.decision.exact_runs import TARGET_SHARE
 from triqs_mlsolver.lattice.bethe import solve_bethe_orbitals
 
 BETA, ITERATIONS, AVERAGED = 20.0, 8, 4

@@ -23,7 +23,7 @@ import numpy as np
 from loop import Memo
 
 from triqs_mlsolver import Database, DiscreteBath, LearnedSolver, Problem
-from triqs_mlsolver.exact_runs import TARGET_SHARE
+from triqs_mlsolver.decision.exact_runs import TARGET_SHARE
 from triqs_mlsolver.problem.comparison import compare
 
 BETA, U, FIELD, GAMMA, HALF_WIDTH, N_LEVELS = 5.0, 5.0, 0.2, 1.0, 20.0, 400

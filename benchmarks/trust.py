@@ -24,7 +24,7 @@ import numpy as np
 from loop import Adversary, Memo, NearestStored, Scan, Solve, Watched
 
 from triqs_mlsolver import Database, LearnedSolver
-from triqs_mlsolver.decision import Decision
+from triqs_mlsolver.decision.decision import Decision
 from triqs_mlsolver.lattice.bethe import Converged
 
 SCANS = {

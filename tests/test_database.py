@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from triqs_mlsolver import Database, DiscreteBath, Problem, Solution
-from triqs_mlsolver.database import DecisionLog, store
+from triqs_mlsolver.database import store
+from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED
 
 

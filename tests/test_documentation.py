@@ -16,8 +16,8 @@ from pkgutil import iter_modules
 import pytest
 
 from triqs_mlsolver import Solver, commands, cthyb_parameters
-from triqs_mlsolver.gate import SIGMA_SHARE
-from triqs_mlsolver.learned import LearnedSolver
+from triqs_mlsolver.decision.acceptance import SIGMA_SHARE
+from triqs_mlsolver.decision.learned_solver import LearnedSolver
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]

@@ -22,7 +22,8 @@ import matplotlib
 
 from triqs_mlsolver import Database, LearnedSolver, Predictor, Problem, Solution, decisions, plots
 from triqs_mlsolver.cli import main
-from triqs_mlsolver.database import DecisionLog, coverage
+from triqs_mlsolver.decision import coverage
+from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.lattice.bethe import Converged
 from triqs_mlsolver.model import predict_left_out

@@ -16,7 +16,8 @@ from mpi_scripts.launcher import mpiexec
 from triqs_mlsolver import Database, LearnedSolver, Problem
 from triqs_mlsolver.candidates import Candidates, most_uncertain, recombined
 from triqs_mlsolver.cli import main
-from triqs_mlsolver.database import DatabaseError, DecisionLog
+from triqs_mlsolver.database import DatabaseError
+from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.generate import generate
 from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle

@@ -15,8 +15,8 @@ import pytest
 from triqs_mlsolver import DiscreteBath, Problem, compat, cthyb_parameters
 from triqs_mlsolver import solver as solver_module
 from triqs_mlsolver.compat import BlockGf, HDFArchive, SemiCircular, c, c_dag, inverse, iOmega_n, n
+from triqs_mlsolver.decision.learned_solver import LearnedSolver
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.learned import LearnedSolver
 from triqs_mlsolver.numerics import legendre, pole_fit
 from triqs_mlsolver.solver import Solver
 from triqs_mlsolver.tools import mpi

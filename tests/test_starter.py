@@ -17,8 +17,8 @@ from triqs_mlsolver.cli import main
 from triqs_mlsolver.database import DatabaseError, open_database, starter
 from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.database.starter import starter_file
+from triqs_mlsolver.decision.knowledge import fitted_model
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.knowledge import fitted_model
 from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
 from triqs_mlsolver.model.features.descriptor import Descriptor, Kind
 from triqs_mlsolver.model.features.training_set import TrainingSet

@@ -9,13 +9,13 @@ import pytest
 from scipy.stats import binom
 
 from triqs_mlsolver import Database, LearnedSolver, Predictor, Problem
-from triqs_mlsolver.alarms import Alarms, Widening
-from triqs_mlsolver.certificate import AcceptedAnswers
-from triqs_mlsolver.database import DecisionLog
-from triqs_mlsolver.database.coverage import binomial, coverage
+from triqs_mlsolver.decision.acceptance import Gate
+from triqs_mlsolver.decision.certificate import AcceptedAnswers
+from triqs_mlsolver.decision.coverage import binomial, coverage
+from triqs_mlsolver.decision.log import DecisionLog
+from triqs_mlsolver.decision.watch import Alarms, Widening
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver
-from triqs_mlsolver.gate import Gate
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import Comparison, compare, label_noise
 from triqs_mlsolver.tools.mpi import on_threads

@@ -15,7 +15,7 @@ __version__ = version
 
 _HOME = {
     "Solver": "solver",
-    "LearnedSolver": "learned",
+    "LearnedSolver": "decision.learned_solver",
     "Problem": "problem",
     "Solution": "problem",
     "DiscreteBath": "problem",

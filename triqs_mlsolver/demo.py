@@ -15,8 +15,8 @@ import numpy as np
 
 from .database import Database
 from .database.starter import starter_file
+from .decision.learned_solver import LearnedSolver
 from .lattice.bethe import Converged, paramagnetic, solve_bethe
-from .learned import LearnedSolver
 from .tools import mpi
 
 _HEADER = f"{'branch':>6} {'U/D':>5} {'iter.':>5} {'model':>5} {'exact':>5} {'largest bound':>13} {'Z':>8} {'docc':>8} {'n':>7}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .decision import Decision
+from .decision.decision import Decision
 from .exact.statistics import jackknife_error
 from .numerics import legendre
 from .problem import Problem, Solution

@@ -14,12 +14,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .candidates import Candidates, most_uncertain, recombined
-from .database import Database, DatabaseError, DecisionLog, Point, open_database
+from .database import Database, DatabaseError, Point, open_database
 from .database.table import best_of_each_problem
+from .decision.exact_runs import TARGET_SHARE
+from .decision.knowledge import fitted_model
+from .decision.log import DecisionLog
 from .exact import registry
-from .exact_runs import TARGET_SHARE
 from .generate import answer
-from .knowledge import fitted_model
 from .problem import Problem
 from .tools import mpi
 

@@ -12,8 +12,9 @@ from html import escape
 import numpy as np
 
 from . import decisions, plots
-from .database import Database, coverage
+from .database import Database
 from .database.settings import stored_predictor
+from .decision import coverage
 from .model import predict_left_out
 from .version import version
 

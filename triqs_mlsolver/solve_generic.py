@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import compat, containers
-from .learned import LearnedSolver
+from .decision.learned_solver import LearnedSolver
 from .numerics import hybridisation, legendre
 from .solver import Solver
 

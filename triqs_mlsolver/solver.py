@@ -12,11 +12,11 @@ from os import PathLike
 import numpy as np
 
 from . import compat, containers, cthyb_parameters, error_bars, interaction
-from .certificate import Certificate
-from .decision import Decision
+from .decision.certificate import Certificate
+from .decision.decision import Decision
+from .decision.learned_solver import LearnedSolver
 from .exact import registry
 from .exact.ed.block_mixing import mixed_blocks
-from .learned import LearnedSolver
 from .numerics import legendre
 from .problem import Problem, Solution
 from .problem.degenerate import averaged, block_numbers

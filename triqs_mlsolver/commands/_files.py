@@ -57,7 +57,7 @@ def open_database(path: Path) -> Database:
 
 def read_log(path: Path) -> dict[str, np.ndarray]:
     """The decision log `path`, or that of the database `path`; BadParameter where there is none."""
-    from ..database import DecisionLog
+    from ..decision.log import DecisionLog
 
     file = path if path.suffix == ".log" else Path(f"{path}.log")
     log = DecisionLog(file).read() if file.is_file() else {}

@@ -3,9 +3,8 @@
 """The growing set of solved problems of one model."""
 
 from .files import DatabaseError
-from .log import DecisionLog
 from .point import Point
 from .starter import open_database
 from .store import Database
 
-__all__ = ["Database", "DatabaseError", "DecisionLog", "Point", "open_database"]
+__all__ = ["Database", "DatabaseError", "Point", "open_database"]

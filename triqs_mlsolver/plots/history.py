@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..database import coverage
+from ..decision import coverage
 from .style import BLUE, GREEN, ORANGE, PURPLE, panels, styled
 
 _SOURCES = (("model", BLUE, "o"), ("exact", ORANGE, "x"), ("audit", GREEN, "D"), ("uncertified", PURPLE, "v"))

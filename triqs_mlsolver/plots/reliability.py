@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..database import coverage
+from ..decision import coverage
 from .style import BLUE, GREEN, ORANGE, panels, styled
 
 _BIN = 10  # checks per bin of the lower panel, at least

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .alarms import Alarms, contradicts
-from .database import Database
-from .database.cache import DescriptorCache
-from .database.settings import stored_predictor
-from .exact.quality import objections
+from ..database import Database
+from ..database.cache import DescriptorCache
+from ..database.settings import stored_predictor
+from ..exact.quality import objections
+from ..model import Prediction, Predictor
+from ..problem import Problem, Solution
+from ..problem.comparison import Comparison, compare
 from .exact_runs import AtomicLimit
-from .model import Prediction, Predictor
-from .problem import Problem, Solution
-from .problem.comparison import Comparison, compare
+from .watch import Alarms, contradicts
 
 
 class Knowledge:

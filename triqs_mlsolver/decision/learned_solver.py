@@ -15,19 +15,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from .alarms import Alarms
+from ..database import Database, open_database
+from ..exact import registry
+from ..model import Prediction, Predictor
+from ..problem import Problem, Solution
+from ..problem.solution import key_figures
+from ..tools import mpi
+from ..tools.messages import report
+from .acceptance import DEFAULT_TOLERANCE, Gate, number
 from .certificate import AcceptedAnswers, Certificate, certificate
-from .database import Database, DecisionLog, open_database
 from .decision import Decision
-from .exact import registry
 from .exact_runs import ExactRuns
-from .gate import DEFAULT_TOLERANCE, Gate, number
 from .knowledge import Knowledge
-from .model import Prediction, Predictor
-from .problem import Problem, Solution
-from .problem.solution import key_figures
-from .tools import mpi
-from .tools.messages import report
+from .log import DecisionLog
+from .watch import Alarms
 
 _CERTIFY = "certify"
 _LOG_REMEMBERED = 500  # solves of earlier runs that count when the bounds are judged

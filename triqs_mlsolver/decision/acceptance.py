@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .model import Prediction
-from .problem import Problem, Solution
-from .slowing import CriticalSlowing
+from ..model import Prediction
+from ..problem import Problem, Solution
+from ..slowing import CriticalSlowing
 
 DEFAULT_TOLERANCE = 0.002
 SIGMA_SHARE = 10.0  # default tolerance on Σ(iω₀) in units of that on G(τ); about what their errors are to each other

@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 
+from ..database.point import Record, decode_problem, encode_inputs, plain
 from ..problem import Problem
-from .point import Record, decode_problem, encode_inputs, plain
 
 _INPUTS = "inputs"
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .gate import Gate
-from .model import Prediction
-from .problem import Problem, Solution
-from .problem.comparison import G_distance, compare
+from ..model import Prediction
+from ..problem import Problem, Solution
+from ..problem.comparison import G_distance, compare
+from .acceptance import Gate
 
 _SIGMAS = 3.0  # error bars of the exact answer by which an observable may differ on top of the bound
 _REMEMBERED = 500  # accepted answers of a run that are kept to be doubted later

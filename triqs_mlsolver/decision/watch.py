@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .database.coverage import binomial, coverage
+from .coverage import binomial, coverage
 
 _DECAY = 0.9  # factor of the widening per check that held
 _WIDEST = 10.0  # no single miss, and no series of them, widens the bounds by more

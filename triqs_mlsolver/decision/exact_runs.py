@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from .exact import registry
-from .problem import Problem, Solution
-from .problem.comparison import compare
-from .tools import mpi
+from ..exact import registry
+from ..problem import Problem, Solution
+from ..problem.comparison import compare
+from ..tools import mpi
 
 TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
 _SEED_STEP = 7919
@@ -27,7 +27,7 @@ class AtomicLimit:
 
     def solve(self, problem: Problem) -> Solution:
         """G of the atom; the hybridisation is taken as zero."""
-        from .approximations import HubbardI
+        from ..approximations import HubbardI
 
         solution = HubbardI().solve(problem)
         return replace(solution, provenance={**solution.provenance, "solver": self.name})
