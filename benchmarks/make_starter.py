@@ -32,7 +32,7 @@ from triqs_mlsolver import Database, Predictor, Problem, Solution
 from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.decision.acceptance import Gate
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.generate import generate
+from triqs_mlsolver.generation.generate import generate
 from triqs_mlsolver.lattice.bethe import semicircle, solve_bethe
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem import DiscreteBath

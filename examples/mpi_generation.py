@@ -17,9 +17,9 @@ import argparse
 import numpy as np
 
 from triqs_mlsolver import Database, Predictor
-from triqs_mlsolver.database.sampling import draw
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.generate import generate
+from triqs_mlsolver.generation.generate import generate
+from triqs_mlsolver.generation.sampling import draw
 from triqs_mlsolver.tools import mpi
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])

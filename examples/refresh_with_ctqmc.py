@@ -15,8 +15,8 @@ about which the model is most uncertain.
 import argparse
 
 from triqs_mlsolver import Database
-from triqs_mlsolver.generate import generate
-from triqs_mlsolver.refresh import refresh
+from triqs_mlsolver.generation.generate import generate
+from triqs_mlsolver.generation.refresh import refresh
 from triqs_mlsolver.tools import mpi
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])

@@ -16,7 +16,7 @@ from triqs_mlsolver.cli import main
 from triqs_mlsolver.database.store import read_replay
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver
-from triqs_mlsolver.generate import TooManyRefused, dealt, generate, sequence
+from triqs_mlsolver.generation.generate import TooManyRefused, dealt, generate, sequence
 from triqs_mlsolver.tools.mpi import Comm
 
 TWO_SITES = {"n_bath": 2}

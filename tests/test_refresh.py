@@ -14,22 +14,22 @@ from click.testing import CliRunner
 from mpi_scripts.launcher import mpiexec
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.candidates import Candidates, most_uncertain, recombined
 from triqs_mlsolver.cli import main
 from triqs_mlsolver.database import DatabaseError
 from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.generate import generate
+from triqs_mlsolver.generation.candidates import Candidates, most_uncertain, recombined
+from triqs_mlsolver.generation.generate import generate
+from triqs_mlsolver.generation.refresh import refresh
 from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
 from triqs_mlsolver.model import Predictor
-from triqs_mlsolver.refresh import refresh
 
 BOUNDS = {"n_bath": 2, "beta": (2.0, 20.0), "U": (0.5, 3.0)}
 
 
 @pytest.fixture(autouse=True)
 def few_candidates(monkeypatch):
-    module = importlib.import_module("triqs_mlsolver.refresh")
+    module = importlib.import_module("triqs_mlsolver.generation.refresh")
     monkeypatch.setattr(module, "_POOL", 60)
     monkeypatch.setattr(module, "_PROBES", 20)
 

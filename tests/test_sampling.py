@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from triqs_mlsolver import generate
-from triqs_mlsolver.database import sampling
-from triqs_mlsolver.database.sampling import Bounds, draw
+from triqs_mlsolver.generation import generate, sampling
+from triqs_mlsolver.generation.sampling import Bounds, draw
 
 RANGES = {"beta": (2.0, 30.0), "U": (0.5, 4.0), "level": (-0.5, 0.25)}
 

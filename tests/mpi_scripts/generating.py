@@ -9,7 +9,7 @@ import signal
 import sys
 
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.generate import generate
+from triqs_mlsolver.generation.generate import generate
 from triqs_mlsolver.tools import mpi
 
 

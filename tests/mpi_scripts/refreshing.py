@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.refresh import refresh
+from triqs_mlsolver.generation.refresh import refresh
 from triqs_mlsolver.tools import mpi
 
 

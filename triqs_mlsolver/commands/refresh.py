@@ -47,7 +47,7 @@ def command(
     if not tolerance > 0:
         raise click.BadParameter(f"{tolerance} is no error bound: give a positive number", param_hint="--tolerance")
     require(database)
-    from ..refresh import refresh
+    from ..generation.refresh import refresh
     from ..tools import mpi
 
     comm = mpi.world()

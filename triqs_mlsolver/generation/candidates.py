@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .model import Predictor
-from .model.features.descriptor import Descriptor, Kind, Row
-from .model.regression.kernel_ridge import SymmetricKernelRidge
-from .numerics import legendre
-from .problem import DiscreteBath, Problem
-from .problem.symmetry import why_not_learnable
+from ..model import Predictor
+from ..model.features.descriptor import Descriptor, Kind, Row
+from ..model.regression.kernel_ridge import SymmetricKernelRidge
+from ..numerics import legendre
+from ..problem import DiscreteBath, Problem
+from ..problem.symmetry import why_not_learnable
 
 _JITTER = 0.1  # relative change of β and U, and change of the level in units of D
 _SAME_BETA = 1e-3

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..database import Database, DatabaseError, Point, open_database
+from ..database.table import best_of_each_problem
+from ..decision.exact_runs import TARGET_SHARE
+from ..decision.knowledge import fitted_model
+from ..decision.log import DecisionLog
+from ..exact import registry
+from ..problem import Problem
+from ..tools import mpi
 from .candidates import Candidates, most_uncertain, recombined
-from .database import Database, DatabaseError, Point, open_database
-from .database.table import best_of_each_problem
-from .decision.exact_runs import TARGET_SHARE
-from .decision.knowledge import fitted_model
-from .decision.log import DecisionLog
-from .exact import registry
 from .generate import answer
-from .problem import Problem
-from .tools import mpi
 
 REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
 _SHARES = (0.25, 0.25, 0.5, 1.0)  # of what is left of a round

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .approximations import IPT, FewSiteED, HubbardI
-from .database import Database, open_database, sampling
-from .database.sampling import Bounds, Sequence
-from .exact import registry
-from .exact.quality import objections
-from .lattice.bethe import solve_bethe
-from .numerics import legendre
-from .problem import Problem, Solution
-from .tools import mpi
+from ..approximations import IPT, FewSiteED, HubbardI
+from ..database import Database, open_database
+from ..exact import registry
+from ..exact.quality import objections
+from ..lattice.bethe import solve_bethe
+from ..numerics import legendre
+from ..problem import Problem, Solution
+from ..tools import mpi
+from . import sampling
+from .sampling import Bounds, Sequence
 
 SAMPLINGS = (*sampling.NAMES, "dmft")
 #: Cheap solvers whose answers may be stored, under their own name as fidelity.
