@@ -19,7 +19,7 @@ import numpy as np
 from problem_sets import CHEAP, draw, tau_nodes
 
 from triqs_mlsolver import Database, Predictor
-from triqs_mlsolver.database.settings import save_settings
+from triqs_mlsolver.database.model_settings import save_settings
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.generation.refresh import refresh
 from triqs_mlsolver.model.features.descriptor import Descriptor

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from triqs_mlsolver import Database, LearnedSolver, Problem
 from triqs_mlsolver.cli import main
 from triqs_mlsolver.database import DatabaseError
-from triqs_mlsolver.database.settings import load_settings, save_settings
+from triqs_mlsolver.database.model_settings import load_settings, save_settings
 from triqs_mlsolver.exact.ed import ED
 
 

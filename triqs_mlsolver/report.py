@@ -13,7 +13,7 @@ import numpy as np
 
 from . import decisions, plots
 from .database import Database
-from .database.settings import stored_predictor
+from .database.model_settings import stored_predictor
 from .decision import coverage
 from .model import predict_left_out
 from .version import version

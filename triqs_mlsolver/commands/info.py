@@ -24,7 +24,7 @@ def command(database: Path, as_json: bool) -> None:
 
     Example: mlsolver info bethe.h5
     """
-    from ..database.settings import load_settings
+    from ..database.model_settings import load_settings
     from ..decision.log import DecisionLog
 
     db = opened(database, read_only=True)

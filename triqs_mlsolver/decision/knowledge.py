@@ -11,7 +11,7 @@ import numpy as np
 
 from ..database import Database
 from ..database.cache import DescriptorCache
-from ..database.settings import stored_predictor
+from ..database.model_settings import stored_predictor
 from ..exact.quality import objections
 from ..model import Prediction, Predictor
 from ..problem import Problem, Solution
