@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from triqs_mlsolver import Database, Problem, Solver, containers
-from triqs_mlsolver.compat import PROVIDER, n
+from triqs_mlsolver import Database, Problem, Solver
+from triqs_mlsolver.compat import PROVIDER, containers, n
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model import physical_answer as answer
 from triqs_mlsolver.model import predictor

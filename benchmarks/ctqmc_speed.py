@@ -50,7 +50,7 @@ def cthyb_run(problem: Problem, n_cycles: int, seed: int) -> Run:
     from triqs.operators import n
     from triqs_cthyb import Solver
 
-    from triqs_mlsolver import containers
+    from triqs_mlsolver.compat import containers
 
     began = time.process_time()
     S = Solver(

@@ -11,7 +11,7 @@ from test_operators import kanamori
 from triqs_mlsolver import DiscreteBath, Problem, Solver
 from triqs_mlsolver.compat import Operator, c, c_dag, dagger, inverse, iOmega_n, n
 from triqs_mlsolver.exact.ed.block_mixing import mixed_blocks
-from triqs_mlsolver.interaction import parse_interaction
+from triqs_mlsolver.interface.operators import parse_interaction
 from triqs_mlsolver.problem.symmetry import ParitySpan
 
 SINGLE = [(f"{spin}{a}", 1) for spin in ("up", "down") for a in (0, 1)]

@@ -119,4 +119,4 @@ def test_loop_of_the_tutorial(sum_over_k):
 def test_star_import_gives_the_solver():
     names: dict = {}
     exec("from triqs_mlsolver import *", names)
-    assert names["Solver"].__module__ == "triqs_mlsolver.solver"
+    assert names["Solver"].__module__ == "triqs_mlsolver.interface.solver"

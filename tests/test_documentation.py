@@ -15,9 +15,11 @@ from pkgutil import iter_modules
 
 import pytest
 
-from triqs_mlsolver import Solver, commands, cthyb_parameters
+from triqs_mlsolver import Solver, commands
 from triqs_mlsolver.decision.acceptance import SIGMA_SHARE
 from triqs_mlsolver.decision.learned_solver import LearnedSolver
+from triqs_mlsolver.exact.cthyb.parameters import DEFAULTS, REQUIRED
+from triqs_mlsolver.interface import parameters as cthyb_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]
@@ -80,7 +82,7 @@ def test_page_lists_every_parameter():
     """The tables name every argument of the constructor and of solve(), and nothing else is called one."""
     rows = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`[^|]*) \|", parameter_page(), re.MULTILINE))))
     constructor = set(constructor_parameters())
-    solve = {*cthyb_parameters.DEFAULTS, *cthyb_parameters.POST_PROCESSING, *cthyb_parameters.OWN}
+    solve = {*DEFAULTS, *cthyb_parameters.POST_PROCESSING, *cthyb_parameters.OWN}
     expected = (constructor - {"self", "options"}) | solve
     assert expected - rows == set()
     assert rows - expected == set()
@@ -110,14 +112,14 @@ def test_page_has_the_defaults_of_solve():
     """Where a row gives one plain default per parameter, it is that of the code."""
     page = parameter_page()
     table = page[page.index("## `solve(...)`") :]
-    code = {**cthyb_parameters.DEFAULTS, **cthyb_parameters.POST_PROCESSING, **cthyb_parameters.OWN}
+    code = {**DEFAULTS, **cthyb_parameters.POST_PROCESSING, **cthyb_parameters.OWN}
     checked = set()
     for names, text in re.findall(r"^\| (`[^|]*) \|[^|]*\| ([^|]*) \|", table, re.MULTILINE):
         names, told = re.findall(r"`(\w+)`", names), re.split(r", ", text)
         told = told * len(names) if len(told) == 1 else told
         for name, default in zip(names, told if len(told) == len(names) else []):
             expected = code[name]
-            if expected is not cthyb_parameters.REQUIRED and name != "loc_n_max":
+            if expected is not REQUIRED and name != "loc_n_max":
                 assert plain(re.split(r"[:;]", default)[0]) == plain(str(expected)), name
                 checked.add(name)
     assert len(checked) > 50

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from test_published import problem
 
-from triqs_mlsolver import Solver, error_bars
+from triqs_mlsolver import Solver
 from triqs_mlsolver.compat import inverse, iOmega_n, n
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.segment import SegmentSolver
+from triqs_mlsolver.interface import error_bars
 
 EXACT = SimpleNamespace(source="exact")
 TAU = np.linspace(0, 5.0, 21)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from triqs_mlsolver import compat
 from triqs_mlsolver.compat import operators as embedded
-from triqs_mlsolver.interaction import parse_interaction, parse_quadratic
+from triqs_mlsolver.interface.operators import parse_interaction, parse_quadratic
 
 ONE_ORBITAL = [("up", 1), ("down", 1)]
 TWO_ORBITALS = [("up", 2), ("down", 2)]

@@ -12,7 +12,7 @@ from test_operators import kanamori
 
 from triqs_mlsolver import DiscreteBath, Problem, Solver
 from triqs_mlsolver.compat import n
-from triqs_mlsolver.interaction import parse_interaction
+from triqs_mlsolver.interface.operators import parse_interaction
 from triqs_mlsolver.problem.rotation import Rotation
 
 BETA, BLOCKS, N_IW = 5.0, [("up", 2), ("down", 2)], 200
@@ -124,7 +124,7 @@ def test_such_problems_are_learned(tmp_path):
 
 def test_monte_carlo_measures_in_the_given_orbitals(monkeypatch):
     """A density matrix is asked for in the given orbitals: then nothing is rotated."""
-    from triqs_mlsolver import cthyb_parameters
+    from triqs_mlsolver.interface import parameters as cthyb_parameters
 
     S = solver_of(dimer())
     asked = []

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from triqs_mlsolver import DiscreteBath, Problem, compat, cthyb_parameters
-from triqs_mlsolver import solver as solver_module
+from triqs_mlsolver import DiscreteBath, Problem, compat
 from triqs_mlsolver.compat import BlockGf, HDFArchive, SemiCircular, c, c_dag, inverse, iOmega_n, n
 from triqs_mlsolver.decision.learned_solver import LearnedSolver
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.interface import parameters as cthyb_parameters
+from triqs_mlsolver.interface import solver as solver_module
+from triqs_mlsolver.interface.solver import Solver
 from triqs_mlsolver.numerics import legendre, pole_fit
-from triqs_mlsolver.solver import Solver
 from triqs_mlsolver.tools import mpi
 
 BETA, U, MU, FIELD = 10.0, 2.0, 1.2, 0.1

@@ -14,7 +14,7 @@ from triqs_mlsolver.exact.cthyb.smooth_estimate import SmoothEstimate, largest_w
 from triqs_mlsolver.exact.cthyb.solver import CthybSolver, MeanOfRuns, _dominance, conserved_numbers
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
-from triqs_mlsolver.interaction import parse_interaction, parse_quadratic
+from triqs_mlsolver.interface.operators import parse_interaction, parse_quadratic
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import compare
 

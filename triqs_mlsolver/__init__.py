@@ -14,7 +14,8 @@ from .version import triqs_mlsolver_hash, version
 __version__ = version
 
 _HOME = {
-    "Solver": "solver",
+    "Solver": "interface.solver",
+    "solve_generic": "interface.solve_generic",
     "LearnedSolver": "decision.learned_solver",
     "Problem": "problem",
     "Solution": "problem",

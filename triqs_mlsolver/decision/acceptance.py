@@ -9,6 +9,7 @@ import numpy as np
 from ..model import Prediction
 from ..problem import Problem, Solution
 from ..slowing import CriticalSlowing
+from ..tools.validation import number
 
 DEFAULT_TOLERANCE = 0.002
 SIGMA_SHARE = 10.0  # default tolerance on Σ(iω₀) in units of that on G(τ); about what their errors are to each other
@@ -93,17 +94,3 @@ def allowance(problem: Problem, solution: Solution) -> float:
     return float(np.clip(0.5 / max(Z, 1e-9), 1.0, _LARGEST_ALLOWANCE))
 
 
-def number(name: str, value: float, allowed: str) -> float:
-    """`value` as a float.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not a finite number of at least zero.
-    """
-    if isinstance(value, (str, bytes)) or not np.isscalar(value):
-        raise TypeError(f"{name} = {value!r} is not a number: {allowed}")
-    value = float(value)
-    if not (np.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} = {value} is negative or not a number: {allowed}")
-    return value

@@ -22,7 +22,8 @@ from ..problem import Problem, Solution
 from ..problem.solution import key_figures
 from ..tools import mpi
 from ..tools.messages import report
-from .acceptance import DEFAULT_TOLERANCE, Gate, number
+from ..tools.validation import number
+from .acceptance import DEFAULT_TOLERANCE, Gate
 from .certificate import AcceptedAnswers, Certificate, certificate
 from .decision import Decision
 from .exact_runs import ExactRuns

@@ -16,11 +16,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ... import compat, containers, cthyb_parameters
+from ... import compat
+from ...compat import containers
 from ...numerics import legendre
 from ...problem import Problem, Solution
 from ...problem.solution import static_moments
 from ..statistics import dominance, jackknife_error, largest_error, leave_one_out
+from .parameters import DEFAULTS
 from .smooth_estimate import SmoothEstimate, smoothed
 from .symmetric_mean import SymmetricMean
 
@@ -38,7 +40,7 @@ _CTHYB_SEED_STRIDE = 928374
 
 
 _FROM_PROBLEM = ("h_int", "h_loc0")
-_PASSED = [name for name in cthyb_parameters.DEFAULTS if name not in _FROM_PROBLEM]
+_PASSED = [name for name in DEFAULTS if name not in _FROM_PROBLEM]
 _Parameters = make_dataclass(
     "_Parameters",
     [(name, Any, field(default=None, repr=False)) for name in _PASSED],

@@ -4,73 +4,16 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from importlib.util import find_spec
 
 import numpy as np
 
+from ..exact.cthyb.parameters import DEFAULTS, REQUIRED
+from ..tools.validation import did_you_mean
+
 logger = logging.getLogger("triqs_mlsolver")
 
-REQUIRED = object()  # default of a parameter that has none
-
-#: Parameters and defaults of cthyb's solve(); None where cthyb decides at run time.
-DEFAULTS = {
-    "h_int": REQUIRED,
-    "n_cycles": None,
-    "partition_method": "autopartition",
-    "quantum_numbers": [],
-    "loc_n_min": 0,
-    "loc_n_max": 2**31 - 1,
-    "truncate_energy_cutoff": float("inf"),
-    "truncate_max_states": -1,
-    "length_cycle": 50,
-    "n_warmup_cycles": 5000,
-    "random_seed": None,
-    "random_name": "",
-    "max_time": -1,
-    "verbosity": None,
-    "move_shift": True,
-    "move_double": True,
-    "use_trace_estimator": False,
-    "measure_G_tau": True,
-    "measure_G_l": False,
-    "measure_O_tau": None,
-    "measure_O_tau_min_ins": 10,
-    "measure_G2_tau": False,
-    "measure_G2_iw": False,
-    "measure_G2_iw_nfft": False,
-    "measure_G2_iw_pp": False,
-    "measure_G2_iw_pp_nfft": False,
-    "measure_G2_iw_ph": False,
-    "measure_G2_iw_ph_nfft": False,
-    "measure_G2_iwll_pp": False,
-    "measure_G2_iwll_ph": False,
-    "measure_G2_block_order": "AABB",
-    "measure_G2_blocks": [],
-    "measure_G2_n_tau": 10,
-    "measure_G2_n_bosonic": 30,
-    "measure_G2_n_fermionic": 30,
-    "measure_G2_n_l": 20,
-    "measure_G2_iwll_nfft_buf_size": 100,
-    "nfft_buf_sizes": {},
-    "measure_pert_order": False,
-    "measure_density_matrix": False,
-    "use_norm_as_weight": False,
-    "initial_configuration": None,
-    "performance_analysis": False,
-    "proposal_prob": {},
-    "move_global": {},
-    "move_global_prob": 0.05,
-    "imag_threshold": 1e-13,
-    "det_init_size": 100,
-    "det_n_operations_before_check": 100,
-    "det_precision_warning": 1e-8,
-    "det_precision_error": 1e-5,
-    "det_singular_threshold": -1.0,
-    "off_diag_threshold": 0.0,
-    "h_loc0": None,
-}
 
 #: Post-processing of cthyb's Python layer. Tails are exact here, so that these have nothing left to do.
 POST_PROCESSING = {
@@ -233,17 +176,6 @@ def unused_by_model(params: dict) -> list[str]:
     return sorted(set(params) - _ALWAYS_USED)
 
 
-def did_you_mean(name: str, allowed) -> str:
-    """ ", did you mean ...?" for the closest of the `allowed` names, or a pointer to the list of them."""
-    by_lower = {a.lower(): a for a in allowed}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return (
-        f": did you mean {by_lower[close[0]]!r}?"
-        if close
-        else ": the parameters are those of triqs_cthyb, see help(Solver.solve)"
-    )
-
-
 def checked_beta(beta) -> float:
     """The inverse temperature as a float; TypeError or ValueError if it is none."""
     try:
@@ -268,38 +200,3 @@ def checked_sizes(n_iw, n_tau, n_l) -> tuple[int, int, int]:
     return int(n_iw), int(n_tau), int(n_l)
 
 
-def check_number(name: str, value, allowed: str, largest: float = float("inf")) -> None:
-    """Refuse what is no finite number from 0 to `largest`; `allowed` tells the user what is.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} = {value!r} is not a number: give {allowed}")
-    if not (np.isfinite(value) and 0 <= value <= largest):
-        raise ValueError(f"{name} = {value} is not possible: give {allowed}")
-
-
-def check_whole(name: str, value, least: int) -> None:
-    """Refuse what is no integer of at least `least`.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} = {value!r} is not an integer: give one of at least {least}")
-    if value < least:
-        raise ValueError(f"{name} = {value} is not possible: give an integer of at least {least}")
-
-
-def check_flag(name: str, value) -> None:
-    """Refuse what is neither true nor false; 0 and 1 are accepted.
-
-    Raises
-    ------
-    TypeError
-    """
-    if not isinstance(value, (bool, int, np.bool_, np.integer)) or value not in (0, 1):
-        raise TypeError(f"{name} = {value!r} is neither True nor False: give one of them")

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .decision.decision import Decision
-from .exact.statistics import jackknife_error
-from .numerics import legendre
-from .problem import Problem, Solution
+from ..decision.decision import Decision
+from ..exact.statistics import jackknife_error
+from ..numerics import legendre
+from ..problem import Problem, Solution
 
 BOUND_IN_STANDARD_ERRORS = 1.96  # the bounds of a model's answer hold with 95 % confidence
 

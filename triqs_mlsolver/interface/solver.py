@@ -11,17 +11,20 @@ from os import PathLike
 
 import numpy as np
 
-from . import compat, containers, cthyb_parameters, error_bars, interaction
-from .decision.certificate import Certificate
-from .decision.decision import Decision
-from .decision.learned_solver import LearnedSolver
-from .exact import registry
-from .exact.ed.block_mixing import mixed_blocks
-from .numerics import legendre
-from .problem import Problem, Solution
-from .problem.degenerate import averaged, block_numbers
-from .problem.rotation import Rotation
-from .tools import mpi
+from .. import compat
+from ..compat import containers
+from ..decision.certificate import Certificate
+from ..decision.decision import Decision
+from ..decision.learned_solver import LearnedSolver
+from ..exact import registry
+from ..exact.ed.block_mixing import mixed_blocks
+from ..numerics import legendre
+from ..problem import Problem, Solution
+from ..problem.degenerate import averaged, block_numbers
+from ..problem.rotation import Rotation
+from ..tools import mpi, validation
+from . import error_bars, operators, problems
+from . import parameters as cthyb_parameters
 
 logger = logging.getLogger("triqs_mlsolver")
 
@@ -123,7 +126,7 @@ class Solver:
         self.gf_struct = containers.checked_gf_struct(gf_struct)
         self.beta = cthyb_parameters.checked_beta(beta)
         self.n_iw, self.n_tau, self.n_l = cthyb_parameters.checked_sizes(n_iw, n_tau, n_l)
-        cthyb_parameters.check_flag("delta_interface", delta_interface)
+        validation.check_flag("delta_interface", delta_interface)
         self.delta_interface = bool(delta_interface)
         self._options = dict(
             database=database, exact=exact, tolerance=tolerance, sigma_tolerance=sigma_tolerance, audit_rate=audit_rate,
@@ -177,7 +180,7 @@ class Solver:
             For input that is no impurity problem: see the message.
         """
         params = cthyb_parameters.checked({**cthyb_parameters.as_keywords(parameters), **params_kw})
-        parsed = interaction.parse_interaction(params["h_int"], self.gf_struct)
+        parsed = operators.parse_interaction(params["h_int"], self.gf_struct)
         problem = averaged(self._problem(params, parsed), self.degenerate)
         _check_blocks(problem)
         asked = cthyb_parameters.monte_carlo_only(params, problem)
@@ -277,20 +280,20 @@ class Solver:
             self._learned = LearnedSolver(**self._options)
         return self._learned
 
-    def _problem(self, params: dict, parsed: interaction.Interaction) -> Problem:
+    def _problem(self, params: dict, parsed: operators.Interaction) -> Problem:
         if not self.delta_interface:
             if params.get("h_loc0") is not None:
                 logger.warning("h_loc0 is not used: without delta_interface=True the local levels come from G0_iw")
             thresholds = {k: params[k] for k in ("off_diag_threshold", "imag_threshold") if k in params}
-            return containers.problem_from_G0(self.G0_iw, self.gf_struct, self._frequencies, parsed, **thresholds)
+            return problems.problem_from_G0(self.G0_iw, self.gf_struct, self._frequencies, parsed, **thresholds)
         if params.get("h_loc0") is None:
             raise TypeError("delta_interface=True needs the quadratic local Hamiltonian: solve(h_loc0=..., h_int=...)")
-        h_loc0 = interaction.parse_quadratic(params["h_loc0"], self.gf_struct)
-        return containers.problem_from_Delta(self.Delta_tau, h_loc0, self.gf_struct, self._times, parsed)
+        h_loc0 = operators.parse_quadratic(params["h_loc0"], self.gf_struct)
+        return problems.problem_from_Delta(self.Delta_tau, h_loc0, self.gf_struct, self._times, parsed)
 
     # -- results -------------------------------------------------------------------------------------------------------
 
-    def _fill(self, problem: Problem, solution: Solution, parsed: interaction.Interaction) -> None:
+    def _fill(self, problem: Problem, solution: Solution, parsed: operators.Interaction) -> None:
         self._native = solution.statistics.get("native")
         self._answer = problem, solution
         G0_inverse = problem.G0_inverse_iw(self.n_iw)
@@ -323,7 +326,7 @@ class Solver:
         self._fill_static(problem, solution, parsed)
         self._fill_statistics(solution)
 
-    def _fill_static(self, problem: Problem, solution: Solution, parsed: interaction.Interaction) -> None:
+    def _fill_static(self, problem: Problem, solution: Solution, parsed: operators.Interaction) -> None:
         """Moments, occupations and density matrix, in the form cthyb has them (dicts over blocks)."""
         names = [bl for bl, _ in self.gf_struct]
         static = [s + q for s, q in zip(solution.Sigma_infty, parsed.quadratic)]
@@ -337,7 +340,7 @@ class Solver:
         if self._native is not None:
             self.density_matrix = self._native.density_matrix
         elif cthyb_parameters.has_density_matrix_from_correlators(problem):
-            self.density_matrix = containers.single_orbital_density_matrix(solution.nn, problem.levels, problem.U[0, 1])
+            self.density_matrix = problems.single_orbital_density_matrix(solution.nn, problem.levels, problem.U[0, 1])
         else:
             self.density_matrix = None
 
@@ -410,25 +413,25 @@ def _check_options(options: dict) -> None:
             raise TypeError(f"Solver() has no option {name!r}{_hint(name, allowed)}")
     registry.check(options["exact"])
     finite = "a finite number of at least 0, where 0 means to solve every problem exactly"
-    cthyb_parameters.check_number("tolerance", options["tolerance"], f"{finite} (default 0.002)")
+    validation.check_number("tolerance", options["tolerance"], f"{finite} (default 0.002)")
     if options["sigma_tolerance"] is not None:
-        cthyb_parameters.check_number("sigma_tolerance", options["sigma_tolerance"], f"{finite}, or None for ten times tolerance")
-    cthyb_parameters.check_number(
+        validation.check_number("sigma_tolerance", options["sigma_tolerance"], f"{finite}, or None for ten times tolerance")
+    validation.check_number(
         "audit_rate", options["audit_rate"], "a share between 0 (never) and 1 (audit every accepted answer)", 1
     )
     for name in ("density_tolerance", "docc_tolerance"):
         if options.get(name) is not None:
-            cthyb_parameters.check_number(name, options[name], f"{finite}, or None for any")
+            validation.check_number(name, options[name], f"{finite}, or None for any")
     for name in ("learn", "allow_uncertified"):
         if name in options:
-            cthyb_parameters.check_flag(name, options[name])
+            validation.check_flag(name, options[name])
     for name, least in (("random_seed", 0), ("n_threads", 1)):
         if name in options:
-            cthyb_parameters.check_whole(name, options[name], least)
+            validation.check_whole(name, options[name], least)
 
 
 def _hint(name: str, allowed) -> str:
-    text = cthyb_parameters.did_you_mean(name, allowed)
+    text = validation.did_you_mean(name, allowed)
     return text if "did you mean" in text else f": allowed are {', '.join(allowed)}"
 
 

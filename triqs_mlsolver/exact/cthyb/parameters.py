@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""The parameters of triqs_cthyb's solve() (3.2 and 4.x), and their defaults."""
+
+from __future__ import annotations
+
+REQUIRED = object()  # default of a parameter that has none
+
+
+#: Parameters and defaults of cthyb's solve(); None where cthyb decides at run time.
+DEFAULTS = {
+    "h_int": REQUIRED,
+    "n_cycles": None,
+    "partition_method": "autopartition",
+    "quantum_numbers": [],
+    "loc_n_min": 0,
+    "loc_n_max": 2**31 - 1,
+    "truncate_energy_cutoff": float("inf"),
+    "truncate_max_states": -1,
+    "length_cycle": 50,
+    "n_warmup_cycles": 5000,
+    "random_seed": None,
+    "random_name": "",
+    "max_time": -1,
+    "verbosity": None,
+    "move_shift": True,
+    "move_double": True,
+    "use_trace_estimator": False,
+    "measure_G_tau": True,
+    "measure_G_l": False,
+    "measure_O_tau": None,
+    "measure_O_tau_min_ins": 10,
+    "measure_G2_tau": False,
+    "measure_G2_iw": False,
+    "measure_G2_iw_nfft": False,
+    "measure_G2_iw_pp": False,
+    "measure_G2_iw_pp_nfft": False,
+    "measure_G2_iw_ph": False,
+    "measure_G2_iw_ph_nfft": False,
+    "measure_G2_iwll_pp": False,
+    "measure_G2_iwll_ph": False,
+    "measure_G2_block_order": "AABB",
+    "measure_G2_blocks": [],
+    "measure_G2_n_tau": 10,
+    "measure_G2_n_bosonic": 30,
+    "measure_G2_n_fermionic": 30,
+    "measure_G2_n_l": 20,
+    "measure_G2_iwll_nfft_buf_size": 100,
+    "nfft_buf_sizes": {},
+    "measure_pert_order": False,
+    "measure_density_matrix": False,
+    "use_norm_as_weight": False,
+    "initial_configuration": None,
+    "performance_analysis": False,
+    "proposal_prob": {},
+    "move_global": {},
+    "move_global_prob": 0.05,
+    "imag_threshold": 1e-13,
+    "det_init_size": 100,
+    "det_n_operations_before_check": 100,
+    "det_precision_warning": 1e-8,
+    "det_precision_error": 1e-5,
+    "det_singular_threshold": -1.0,
+    "off_diag_threshold": 0.0,
+    "h_loc0": None,
+}
