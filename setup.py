@@ -52,5 +52,5 @@ setup(
         "dcorelib>=1.0",
     ],
     extras_require=extras,
-    entry_points={"console_scripts": ["mlsolver=triqs_mlsolver.cli:main"]},
+    entry_points={"console_scripts": ["mlsolver=triqs_mlsolver.app.cli:main"]},
 )

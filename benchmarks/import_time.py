@@ -20,7 +20,7 @@ STATEMENTS = {
     "from triqs_mlsolver import Problem, Database": "from triqs_mlsolver import Problem, Database",
     "from triqs_mlsolver import LearnedSolver": "from triqs_mlsolver import LearnedSolver",
     "from triqs_mlsolver import Solver": "from triqs_mlsolver import Solver",
-    "mlsolver --help": "from triqs_mlsolver.cli import main; main(['--help'], prog_name='mlsolver')",
+    "mlsolver --help": "from triqs_mlsolver.app.cli import main; main(['--help'], prog_name='mlsolver')",
 }
 
 

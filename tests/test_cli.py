@@ -11,8 +11,9 @@ from pkgutil import iter_modules
 import pytest
 from click.testing import CliRunner
 
-from triqs_mlsolver import commands, demo
-from triqs_mlsolver.cli import main
+from triqs_mlsolver import commands
+from triqs_mlsolver.app import demo
+from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.tools import mpi
 
 COMMANDS = [m.name for m in iter_modules(commands.__path__) if not m.name.startswith("_")]

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from triqs_mlsolver import Database, DiscreteBath, Problem, Solution
-from triqs_mlsolver.cli import main
+from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED
 

@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 from mpi_scripts.launcher import mpiexec
 
-from triqs_mlsolver import Database, Problem, doctor
-from triqs_mlsolver.cli import main
+from triqs_mlsolver import Database, Problem
+from triqs_mlsolver.app import doctor
+from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.tools import mpi
 

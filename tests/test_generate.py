@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from mpi_scripts.launcher import mpiexec
 
 from triqs_mlsolver import Database
-from triqs_mlsolver.cli import main
+from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.database.store import read_replay
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver

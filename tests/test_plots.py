@@ -20,8 +20,9 @@ pytest.importorskip("matplotlib")
 
 import matplotlib
 
-from triqs_mlsolver import Database, LearnedSolver, Predictor, Problem, Solution, decisions, plots
-from triqs_mlsolver.cli import main
+from triqs_mlsolver import Database, LearnedSolver, Predictor, Problem, Solution, plots
+from triqs_mlsolver.app import decision_table as decisions
+from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.decision import coverage
 from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from mpi_scripts.launcher import mpiexec
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.cli import main
+from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.database import DatabaseError
 from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED

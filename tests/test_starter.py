@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.cli import main
+from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.database import DatabaseError, open_database, starter
 from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.database.starter import starter_file

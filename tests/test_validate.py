@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.cli import main
+from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.database import DatabaseError
 from triqs_mlsolver.database.model_settings import load_settings, save_settings
 from triqs_mlsolver.exact.ed import ED
@@ -88,7 +88,7 @@ def test_a_missing_database_is_not_created(tmp_path):
 
 
 def test_settings_that_cannot_be_stored_cost_no_fit(database, monkeypatch):
-    from triqs_mlsolver.commands import _files
+    from triqs_mlsolver.app.commands import _files
     from triqs_mlsolver.model import Predictor
 
     monkeypatch.setattr(_files, "os", SimpleNamespace(access=lambda *_: False, W_OK=os.W_OK))

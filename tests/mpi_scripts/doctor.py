@@ -2,6 +2,6 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """`mlsolver doctor` on several ranks."""
 
-from triqs_mlsolver.cli import main
+from triqs_mlsolver.app.cli import main
 
 main(["doctor"], prog_name="mlsolver")

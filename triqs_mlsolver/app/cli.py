@@ -9,8 +9,8 @@ from pkgutil import iter_modules
 
 import click
 
+from ..version import version
 from . import commands
-from .version import version
 
 
 class _Commands(click.Group):
@@ -33,7 +33,7 @@ class _Commands(click.Group):
             mistake, speaker = _mistake(error), getattr(error, "reported_by_rank", 0)
             if mistake is None:
                 raise
-        from .tools import mpi
+        from ..tools import mpi
 
         if mpi.world().rank != speaker:
             ctx.exit(mistake.exit_code)
@@ -42,10 +42,10 @@ class _Commands(click.Group):
 
 def _mistake(error: Exception) -> click.ClickException | None:
     """The message for an error that a user can cause and repair; None for what is a fault of ours."""
-    from .database import DatabaseError
-    from .database.lock import Locked
-    from .exact.registry import NoExactSolver
-    from .tools.mpi import PeerError
+    from ..database import DatabaseError
+    from ..database.lock import Locked
+    from ..exact.registry import NoExactSolver
+    from ..tools.mpi import PeerError
 
     repairable = (OSError, DatabaseError, Locked, NoExactSolver, PeerError)
     return click.ClickException(str(error)) if isinstance(error, repairable) else None

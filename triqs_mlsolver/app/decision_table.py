@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .decision import coverage
+from ..decision import coverage
 
 _COLUMNS = (
     ("time", "time", "19"), ("source", "source", "11"), ("beta", "beta", "8"), ("U", "U", "7"), ("x", "level", "7"),

@@ -51,8 +51,8 @@ def command(database: Path, n: int, sampling: str, exact: str, seed: int, n_bath
       mlsolver generate bethe.h5 --n 300 --sampling dmft --beta 10 50 --U 0 4
       mpiexec -n 8 mlsolver generate random.h5 --n 10000 --exact ed
     """
-    from ..generation.generate import TooManyRefused, generate, sequence
-    from ..tools import mpi
+    from ...generation.generate import TooManyRefused, generate, sequence
+    from ...tools import mpi
 
     comm = mpi.world()
     fidelity = given.pop("fidelity")

@@ -19,7 +19,7 @@ def command(file: Path, last: int) -> None:
 
     Example: mlsolver log bethe.h5 --last 50
     """
-    from .. import decisions
+    from .. import decision_table as decisions
 
     log = read_log(file)
     for line in (*decisions.rows(log, last or None), "", *decisions.summary(log)):

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .database import Database
-from .database.starter import starter_file
-from .decision.learned_solver import LearnedSolver
-from .lattice.bethe import Converged, paramagnetic, solve_bethe
-from .tools import mpi
+from ..database import Database
+from ..database.starter import starter_file
+from ..decision.learned_solver import LearnedSolver
+from ..lattice.bethe import Converged, paramagnetic, solve_bethe
+from ..tools import mpi
 
 _HEADER = f"{'branch':>6} {'U/D':>5} {'iter.':>5} {'model':>5} {'exact':>5} {'largest bound':>13} {'Z':>8} {'docc':>8} {'n':>7}"
 
@@ -74,7 +74,7 @@ class Demo:
         apart = max(abs(a.Z - b.Z) for a, b in zip(branches[0], branches[1][::-1]))
         print(f"largest difference of Z between the branches: {apart:.3f}")
         try:
-            from .plots import plot_mott, save
+            from ..plots import plot_mott, save
         except ImportError:
             print("no plot: matplotlib is missing (pip install matplotlib)")
         else:

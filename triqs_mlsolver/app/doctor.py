@@ -15,8 +15,8 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from .tools import mpi
-from .version import version
+from ..tools import mpi
+from ..version import version
 
 STATES = ("ok", "absent", "problem", "broken")
 _MARKS = {"ok": "ok", "absent": "--", "problem": "!", "broken": "!!"}
@@ -148,7 +148,7 @@ def _triqs_package(topic: str, module: str, from_where: str, without: str) -> Fi
 def containers() -> Finding:
     """Which Green's function containers `Solver` will use."""
     try:
-        from .compat import PROVIDER
+        from ..compat import PROVIDER
     except ImportError as error:
         return Finding("containers", "broken", str(error), "pip install dcorelib, or install TRIQS from conda-forge")
     return Finding("containers", "ok", PROVIDER)
@@ -176,8 +176,8 @@ def plots() -> Finding:
 def self_test() -> Finding:
     """A two-site impurity at half filling, solved by diagonalisation and learned in memory: n = 1 by symmetry."""
     try:
-        from .exact.ed import ED
-        from .problem import Problem
+        from ..exact.ed import ED
+        from ..problem import Problem
 
         density = ED().solve(Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[0.0], V=[0.5])).density.sum()
     except (ImportError, OSError, ArithmeticError) as error:
@@ -198,7 +198,7 @@ def numba_cache() -> Finding:
     try:
         import numba  # noqa: F401
 
-        from .exact.segment import kernel
+        from ..exact.segment import kernel
     except _NUMBA_FAILURES:
         return Finding(topic, "absent", "no numba, no cache")
     folder = kernel.run.stats.cache_path
@@ -213,7 +213,7 @@ def numba_cache() -> Finding:
 
 def database_place(database: str | os.PathLike) -> Finding:
     """Whether the database opens and its directory can be written."""
-    from .database import Database, DatabaseError
+    from ..database import Database, DatabaseError
 
     path = Path(database).expanduser().absolute()
     topic, elsewhere = "database", "choose a directory that exists and that you may write to: database=<path>"

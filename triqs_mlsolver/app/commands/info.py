@@ -24,8 +24,8 @@ def command(database: Path, as_json: bool) -> None:
 
     Example: mlsolver info bethe.h5
     """
-    from ..database.model_settings import load_settings
-    from ..decision.log import DecisionLog
+    from ...database.model_settings import load_settings
+    from ...decision.log import DecisionLog
 
     db = opened(database, read_only=True)
     info = db.info() | {"audits": audits(DecisionLog(f"{db.path}.log")), "model": load_settings(db.path)}

@@ -11,12 +11,13 @@ from html import escape
 
 import numpy as np
 
-from . import decisions, plots
-from .database import Database
-from .database.model_settings import stored_predictor
-from .decision import coverage
-from .model import predict_left_out
-from .version import version
+from .. import plots
+from ..database import Database
+from ..database.model_settings import stored_predictor
+from ..decision import coverage
+from ..model import predict_left_out
+from ..version import version
+from . import decision_table as decisions
 
 _SHOWN = 20  # decisions in the table
 _DRAWN = 400  # decisions in the history

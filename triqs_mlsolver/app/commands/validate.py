@@ -64,7 +64,7 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
 
     Example: mlsolver validate bethe.h5 --try nu=1.5,2.5 --try approximations=ipt,ipt+hubbard_i+ed1 --store
     """
-    from ..database.model_settings import load_settings, save_settings, stored_predictor
+    from ...database.model_settings import load_settings, save_settings, stored_predictor
 
     db = opened(database, read_only=True)
     if store:
@@ -78,7 +78,7 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
     click.echo(f"{len(stored)} points, {folds} folds, scheme {scheme}")
     click.echo(str(result))
     if output:
-        from ..plots import plot_validation, save
+        from ...plots import plot_validation, save
 
         save(plot_validation(result), output)
         click.echo(f"picture: {output}")

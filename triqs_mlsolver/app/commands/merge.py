@@ -21,7 +21,7 @@ def command(database: Path, others: tuple[Path, ...]) -> None:
 
     Example: mlsolver merge all.h5 monday.h5 tuesday.h5
     """
-    from ..database import Database
+    from ...database import Database
 
     sources = [opened(other, read_only=True) for other in others]  # a wrong name is said before anything is changed
     db = Database(database)

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..database import Database
+    from ...database import Database
 
 
 class OutputFile(click.Path):
@@ -44,7 +44,7 @@ PICTURE = OutputFile(".png", ".pdf", ".svg")
 
 def open_database(path: Path) -> Database:
     """The database, read only; BadParameter where there is none, or it is empty or damaged."""
-    from ..database import Database, DatabaseError
+    from ...database import Database, DatabaseError
 
     try:
         database = Database(path, read_only=True)
@@ -57,7 +57,7 @@ def open_database(path: Path) -> Database:
 
 def read_log(path: Path) -> dict[str, np.ndarray]:
     """The decision log `path`, or that of the database `path`; BadParameter where there is none."""
-    from ..decision.log import DecisionLog
+    from ...decision.log import DecisionLog
 
     file = path if path.suffix == ".log" else Path(f"{path}.log")
     log = DecisionLog(file).read() if file.is_file() else {}

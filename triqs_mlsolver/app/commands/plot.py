@@ -37,7 +37,7 @@ def reliability(file: Path, output: Path) -> None:
     Example: mlsolver plot reliability bethe.h5
     """
     require_matplotlib()
-    from ..plots import plot_reliability
+    from ...plots import plot_reliability
 
     _write(lambda: plot_reliability(read_log(file)), output)
 
@@ -51,7 +51,7 @@ def coverage(file: Path, output: Path) -> None:
     Example: mlsolver plot coverage bethe.h5 -o coverage.pdf
     """
     require_matplotlib()
-    from ..plots import plot_coverage
+    from ...plots import plot_coverage
 
     _write(lambda: plot_coverage(open_database(file)), output)
 
@@ -66,7 +66,7 @@ def history(file: Path, output: Path, last: int | None) -> None:
     Example: mlsolver plot history bethe.h5 --last 200
     """
     require_matplotlib()
-    from ..plots import plot_history
+    from ...plots import plot_history
 
     _write(lambda: plot_history(read_log(file), last=last), output)
 
@@ -81,9 +81,9 @@ def decision(file: Path, output: Path, point: int) -> None:
     Example: mlsolver plot decision bethe.h5 --point 12
     """
     require_matplotlib()
-    from ..database.model_settings import stored_predictor
-    from ..model import predict_left_out
-    from ..plots import plot_decision
+    from ...database.model_settings import stored_predictor
+    from ...model import predict_left_out
+    from ...plots import plot_decision
 
     database = open_database(file)
     if not -len(database) <= point < len(database):
@@ -97,7 +97,7 @@ def decision(file: Path, output: Path, point: int) -> None:
 
 def _write(draw, output: Path) -> None:
     """Draw, save and say where; a picture that cannot be drawn or saved is a user's mistake."""
-    from ..plots import save
+    from ...plots import save
 
     try:
         save(draw(), output)

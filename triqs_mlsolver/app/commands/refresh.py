@@ -47,8 +47,8 @@ def command(
     if not tolerance > 0:
         raise click.BadParameter(f"{tolerance} is no error bound: give a positive number", param_hint="--tolerance")
     require(database)
-    from ..generation.refresh import refresh
-    from ..tools import mpi
+    from ...generation.refresh import refresh
+    from ...tools import mpi
 
     comm = mpi.world()
     given = {name: value for name, value in options.items() if value is not None}

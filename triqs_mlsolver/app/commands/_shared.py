@@ -64,7 +64,7 @@ def quiet_solvers() -> Iterator[None]:
 
 def opened(path: Path, read_only: bool = False):
     """The database at a path, which must be there, or "starter"."""
-    from ..database import open_database
+    from ...database import open_database
 
     require(path)
     return open_database(str(path), read_only=read_only)
