@@ -63,8 +63,7 @@ else:
         from .embedded_gf import Fourier, Gf, GfImFreq, GfImTime, GfLegendre, LegendreToMatsubara, inverse
         from .embedded_lazy import Flat, Omega, SemiCircular, Wilson, iOmega_n
         from .embedded_meshes import MeshImFreq, MeshImTime, MeshLegendre
-        from .operators import Operator, c, c_dag, dagger, n
-        from .operators_h5 import read_operator
+        from .operators import Operator, c, c_dag, dagger, n, read_operator
 
         register_class(Operator, read_fun=read_operator)
         AtomDiag = MeshDLRImFreq = make_gf_dlr = make_gf_imfreq = None  # of TRIQS alone

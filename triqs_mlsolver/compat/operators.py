@@ -7,6 +7,8 @@ from __future__ import annotations
 import numbers
 from collections.abc import Iterator
 
+from .operators_h5 import read_terms, write_operator
+
 # One factor: (dagger, indices), indices being a tuple such as ("up", 0).
 Factor = tuple[bool, tuple]
 Monomial = tuple[Factor, ...]
@@ -109,12 +111,21 @@ class Operator:
         return " + ".join(_number(v) + "".join("*" + _factor(d, i) for d, i in m) for m, v in self)
 
     def __write_hdf5__(self, group, key: str) -> None:
-        from .operators_h5 import write_operator
-
         write_operator(self, group._group, key)
 
     def __reduce__(self):
         return Operator._from_terms, (self._terms,)
+
+
+def read_operator(group, key: str) -> Operator:
+    """The operator stored under `key` of an h5py group."""
+    op = Operator()
+    for monomial, value in read_terms(group, key):
+        term = Operator(value)
+        for dagger, indices in monomial:
+            term = term * (c_dag if dagger else c)(*indices)
+        op = op + term
+    return op
 
 
 def c(*indices) -> Operator:

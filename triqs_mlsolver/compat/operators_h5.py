@@ -29,21 +29,16 @@ def write_operator(op, group: h5py.Group, key: str) -> None:
     dataset.attrs["fundamental_operator_set"] = _table(list(numbers))
 
 
-def read_operator(group: h5py.Group, key: str):
-    """The operator stored under `key`."""
-    from .operators import Operator, c, c_dag
-
+def read_terms(group: h5py.Group, key: str) -> list[tuple[list[tuple[bool, tuple]], complex]]:
+    """The operator stored under `key`, as pairs ``([(dagger, indices), ...], coefficient)``."""
     dataset = group[key]
     labels = [tuple(_index(x) for x in row if x) for row in dataset.attrs["fundamental_operator_set"]]
-    op = Operator()
+    terms = []
     for record in dataset[()]:
-        term = Operator(float(record["re"]) if record["is_real"] else complex(record["re"], record["im"]))
-        for number in record["op_indices"]:
-            if number == 0:
-                break
-            term = term * (c_dag if number > 0 else c)(*labels[abs(number) - 1])
-        op = op + term
-    return op
+        used = [number for number in record["op_indices"].tolist() if number]
+        value = float(record["re"]) if record["is_real"] else complex(record["re"], record["im"])
+        terms.append(([(number > 0, labels[abs(number) - 1]) for number in used], value))
+    return terms
 
 
 def _table(labels: list[tuple]) -> np.ndarray:
