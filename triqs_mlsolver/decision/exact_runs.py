@@ -7,9 +7,10 @@ A doubtful answer is computed with other seeds until two answers agree: only suc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
+from ..approximations.atomic_limit import AtomicLimit
 from ..exact import registry
 from ..problem import Problem, Solution
 from ..problem.comparison import compare
@@ -18,19 +19,6 @@ from ..tools import mpi
 TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
 _SEED_STEP = 7919
 _MOST_ANSWERS = 3  # of one problem
-
-
-class AtomicLimit:
-    """The isolated atom, solved in closed form (Hubbard-I is exact there)."""
-
-    name = "atom"
-
-    def solve(self, problem: Problem) -> Solution:
-        """G of the atom; the hybridisation is taken as zero."""
-        from ..approximations import HubbardI
-
-        solution = HubbardI().solve(problem)
-        return replace(solution, provenance={**solution.provenance, "solver": self.name})
 
 
 @dataclass(frozen=True)

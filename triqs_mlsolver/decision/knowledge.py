@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..approximations.atomic_limit import AtomicLimit
 from ..database import Database
 from ..database.cache import DescriptorCache
 from ..database.model_settings import stored_predictor
@@ -16,7 +17,6 @@ from ..exact.quality import objections
 from ..model import Prediction, Predictor
 from ..problem import Problem, Solution
 from ..problem.comparison import Comparison, compare
-from .exact_runs import AtomicLimit
 from .watch import Alarms, contradicts
 
 
