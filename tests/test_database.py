@@ -339,20 +339,6 @@ def test_info(path):
     json.dumps(info)
 
 
-def test_settings(path):
-    db, other = Database(path), Database(path)
-    assert dict(db.settings) == {}
-    db.update_settings(model="krr", length=[1.0, 2.0])
-    db.add(siam(), noisy(siam()))
-    other.update_settings(model="forest")
-    db.compact()
-    assert dict(db.settings) == dict(Database(path).settings) == {"model": "forest", "length": [1.0, 2.0]}
-    (path.parent / "bethe.h5.journal" / "settings.json").unlink()
-    assert dict(Database(path).settings) == {"model": "forest", "length": [1.0, 2.0]}
-    with pytest.raises(TypeError):
-        db.settings["model"] = "x"
-
-
 def test_nothing_is_created_before_the_first_point(path):
     assert len(Database(path)) == 0
     assert list(path.parent.iterdir()) == []
@@ -376,7 +362,6 @@ def test_read_only_refuses_changes(path):
         lambda: db.add(siam(1), noisy(siam(1))),
         lambda: db.remove(point.id, "x"),
         db.compact,
-        lambda: db.update_settings(a=1),
     ]
     for call in [*calls, lambda: db.merge(Database(None)), lambda: db.save_replay(siam(), "x")]:
         with pytest.raises(PermissionError, match="read_only=True"):

@@ -44,19 +44,16 @@ def fold(
         for event in events:
             batch.take_event(event)
         folded = batch.take_journal(journal, names)
-        settings = journal.read_settings()
-        if batch.has_news(settings):
+        if batch.has_news():
             temporary = temporary_name(path)
             try:
                 _check_space(directory, path, batch)
-                settings = batch.settings if settings is None else settings
                 snapshot.write(
                     temporary,
                     base,
                     batch.records,
                     list(batch.events.values()),
                     batch.specification,
-                    settings,
                     lock.beat,
                 )
                 lock.beat()
@@ -73,7 +70,6 @@ class _Batch:
 
     def __init__(self, base: Snapshot | None):
         self.specification = base.specification if base else None
-        self.settings = base.settings if base else {}
         self.events = {event_key(event): event for event in base.events} if base else {}
         self.records: list[Record] = []
         self._is_first = base is None
@@ -110,11 +106,10 @@ class _Batch:
             taken.append(name)
         return taken
 
-    def has_news(self, settings: dict | None) -> bool:
+    def has_news(self) -> bool:
         if self.specification is None:
             return False
-        changed = settings is not None and settings != self.settings
-        return bool(self.records) or len(self.events) > self._n_old_events or changed or self._is_first
+        return bool(self.records) or len(self.events) > self._n_old_events or self._is_first
 
 
 def _check_space(directory: str, path: str, batch: _Batch) -> None:

@@ -23,7 +23,6 @@ class Contents:
         self.specification: dict | None = None
         self.ids: list[str] = []  # those that are not removed
         self.removed: dict[str, dict] = {}
-        self.settings: dict = {}
         self.n_base = 0  # records that belong to another file
         self._where: dict[str, tuple[Sequence[Record], int]] = {}
         self._events: dict[tuple, dict] = {}
@@ -85,7 +84,7 @@ class Contents:
         """Take in all that the snapshot of another database holds."""
         with Snapshot(path) as snap:
             records = snap.read(self._where)
-        self.specification, self.settings, self.n_base = snap.specification, snap.settings, len(records)
+        self.specification, self.n_base = snap.specification, len(records)
         for k, point_id in enumerate(records.ids):
             self._put(point_id, records, k)
         self.take_events(snap.events)
@@ -146,7 +145,7 @@ class StoredContents(Contents):
             if identity(self.path) == found:
                 raise
             return False  # a network file system drops a replaced file even for those who read it
-        self.specification, self.settings, self._snapshot_identity = snap.specification, snap.settings, snap.identity
+        self.specification, self._snapshot_identity = snap.specification, snap.identity
         for k, point_id in enumerate(records.ids):
             self._put(point_id, records, k)
         self.take_events(snap.events)

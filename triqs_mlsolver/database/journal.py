@@ -12,8 +12,6 @@ from . import snapshot
 from .files import is_temporary, make_directory, remove_if_there, remove_leftovers, sync_directory, write_durably
 from .point import Record
 
-_SETTINGS = "settings.json"
-
 
 class Journal:
     """Files that are written once and never changed, from any number of processes, without a lock.
@@ -67,18 +65,6 @@ class Journal:
             remove_if_there(self.path(name))
         remove_leftovers(self.directory)
         self.sync()
-
-    def read_settings(self) -> dict | None:
-        """The settings written since the snapshot, None if there are none."""
-        try:
-            with open(self.path(_SETTINGS), "rb") as f:
-                return json.loads(f.read())
-        except FileNotFoundError:
-            return None
-
-    def write_settings(self, settings: dict) -> None:
-        make_directory(self.directory)
-        write_durably(self.path(_SETTINGS), json.dumps(settings, allow_nan=False).encode())
 
     def size(self) -> int:
         """Bytes of all entries."""

@@ -93,7 +93,6 @@ class Snapshot:
         f = self._file
         self.identity = identity_of(os.fstat(f.id.get_vfd_handle()))
         self.specification = json.loads(f.attrs["specification"])
-        self.settings = json.loads(f.attrs["settings"])
         self.events = [json.loads(line) for line in f["events"][...].tobytes().splitlines()]
         self.ids = [i.decode() for i in f["id"][...].tolist()]
         self.checksums, self.header_end, self.data_end = (
@@ -159,7 +158,6 @@ def write(
     records: list[Record],
     events: list[dict],
     specification: dict,
-    settings: dict,
     alive: Callable[[], None] = lambda: None,
 ) -> None:
     """Write a snapshot: all records of `base`, copied piece by piece, then `records`; synced when this returns.
@@ -172,7 +170,7 @@ def write(
             with h5py.File(sink, "w") as f:
                 f.attrs.update(format=_FORMAT, format_version=FORMAT_VERSION, readme=_README)
                 f.attrs.update(package_version=package_version)
-                f.attrs.update(specification=json.dumps(specification), settings=json.dumps(settings))
+                f.attrs.update(specification=json.dumps(specification))
                 f["events"] = np.frombuffer("\n".join(json.dumps(event) for event in events).encode(), "u1")
                 sink.check()
                 _write_records(f, base, records, lambda: (sink.check(), alive()))

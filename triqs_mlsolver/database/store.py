@@ -11,19 +11,18 @@ import os
 import socket
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from ..problem import Problem, Solution
-from . import overview, snapshot, table
+from . import snapshot, table
 from .compaction import fold
 from .contents import Contents, StoredContents
 from .files import explained, remove_if_there, sync_directory, temporary_name
 from .journal import Journal, id_of
 from .lock import Locked
-from .point import Point, decode_problem, encode, encode_inputs, plain, specification
+from .point import Point, decode_problem, encode, encode_inputs, specification
 
 _JOURNAL_LIMIT = 1000  # files in the journal beyond which opening the database folds them into the snapshot
 
@@ -195,14 +194,8 @@ class Database:
         return table.build(map(self._contents.record, self._contents.ids), columns)
 
     def info(self) -> dict:
-        """Counts by solver and fidelity, ranges, error-bar quantiles, dates, disk use, digest and settings."""
-        return overview.summary(self)
-
-    @property
-    def settings(self) -> Mapping:
-        """Small attributes of the database, such as the choice of a model; change them with `update_settings`."""
-        newest = self.journal.read_settings() if self.journal else None
-        return MappingProxyType(self._contents.settings if newest is None else newest)
+        """Counts by solver and fidelity, ranges, error-bar quantiles, dates, disk use and digest."""
+        return table.summary(self)
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -321,15 +314,6 @@ class Database:
         except OSError as error:
             warnings.warn(f"the journal of {self.path} stays long: {error}", stacklevel=3)
 
-    def update_settings(self, **values) -> None:
-        """Set small attributes (strings, numbers, lists, dicts); replaced atomically, the last writer wins."""
-        self._refuse_if_read_only("its settings cannot be changed")
-        new = {**self.settings, **{key: plain(key, value) for key, value in values.items()}}
-        if self.journal is None:
-            self._contents.settings = new
-        else:
-            self._guarded(self.journal.write_settings, "storing the settings", new)
-
     def check_specification(self, problem: Problem) -> None:
         """ValueError if the problem has other block sizes or another kind of interaction than the stored ones."""
         if reason := self._contents.mismatch(specification(problem), "the problem"):
@@ -395,7 +379,7 @@ class Database:
             return
         temporary = temporary_name(self.path)
         try:
-            snapshot.write(temporary, None, [], [], spec, {})
+            snapshot.write(temporary, None, [], [], spec)
             try:
                 os.link(temporary, self.path)
             except FileExistsError:

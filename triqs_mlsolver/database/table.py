@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,7 @@ _TEXT = ("id", "problem_id", "solver", "version", "fidelity", "host", "date", "p
 _NUMBER = ("unit", "seed", "n_cycles", "average_sign", "auto_corr_time", "seconds")
 _PHYSICS = ("beta", "U", "U_matrix", "level", "x", "density", "nn", "double_occupancy", "error_bar")
 _SERIES = ("Delta_l", "G_l", "G_l_error", "F_l", "F_l_error")
+_SUMMARISED = ("solver", "fidelity", "beta", "U", "x", "density", "error_bar", "seconds", "date", "version")
 COLUMNS = _TEXT + _NUMBER + _PHYSICS
 _BATCH = 4096  # records that are looked at together: columns are assembled without a second copy of all headers
 
@@ -62,6 +65,33 @@ def best_of_each_problem(t: dict[str, np.ndarray]) -> np.ndarray:
     order = np.lexsort((-np.arange(len(rank)), t["error_bar"], rank))
     _, first = np.unique(t["problem_id"][order], return_index=True)
     return np.sort(order[first])
+
+
+def summary(database: Any) -> dict:
+    """See `Database.info`."""
+    t = database.table(_SUMMARISED)
+    count = lambda column: {str(k): int(n) for k, n in zip(*np.unique(column, return_counts=True))}
+    ranges = {k: (float(t[k].min()), float(t[k].max())) for k in ("beta", "U", "x", "density") if len(database)}
+    quantiles = np.quantile(t["error_bar"], [0.05, 0.5, 0.95]).tolist() if len(database) else []
+    names = database.journal.names() if database.journal else []
+    return {
+        "path": database.path,
+        "base": database.base,
+        "points_of_base": database.n_of_base,
+        "points": len(database),
+        "removed": len(database.removed),
+        "specification": database.specification,
+        "solvers": count(np.char.add(np.char.add(t["solver"], " "), t["version"])) if len(database) else {},
+        "fidelities": count(t["fidelity"]),
+        "ranges": ranges,
+        "error_bar_quantiles": dict(zip(("5%", "50%", "95%"), quantiles)),
+        "seconds": float(np.nansum(t["seconds"])),
+        "dates": (str(min(t["date"])), str(max(t["date"]))) if len(database) else None,
+        "snapshot_bytes": os.path.getsize(database.path) if database.path and os.path.exists(database.path) else 0,
+        "journal_files": len(names),
+        "journal_bytes": database.journal.size() if database.journal else 0,
+        "digest": database.digest,
+    }
 
 
 def unknown_name(name: str, allowed: Iterable[str]) -> TypeError:
