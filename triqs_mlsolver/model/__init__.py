@@ -2,7 +2,6 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The learned model: descriptor, kernel regression on the correction to a cheap solver, and a calibrated bound."""
 
-from .left_out import predict_left_out
-from .predictor import Prediction, Predictor
+from .predictor import Prediction, Predictor, predict_left_out
 
 __all__ = ["Prediction", "Predictor", "predict_left_out"]

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 
 from .. import approximations
 from ..numerics import legendre
@@ -530,3 +531,21 @@ def _reach(seen: np.ndarray) -> tuple[float, float]:
 
 def _pair(point) -> tuple[Problem, Solution]:
     return point if isinstance(point, tuple) else (point.problem, point.solution)
+
+
+class StoredPoint(Protocol):
+    """What is needed of a point of a database."""
+
+    problem: Problem
+    solution: Solution
+    problem_id: str
+
+
+def predict_left_out(points: Sequence[StoredPoint], point: StoredPoint, predictor: Predictor | None = None) -> Prediction:
+    """What the model would say of a stored `point` if it were not stored: fitted on all `points` but the answers to its problem.
+
+    Near neighbours stay: for points of one DMFT loop the prediction flatters the model. `predictor`, which stays as it
+    is, brings the settings; by default those of `Predictor()`.
+    """
+    others = [other for other in points if other.problem_id != point.problem_id]
+    return clone(predictor or Predictor()).fit(others).predict(point.problem)
