@@ -16,7 +16,9 @@ import triqs_mlsolver
 
 NEED_TRIQS = {"triqs_mlsolver.exact.cthyb.solver"}
 MODULES = [
-    m.name for m in pkgutil.walk_packages(triqs_mlsolver.__path__, "triqs_mlsolver.") if not m.name.endswith("__main__")
+    m.name
+    for m in pkgutil.walk_packages(triqs_mlsolver.__path__, "triqs_mlsolver.")
+    if not m.name.endswith("__main__") and m.name != "triqs_mlsolver.solve_generic"  # the function, not a module
 ]
 
 

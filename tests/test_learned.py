@@ -10,13 +10,13 @@ import pytest
 from triqs_mlsolver import Database, DiscreteBath, LearnedSolver, Problem
 from triqs_mlsolver.approximations import HubbardI
 from triqs_mlsolver.database import store
+from triqs_mlsolver.decision.acceptance import CriticalSlowing
 from triqs_mlsolver.decision.learned_solver import Uncertified
 from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact import registry
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.problem.comparison import sigma_distance
 from triqs_mlsolver.problem.solution import static_moments
-from triqs_mlsolver.slowing import CriticalSlowing
 
 N_STORED = 12
 

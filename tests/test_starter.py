@@ -79,7 +79,7 @@ def test_in_memory_on_a_base(base):
 def test_own_points_of_another_kind_are_refused(base, tmp_path):
     from triqs_mlsolver.database import snapshot
 
-    snapshot.write(str(tmp_path / "two.h5"), None, [], [], {"blocks": [2], "interaction": "general"}, {})
+    snapshot.write(str(tmp_path / "two.h5"), None, [], [], {"blocks": [2], "interaction": "general"})
     with pytest.raises(DatabaseError, match="use one database for each"):
         Database(tmp_path / "two.h5", base=base)
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from .. import plots
 from ..database import Database
-from ..database.model_settings import stored_predictor
 from ..decision import coverage
+from ..decision.knowledge import stored_predictor
 from ..model import predict_left_out
 from ..version import version
 from . import decision_table as decisions

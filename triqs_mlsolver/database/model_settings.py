@@ -6,14 +6,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
 
 from .files import DatabaseError, write_durably
 
-if TYPE_CHECKING:
-    from ..model import Predictor
-
-_SUFFIX = ".model"
+SUFFIX = ".model"
 
 
 def load_settings(path: str | os.PathLike | None) -> dict:
@@ -24,7 +20,7 @@ def load_settings(path: str | os.PathLike | None) -> dict:
     DatabaseError
         If the file cannot be understood.
     """
-    if path is None or not os.path.exists(file := os.fspath(path) + _SUFFIX):
+    if path is None or not os.path.exists(file := os.fspath(path) + SUFFIX):
         return {}
     try:
         with open(file, encoding="utf-8") as stream:
@@ -36,27 +32,8 @@ def load_settings(path: str | os.PathLike | None) -> dict:
     return settings
 
 
-def stored_predictor(path: str | os.PathLike | None, **defaults) -> Predictor:
-    """An unfitted `Predictor` with the settings stored with the database at `path`, and `defaults` for the others.
-
-    Raises
-    ------
-    DatabaseError
-        If the file cannot be understood or names settings that `Predictor` does not have.
-    """
-    from ..model import Predictor
-
-    settings, known = load_settings(path), Predictor().get_params()
-    if unknown := sorted(set(settings) - set(known)):
-        raise DatabaseError(
-            f"{os.fspath(path)}{_SUFFIX} names {', '.join(unknown)}, which the model does not have (it has "
-            f"{', '.join(known)}): correct the file or delete it"
-        )
-    return Predictor(**{**defaults, **settings})
-
-
 def save_settings(path: str | os.PathLike, settings: dict) -> str:
     """Store keyword arguments for `Predictor` with the database at `path`; returns the file's name."""
-    file = os.fspath(path) + _SUFFIX
+    file = os.fspath(path) + SUFFIX
     write_durably(file, json.dumps(settings, indent=1).encode() + b"\n")
     return file

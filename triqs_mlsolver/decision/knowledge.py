@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..approximations.atomic_limit import AtomicLimit
-from ..database import Database
+from ..database import Database, DatabaseError
 from ..database.cache import DescriptorCache
-from ..database.model_settings import stored_predictor
+from ..database.model_settings import SUFFIX, load_settings
 from ..exact.quality import objections
 from ..model import Prediction, Predictor
 from ..problem import Problem, Solution
@@ -180,3 +181,20 @@ def _is_comparable(exact: Solution) -> bool:
 
 def _is_atom(solution: Solution) -> bool:
     return solution.provenance.get("solver") == AtomicLimit.name
+
+
+def stored_predictor(path: str | os.PathLike | None, **defaults) -> Predictor:
+    """An unfitted `Predictor` with the settings stored with the database at `path`, and `defaults` for the others.
+
+    Raises
+    ------
+    DatabaseError
+        If the file cannot be understood or names settings that `Predictor` does not have.
+    """
+    settings, known = load_settings(path), Predictor().get_params()
+    if unknown := sorted(set(settings) - set(known)):
+        raise DatabaseError(
+            f"{os.fspath(path)}{SUFFIX} names {', '.join(unknown)}, which the model does not have (it has "
+            f"{', '.join(known)}): correct the file or delete it"
+        )
+    return Predictor(**{**defaults, **settings})

@@ -81,7 +81,7 @@ def decision(file: Path, output: Path, point: int) -> None:
     Example: mlsolver plot decision bethe.h5 --point 12
     """
     require_matplotlib()
-    from ...database.model_settings import stored_predictor
+    from ...decision.knowledge import stored_predictor
     from ...model import predict_left_out
     from ...plots import plot_decision
 

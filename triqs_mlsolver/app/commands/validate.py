@@ -64,7 +64,8 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
 
     Example: mlsolver validate bethe.h5 --try nu=1.5,2.5 --try approximations=ipt,ipt+hubbard_i+ed1 --store
     """
-    from ...database.model_settings import load_settings, save_settings, stored_predictor
+    from ...database.model_settings import load_settings, save_settings
+    from ...decision.knowledge import stored_predictor
 
     db = opened(database, read_only=True)
     if store:
