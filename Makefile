@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 	$(BIN)/mlsolver demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 doc: $(VENV)/.test
 	$(BIN)/python -m sphinx -W --keep-going doc doc/_build

@@ -16,7 +16,7 @@ exec((HERE / "triqs_mlsolver" / "version.py").read_text(encoding="utf-8"), about
 extras = {
     "mpi": ["mpi4py>=3.1", "mpich"],
     "plot": ["matplotlib>=3.6"],
-    "test": ["pytest>=7", "hypothesis>=6", "matplotlib>=3.6"],
+    "test": ["pytest>=7", "pytest-xdist>=3.2", "hypothesis>=6", "matplotlib>=3.6"],
     "doc": ["sphinx>=7", "numpydoc>=1.6", "sphinx-gallery>=0.15", "myst-parser>=2", "furo", "matplotlib>=3.6"],
 }
 extras["dev"] = sorted({*extras["test"], *extras["plot"], *extras["doc"], "build", "ruff>=0.4"})

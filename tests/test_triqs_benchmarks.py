@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from test_published import G_IW
+from support.published import G_IW
 
 from triqs_mlsolver.compat import HDFArchive
 

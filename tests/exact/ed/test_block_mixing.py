@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_operators import kanamori
+from support.orbitals import kanamori_operator
 
 from triqs_mlsolver import DiscreteBath, Problem, Solver
 from triqs_mlsolver.compat import Operator, c, c_dag, dagger, inverse, iOmega_n, n
@@ -36,7 +36,7 @@ def renamed(operator, name):
     return out
 
 
-KANAMORI = renamed(kanamori(2.0, 0.3), lambda spin, a: (f"{spin}{a}", 0))
+KANAMORI = renamed(kanamori_operator(2.0, 0.3), lambda spin, a: (f"{spin}{a}", 0))
 
 
 def correlated_hopping(t=0.2):
@@ -46,7 +46,7 @@ def correlated_hopping(t=0.2):
 
 def test_usual_interactions_mix_nothing():
     assert mixed_blocks(problem(SINGLE, KANAMORI)) is None
-    assert mixed_blocks(problem(PAIRED, kanamori(2.0, 0.3))) is None
+    assert mixed_blocks(problem(PAIRED, kanamori_operator(2.0, 0.3))) is None
 
 
 def test_hopping_that_depends_on_another_flavour_mixes(fock_space):

@@ -18,7 +18,7 @@ import pytest
 from triqs_mlsolver import Database, Solver, solid_dmft
 from triqs_mlsolver.compat import HDFArchive, Operator, c, c_dag, inverse, iOmega_n, n
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 INTERFACE = "solid_dmft.dmft_tools.solvers.cthyb_interface"
 H_INT = 2.0 * n("up_0", 0) * n("down_0", 0)
 STRUCTURE = [("up_0", 1), ("down_0", 1)]

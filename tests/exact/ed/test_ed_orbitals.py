@@ -5,46 +5,13 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from support.orbitals import FOUR, TWO, kanamori, random_problem, random_symmetric
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.ed.impurity_operators import ImpurityOperators
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.numerics import legendre
-
-FOUR = (("up_0", 1), ("up_1", 1), ("down_0", 1), ("down_1", 1))
-TWO = (("up", 2), ("down", 2))
-
-
-def kanamori(U, J, n_orb=2, other=None):
-    """Density matrix and terms of the Kanamori interaction, flavours (spin, orbital), U' = U − 2J by default."""
-    other = U - 2 * J if other is None else other
-    matrix = np.zeros((2 * n_orb, 2 * n_orb))
-    terms = []
-    up, down = range(n_orb), range(n_orb, 2 * n_orb)
-    for a in range(n_orb):
-        for b in range(n_orb):
-            matrix[up[a], down[b]] = matrix[down[b], up[a]] = U if a == b else other
-            if a != b:
-                matrix[up[a], up[b]] = matrix[down[a], down[b]] = other - J
-                terms.append((J, (up[a], down[b], down[a], up[b])))  # spin flip
-                terms.append((J, (up[a], down[a], down[b], up[b])))  # pair hopping
-    return matrix, tuple(terms)
-
-
-def random_symmetric(rng, n, size):
-    m = rng.uniform(-size, size, (n, n))
-    return 0.5 * (m + m.T)
-
-
-def random_problem(seed, gf_struct=TWO, n_bath=1, beta=8.0, terms=True):
-    """Random U, J, levels with mixing, and a matrix-valued bath of `n_bath` sites per block."""
-    rng = np.random.default_rng(seed)
-    U, J = rng.uniform(0.5, 3), rng.uniform(0, 0.5)
-    matrix, kanamori_terms = kanamori(U, J)
-    h = [random_symmetric(rng, size, 0.4) - (1.5 * U - 2.5 * J) * np.eye(size) for _, size in gf_struct]
-    bath = [DiscreteBath(rng.uniform(-1, 1, n_bath), rng.uniform(-0.5, 0.5, (n_bath, size))) for _, size in gf_struct]
-    return Problem.from_bath(beta, gf_struct, h, bath, matrix, kanamori_terms if terms else ())
 
 
 def assert_equal_to_fock_space(problem, exact, solution, tol=1e-9):

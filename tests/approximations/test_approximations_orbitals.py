@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_ed_orbitals import FOUR, TWO, kanamori, random_problem, random_symmetric
+from support.orbitals import FOUR, TWO, kanamori, random_problem, random_symmetric
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.approximations import IPT, FewSiteED, HartreeFock, HubbardI

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import reference_ed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import reference_ed
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.exact.ed import ED

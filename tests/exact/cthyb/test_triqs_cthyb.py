@@ -171,10 +171,10 @@ def test_single_orbital_within_error_bars(exact):
 
 def two_orbitals(V, h_off_diagonal: float, spin_flips: bool) -> Problem:
     """Two orbitals per spin with bath sites at −0.6 and 0.4 of couplings V[site]; Kanamori, or its density part."""
-    from test_operators import kanamori
+    from support.orbitals import kanamori_operator
 
     gf_struct = [("up", 2), ("down", 2)]
-    parsed = parse_interaction(kanamori(2.0, 0.3), gf_struct)
+    parsed = parse_interaction(kanamori_operator(2.0, 0.3), gf_struct)
     h = np.array([[-2.4, h_off_diagonal], [h_off_diagonal, -2.1]])
     bath = DiscreteBath([-0.6, 0.4], V)
     terms = parsed.terms if spin_flips else ()
@@ -216,9 +216,9 @@ def test_error_bars_leave_out_what_vanishes_by_symmetry():
 def test_flavours_that_are_alike_are_averaged(fock_space):
     """Half-filled degenerate Kanamori orbitals: flavours and times mirrored about β/2 are one and the same."""
     U, J, gf_struct = 2.0, 0.4, [("up", 2), ("down", 2)]
-    from test_operators import kanamori
+    from support.orbitals import kanamori_operator
 
-    parsed = parse_interaction(kanamori(U, J), gf_struct)
+    parsed = parse_interaction(kanamori_operator(U, J), gf_struct)
     h = -0.5 * parsed.U[0].sum() * np.eye(2)
     bath = DiscreteBath([-0.5, 0.5, -0.5, 0.5], [[0.4, 0], [0.4, 0], [0, 0.4], [0, 0.4]])
     problem = Problem.from_bath(5.0, gf_struct, (h, h), (bath, bath), parsed.U, parsed.terms)

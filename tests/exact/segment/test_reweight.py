@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference_ed
-from test_segment import ONE, as_problem, whitened_chi2
+from support import reference_ed
+from support.segment_cases import ONE, as_problem, whitened_chi2
 
 from triqs_mlsolver.exact.segment import SegmentSolver
 from triqs_mlsolver.exact.segment import reweight as reweighting

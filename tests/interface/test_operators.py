@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.orbitals import kanamori_operator
 
 from triqs_mlsolver import compat
 from triqs_mlsolver.compat import operators as embedded
@@ -118,17 +119,6 @@ def test_same_text_and_order_as_real_triqs():
 # -- h_int and h_loc0 as matrices -------------------------------------------------------------------
 
 
-def kanamori(U: float, J: float):
-    """Rotationally invariant interaction of two orbitals."""
-    n, c, c_dag = compat.n, compat.c, compat.c_dag
-    H = sum((U * n("up", a) * n("down", a) for a in range(2)), compat.Operator())
-    for a, b in ((0, 1), (1, 0)):
-        H += (U - 2 * J) * n("up", a) * n("down", b)
-        H -= J * c_dag("up", a) * c("down", a) * c_dag("down", b) * c("up", b)
-        H += J * c_dag("up", a) * c_dag("down", a) * c("down", b) * c("up", b)
-    return H + sum(((U - 3 * J) * n(s, 0) * n(s, 1) for s in ("up", "down")), compat.Operator())
-
-
 def test_single_orbital():
     found = parse_interaction(2.5 * compat.n("up", 0) * compat.n("down", 0) - 0.3 * compat.n("up", 0) + 7, ONE_ORBITAL)
     np.testing.assert_array_equal(found.U, [[0, 2.5], [2.5, 0]])
@@ -137,7 +127,7 @@ def test_single_orbital():
 
 
 def test_parsed_interaction_is_the_operator():
-    H = kanamori(4.0, 0.5) + 0.2 * (
+    H = kanamori_operator(4.0, 0.5) + 0.2 * (
         compat.c_dag("up", 0) * compat.c("up", 1) + compat.c_dag("up", 1) * compat.c("up", 0)
     )
     found = parse_interaction(H, TWO_ORBITALS)

@@ -107,7 +107,7 @@ def test_an_installation_without_starter_says_so(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def script():
     """The script that makes the starter."""
-    file = Path(__file__).resolve().parents[1] / "benchmarks" / "make_starter.py"
+    file = Path(__file__).resolve().parents[2] / "benchmarks" / "make_starter.py"
     spec = importlib.util.spec_from_file_location("make_starter", file)
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_operators import kanamori
+from support.orbitals import kanamori_operator
 
 from triqs_mlsolver import DiscreteBath, Problem, Solver
 from triqs_mlsolver.compat import n
@@ -24,7 +24,7 @@ ON_SITE = sum(2.0 * n("up", a) * n("down", a) for a in (0, 1))
 
 def dimer(h_int=None, t=0.2, coupling=0.45, skew=0.0) -> Problem:
     """Two equal sites; the bath couples to their even and odd combinations at different energies."""
-    parsed = parse_interaction(kanamori(1.6, 0.25) if h_int is None else h_int, BLOCKS)
+    parsed = parse_interaction(kanamori_operator(1.6, 0.25) if h_int is None else h_int, BLOCKS)
     h = np.array([[-1.3 + skew, -t], [-t, -1.3]])
     bath = DiscreteBath([-0.4, 0.5], np.array([coupling, 0.4])[:, None] * BONDING)
     return Problem.from_bath(BETA, BLOCKS, (h, h), (bath, bath), parsed.U, parsed.terms)
@@ -66,7 +66,7 @@ def test_an_orbital_may_not_lose_its_hybridisation():
 def test_where_no_rotation_helps():
     assert Rotation.diagonalising(dimer(skew=0.1)) is None, "the levels are diagonal in other orbitals than the bath"
     assert Rotation.diagonalising(dimer(ON_SITE)) is None, "a density-density interaction would become another"
-    flips_alone = kanamori(1.6, 0.25) - 0.3 * sum(n("up", a) * n("down", a) for a in (0, 1))
+    flips_alone = kanamori_operator(1.6, 0.25) - 0.3 * sum(n("up", a) * n("down", a) for a in (0, 1))
     turned = replace(dimer(flips_alone), h_loc0=tuple(h + np.diag([0.3, -0.3]) for h in dimer().h_loc0), bath=None)
     turned = replace(turned, Delta_l=tuple(0.2 * d[:, :1, :1] * np.eye(2) for d in turned.Delta_l))
     assert Rotation.diagonalising(turned) is None, "terms of three flavours, which the model does not describe"
@@ -82,7 +82,7 @@ def test_degenerate_orbitals_stay_along_the_given_ones():
         np.testing.assert_allclose(np.abs(R), np.eye(2), atol=1e-6)
 
 
-@pytest.mark.parametrize("h_int", [kanamori(1.6, 0.25), EQUAL_U], ids=["Kanamori", "equal U"])
+@pytest.mark.parametrize("h_int", [kanamori_operator(1.6, 0.25), EQUAL_U], ids=["Kanamori", "equal U"])
 def test_answers_are_those_of_the_given_orbitals(fock_space, h_int):
     p = dimer(h_int)
     S = solver_of(p)
@@ -110,13 +110,13 @@ def test_such_problems_are_learned(tmp_path):
         BETA, BLOCKS, N_IW, 801, database=tmp_path / "dimers.h5", exact="ed", tolerance=0.02, sigma_tolerance=0.2
     )
     for coupling in (0.40, 0.44, 0.48, 0.42, 0.46, 0.50, 0.41):
-        fill(S, dimer(coupling=coupling)).solve(h_int=kanamori(1.6, 0.25))
+        fill(S, dimer(coupling=coupling)).solve(h_int=kanamori_operator(1.6, 0.25))
         assert "diagonal" not in S.last_decision.reason
     p = dimer(coupling=0.45)
-    fill(S, p).solve(h_int=kanamori(1.6, 0.25))
+    fill(S, p).solve(h_int=kanamori_operator(1.6, 0.25))
     assert S.last_decision.source == "model"
     other = solver_of(p)
-    other.solve(h_int=kanamori(1.6, 0.25))
+    other.solve(h_int=kanamori_operator(1.6, 0.25))
     off = np.max(np.abs(S.G_tau["up"].data - other.G_tau["up"].data))
     assert off <= S.last_decision.error_bound and np.max(np.abs(S.G_tau["up"].data[:, 0, 1])) > 0.02
     np.testing.assert_allclose(S.G_tau["up"].data[:, 0, 0], S.G_tau["up"].data[:, 1, 1], atol=1e-9)
@@ -133,5 +133,5 @@ def test_monte_carlo_measures_in_the_given_orbitals(monkeypatch):
         S._engine, "solve", lambda problem, **_: pytest.fail() if problem.is_diagonal else asked.append(1 / 0)
     )
     with pytest.raises(ZeroDivisionError):
-        S.solve(h_int=kanamori(1.6, 0.25), measure_density_matrix=True)
+        S.solve(h_int=kanamori_operator(1.6, 0.25), measure_density_matrix=True)
     assert asked == ["measure_density_matrix"]

@@ -9,7 +9,8 @@ import re
 
 import numpy as np
 import pytest
-import reference_ed
+from support import reference_ed
+from support.segment_cases import ONE, as_problem, whitened_chi2
 
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.exact.segment import SegmentSolver, kernel_cache
@@ -23,27 +24,10 @@ from triqs_mlsolver.problem import DiscreteBath, Problem
 from triqs_mlsolver.problem.symmetry import automorphisms
 from triqs_mlsolver.tools.mpi import on_threads
 
-
-def as_problem(beta, levels, baths, U) -> Problem:
-    names = [(f"f{i}", 1) for i in range(len(levels))]
-    return Problem.from_bath(beta, names, [[[e]] for e in levels], [DiscreteBath(*b) for b in baths], U)
-
-
-def whitened_chi2(samples, exact, n_dof=12) -> tuple[float, float]:
-    """χ² per degree of freedom and largest deviation along the principal axes of the jackknife covariance."""
-    n = len(samples) - 1
-    flat = samples.reshape(n + 1, -1)
-    deviation = flat[1:] - flat[1:].mean(axis=0)
-    values, axes = np.linalg.eigh((n - 1) / n * deviation.T @ deviation)
-    z = (flat[0] - exact.ravel()) @ axes[:, -n_dof:] / np.sqrt(values[-n_dof:])
-    return float(np.mean(z**2)), float(np.max(np.abs(z)))
-
-
 # (name, β, levels, baths, U): filling, field, attraction, weak and strong coupling, more than one orbital
 BATH_3 = (np.array([-0.8, 0.1, 0.7]), np.array([0.3, 0.25, 0.3]))
 BATH_1 = (np.array([0.3]), np.array([0.5]))
 BATH_2 = (np.array([-0.4, 0.5]), np.array([0.4, 0.3]))
-ONE = lambda U: np.array([[0, U], [U, 0.0]])
 CASES = {
     "metal in a field": (8.0, [-0.9, -0.6], [BATH_3] * 2, ONE(2.0)),
     "cold and doped": (40.0, [-0.5, -0.5], [BATH_3] * 2, ONE(2.5)),

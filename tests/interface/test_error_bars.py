@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_published import problem
+from support.published import problem
 
 from triqs_mlsolver import Solver
 from triqs_mlsolver.compat import inverse, iOmega_n, n

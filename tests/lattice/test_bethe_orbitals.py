@@ -5,7 +5,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from test_ed_orbitals import FOUR, TWO, kanamori
+from support.orbitals import FOUR, TWO, kanamori
 
 from triqs_mlsolver import Problem
 from triqs_mlsolver.approximations import HartreeFock

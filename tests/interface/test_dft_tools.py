@@ -12,7 +12,7 @@ import pytest
 
 from triqs_mlsolver import compat
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "solid_dmft"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "solid_dmft"
 WITH_DFT_TOOLS = find_spec("triqs_dft_tools") is not None
 
 IMPORTS = "from triqs_mlsolver.compat import *\nfrom triqs_mlsolver import *\n"

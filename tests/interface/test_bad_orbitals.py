@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_operators import kanamori
+from support.orbitals import kanamori_operator
 
 from triqs_mlsolver import Solver
 from triqs_mlsolver.compat import c, c_dag, n
 
 BETA, BLOCKS, N_IW, N_TAU = 5.0, [("up", 2), ("down", 2)], 100, 401
-H_INT = kanamori(2.0, 0.3)
+H_INT = kanamori_operator(2.0, 0.3)
 H_LOC0 = sum(-1.0 * n(spin, a) for spin in ("up", "down") for a in (0, 1))
 
 
