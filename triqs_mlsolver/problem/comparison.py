@@ -74,15 +74,17 @@ def sigma_distance(problem: Problem, a: Solution, b: Solution) -> float:
 
 
 def label_noise(problem: Problem, exact: Solution) -> tuple[float, float]:
-    """Statistical error of an exact answer: largest over τ of G(τ), and of Σ(iω₀) relative to ω₀ − Im Σ(iω₀).
+    """Error bar of an exact answer: largest over τ of G(τ), and of Σ(iω₀) relative to ω₀ − Im Σ(iω₀).
 
-    As the solver tells (`G_tau_noise`, `G_iw0_noise`), else from the error bars of G_l, taken as independent.
+    As the solver tells (see `Solution.told_error`), else from the error bars of G_l, taken as independent.
     """
-    if exact.G_l_error is None and "G_tau_noise" not in exact.provenance:
+    told = exact.told_error("G_tau")
+    if exact.G_l_error is None and told is None:
         return 0.0, 0.0
     at_tau = max(float(np.max(e)) for e in exact.G_tau_error(np.linspace(0, problem.beta, 101)))
-    tau_noise = float(exact.provenance.get("G_tau_noise", at_tau))
-    iw_noise = problem.beta * float(exact.provenance.get("G_iw0_noise", tau_noise))
+    tau_noise = at_tau if told is None else told
+    told = exact.told_error("G_iw0")
+    iw_noise = problem.beta * (tau_noise if told is None else told)
     worst = 0.0
     for G, Sigma in zip(exact.G_iw(1), exact.Sigma_iw(problem, 1)):
         reference = np.abs(np.diagonal(G[0])) ** 2 * np.abs(np.pi / problem.beta - np.diagonal(Sigma[0]).imag)

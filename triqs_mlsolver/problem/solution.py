@@ -82,6 +82,16 @@ class Solution:
         square = lambda e: legendre.vandermonde(2 * np.atleast_1d(tau) / self.beta - 1, len(e)) ** 2 / self.beta**2
         return tuple(np.sqrt(np.tensordot(square(e), e**2, axes=(1, 0))) for e in self.G_l_error)
 
+    def told_error(self, name: str) -> float | None:
+        """What the solver itself says of its error bar on "G_tau", largest over τ, or "G_iw0", G(iω₀)/β; None if nothing.
+
+        "G_tau_noise" in the provenance is statistical; "G_tau_systematic" is not, and the same for the same problem.
+        """
+        for kind in ("noise", "systematic"):
+            if (error := self.provenance.get(f"{name}_{kind}")) is not None:
+                return float(error)
+        return None
+
     def G_iw(self, n_iw: int) -> tuple[np.ndarray, ...]:
         """G(iω_n), n = 0 … n_iw − 1, (n_iw, n, n) per block."""
         return tuple(legendre.to_matsubara(g, n_iw) for g in self.G_l)
