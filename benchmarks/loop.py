@@ -180,7 +180,7 @@ class Watched:
         decision = self.solver.last_decision
         lies = tuple(self.liar.lied[before:]) if self.liar else ()
         error = sigma_error = np.nan
-        if (decision.source != "exact" and len(self.solves) % self.every == 0) or any(lies):
+        if (not decision.is_computed and len(self.solves) % self.every == 0) or any(lies):
             exact = self.truth.solve(problem)
             error, sigma_error = G_distance(problem, solution, exact), sigma_distance(problem, solution, exact)
         self.solves.append(Solve(problem.U[0, 1] / problem.scale, decision, error, sigma_error, lies))

@@ -119,7 +119,7 @@ def learned(name: str, after: list[str], memo: Memo, options) -> None:
     )
     accepted = [s for s in watched.solves if s.decision.source == "model" and np.isfinite(s.error)]
     print(accuracy_of(accepted))
-    reasons = Counter(_kind(s.decision) for s in watched.solves if s.decision.source == "exact")
+    reasons = Counter(_kind(s.decision) for s in watched.solves if s.decision.is_computed)
     print("exact calls: " + ", ".join(f"{n} {kind}" for kind, n in reasons.most_common()))
     beyond = [s for s in watched.solves if s.decision.novel and s.decision.true_error is not None]
     if beyond:
@@ -137,7 +137,7 @@ def _kind(decision: Decision) -> str:
     """Why an exact call was made, in a few words."""
     if decision.audit:
         return "audits"
-    return decision.reason.rstrip("0123456789.e-").split(" > ")[0].rstrip("0123456789.e- ")
+    return decision.cause
 
 
 def solver_of(options, database: Database, exact) -> LearnedSolver:

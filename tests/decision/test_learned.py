@@ -15,7 +15,7 @@ from triqs_mlsolver.decision.learned_solver import Uncertified
 from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact import registry
 from triqs_mlsolver.exact.ed import ED
-from triqs_mlsolver.problem.comparison import sigma_distance
+from triqs_mlsolver.problem.comparison import compare, label_noise, sigma_distance
 from triqs_mlsolver.problem.solution import static_moments
 
 N_STORED = 12
@@ -348,7 +348,10 @@ def test_bad_answers_are_returned_with_a_warning_but_not_stored(
     with pytest.warns(RuntimeWarning, match=f"not stored: .*{reason}.*inputs saved as"):
         solution = solver.solve(known, force_exact="test")
     assert solution is not None and len(solver.database) == N_STORED * many and solver.last_decision.point is None
-    assert "not added: " in report_lines[-1]
+    decision = solver.last_decision
+    assert decision.source == "refused" and not decision.is_certified and reason in decision.objection
+    assert "NOT CERTIFIED exact answer (ed)" in report_lines[-1] and reason in report_lines[-1]
+    assert reason in solution.provenance["refused"] and solver.log.read()["source"][-1] == "refused"
     (file,) = os.listdir(path + ".replay")
     problem, why = store.read_replay(os.path.join(path + ".replay", file))
     assert problem == known and reason in why["why"]
@@ -520,6 +523,27 @@ def test_fitted_baths_are_marked_in_the_database():
     assert solver.database[0].fidelity == "bath-fit" and solver.database[0].attributes["bath_residual"] > 1e-4
 
 
+def test_without_learning_an_answer_that_is_wrong_is_marked_as_well(stocked, known):
+    solver = LearnedSolver(stocked(), exact=Exact(broken("sum rule")), learn=False)
+    with pytest.warns(RuntimeWarning, match="not stored: sum rule"):
+        solver.solve(known, force_exact="test")
+    assert solver.last_decision.source == "refused" and not solver.last_decision.is_certified
+
+
+def test_a_bath_fitted_too_badly_is_no_exact_answer(report_lines):
+    """Two sites for a cold metal."""
+    from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
+
+    cold = bethe_problem(100.0, 1.0, 0.5, semicircle(100.0))
+    solver = LearnedSolver(None, exact="ed")
+    with pytest.warns(RuntimeWarning, match="fitted bath misses the hybridisation"):
+        solution = solver.solve(cold, exact_parameters={"n_bath": 2})
+    assert solver.last_decision.source == "refused" and "fitted bath" in report_lines[-1]
+    truth = ED(n_bath=6).solve(cold)
+    found, told = compare(cold, solution, truth), label_noise(cold, solution)
+    assert found.error < 3 * told[0] and found.sigma_error < 3 * told[1]
+
+
 # -- loops that creep
 # ----------------------------------------------------------------------------------------------------
 
@@ -544,6 +568,27 @@ def test_another_problem_begins_another_loop(family):
     assert slowing.share == 0.5
     slowing.see(family(1.6), 0.0)
     assert slowing.share == 1.0
+
+
+def test_two_healthy_loops_in_turn_do_not_creep(family):
+    """Two inequivalent sites of a crystal, asked one after the other in every iteration."""
+    slowing = CriticalSlowing()
+    shares = []
+    for k in range(8):
+        for site in (0.5, 0.9):
+            slowing.see(family(1.5, eps=site + 0.05 * 0.3**k), 0.0)
+            shares.append(slowing.share)
+    assert shares == [1.0] * 16
+
+
+def test_of_two_loops_in_turn_the_one_that_creeps_is_held_to_more(family):
+    slowing = CriticalSlowing()
+    shares = {0.3: [], 0.98: []}
+    for k in range(8):
+        for ratio, site in ((0.3, 0.5), (0.98, 0.9)):
+            slowing.see(family(1.5, eps=site + 0.05 * ratio**k), 0.0)
+            shares[ratio].append(slowing.share)
+    assert shares[0.3] == [1.0] * 8 and shares[0.98][4:] == [0.5] * 4
 
 
 def test_steps_within_the_error_tell_nothing(family):

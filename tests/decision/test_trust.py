@@ -92,7 +92,26 @@ def test_certificate_of_an_answer_of_the_model(stocked, family, report_lines):
     assert set(found.observables) == {"Z", "density", "double occupancy"}
     assert report_lines[-1].startswith("certificate: PASSED") and "double occupancy" in report_lines[-1]
     log = solver.log.read()
-    assert log["reason"][-1] == "certify" and log["audit"][-1] and log["true_error"][-1] == found.true_error
+    assert log["cause"][-1] == "certificate" and log["audit"][-1] and log["true_error"][-1] == found.true_error
+
+
+def test_a_certificate_changes_nothing_of_the_answer_that_was_given(stocked, family):
+    solver = LearnedSolver(stocked(), exact=Scripted(), audit_rate=0)
+    solver.solve(family(1.3))
+    answer, decision = solver.last, solver.last_decision
+    assert solver.certify().answered_by == "model"
+    assert solver.last is answer and solver.last_decision is decision and decision.source == "model"
+    solver.solve(family(1.3))
+    assert solver.last is not answer and answer.decision is decision
+
+
+def test_an_earlier_answer_can_be_certified(stocked, family):
+    solver = LearnedSolver(stocked(), exact=Scripted(), audit_rate=0)
+    solver.solve(family(1.3))
+    first = solver.last
+    solver.solve(family(1.62))
+    found = solver.certify(first)
+    assert found.problem_id == family(1.3).id and found.error_bound == first.decision.error_bound and found.passed
 
 
 def test_failed_certificate_names_what_it_puts_in_doubt(stocked, family, monkeypatch):
@@ -223,8 +242,24 @@ def test_coverage_counts_checks_with_their_interval():
 
 def test_novel_problems_are_no_checks():
     log = table([9.0, 1.0], [1.5, 1.5])
-    log["reason"] = np.array(["novel: U lies outside the stored range", "bound 2 > 1"])
+    log["novel"] = np.array([True, False])
     assert coverage(log).checks == 1
+
+
+def test_novel_problems_are_no_checks_whatever_the_reason_says(stocked, family):
+    """With tolerance 0 every reason is the same: a field of the row says what is a check."""
+    solver = LearnedSolver(stocked(), exact=Scripted(), tolerance=0, learn=False)
+    for U in (5.0, 6.0, 7.0, 1.1, 1.3, 1.62, 2.2):  # the first three lie outside the stored range
+        solver.solve(family(U))
+    log = solver.log.read()
+    assert set(log["cause"]) == {"tolerance 0"} and log["novel"].tolist() == [True] * 3 + [False] * 4
+    assert coverage(log).checks == coverage(log).held == 4
+
+
+def test_misses_of_novel_problems_ring_no_alarm_after_a_restart():
+    log = {**table([9.0] * 20, [1.5] * 20), "novel": np.ones(20, bool), "reason": np.array(["tolerance 0"] * 20)}
+    assert Alarms(log).of_check(np.array([0.5, 0.5])) == ""
+    assert Alarms({**log, "novel": np.zeros(20, bool)}).of_check(np.array([0.5, 0.5])) != ""
 
 
 def test_interval_covers():
@@ -265,7 +300,7 @@ def test_a_bound_of_zero_is_not_accepted(stocked, family, monkeypatch):
     predict = solver.predictor.predict
     monkeypatch.setattr(solver.predictor, "predict", lambda p: replace(predict(p), error_bound=0.0))
     solver.solve(family(1.35))
-    assert solver.last_decision.source == "exact" and "a bound of zero is none" in solver.last_decision.reason
+    assert solver.last_decision.source == "exact" and solver.last_decision.cause == "no bound"
 
 
 # -- exact answers that contradict

@@ -64,7 +64,7 @@ def test_solver_finds_the_bath_behind_the_weiss_field():
     S.solve(h_int=interaction())
     np.testing.assert_allclose(S.G_iw["up"].data[N_IW : N_IW + 3], G_IW, atol=1e-8)
     assert S.last_decision.point == 0, "a bath that is found exactly makes an answer that may be stored"
-    np.testing.assert_allclose(S._answer[0].h_loc0[0], np.diag(EPS), atol=1e-9)
+    np.testing.assert_allclose(S._answer.problem.h_loc0[0], np.diag(EPS), atol=1e-9)
 
 
 @pytest.mark.skipif(find_spec("triqs_cthyb") is None, reason="triqs_cthyb is not installed")

@@ -17,7 +17,11 @@ from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.segment import SegmentSolver
 from triqs_mlsolver.interface import error_bars
 
-EXACT = SimpleNamespace(source="exact")
+
+def computed(solution):
+    return SimpleNamespace(problem=problem(), solution=solution, decision=SimpleNamespace(is_computed=True))
+
+
 TAU = np.linspace(0, 5.0, 21)
 
 
@@ -40,7 +44,7 @@ def test_of_G_tau(runs, exact):
     diagonal = lambda blocks: np.array([b[:, 0, 0] for b in blocks])
     z = scaled_deviations(
         runs, lambda r: diagonal(r.G_tau(TAU)), diagonal(exact.G_tau(TAU)),
-        lambda r: diagonal(error_bars.of_G_tau(r, EXACT, TAU)),
+        lambda r: diagonal(error_bars.of_G_tau(computed(r), TAU)),
     )  # fmt: skip
     assert 0.6 < np.sqrt(np.mean(z**2)) < 1.5
 
@@ -49,7 +53,7 @@ def test_of_Sigma(runs, exact):
     diagonal = lambda blocks: np.array([b[:, 0, 0] for b in blocks])
     z = scaled_deviations(
         runs, lambda r: diagonal(r.Sigma_iw(problem(), 6)), diagonal(exact.Sigma_iw(problem(), 6)),
-        lambda r: diagonal(error_bars.of_Sigma_iw(problem(), r, EXACT, 6)),
+        lambda r: diagonal(error_bars.of_Sigma_iw(computed(r), 6)),
     )  # fmt: skip
     assert 0.5 < np.sqrt(np.mean(z**2)) < 1.5
 
@@ -63,22 +67,23 @@ def test_errors_of_coefficients_are_carried_through_dyson(exact):
         for _ in range(400)
     ]
     Sigma = np.array([solution.Sigma_iw(problem(), 4) for solution in noisy])
-    found = error_bars.of_Sigma_iw(problem(), replace(exact, G_l_error=tuple(sizes)), EXACT, 4)
+    found = error_bars.of_Sigma_iw(computed(replace(exact, G_l_error=tuple(sizes))), 4)
     spread = np.sqrt(Sigma.real.var(axis=0) + Sigma.imag.var(axis=0))
     np.testing.assert_allclose(found, spread, rtol=0.15)  # four standard errors of the spread
 
 
 def test_of_an_exact_answer_without_noise_is_zero(exact):
-    assert all(not np.any(e) for e in error_bars.of_G_tau(exact, EXACT, TAU))
-    assert all(not np.any(e) for e in error_bars.of_Sigma_iw(problem(), exact, EXACT, 3))
+    assert all(not np.any(e) for e in error_bars.of_G_tau(computed(exact), TAU))
+    assert all(not np.any(e) for e in error_bars.of_Sigma_iw(computed(exact), 3))
 
 
 def test_of_a_model_is_its_bound(exact):
-    decision = SimpleNamespace(source="model", error_bound=0.00196, sigma_bound=0.0196)
-    for error in error_bars.of_G_tau(exact, decision, TAU):
+    decision = SimpleNamespace(is_computed=False, error_bound=0.00196, sigma_bound=0.0196)
+    answer = SimpleNamespace(problem=problem(), solution=exact, decision=decision)
+    for error in error_bars.of_G_tau(answer, TAU):
         np.testing.assert_allclose(error, 0.001)
     Sigma = exact.Sigma_iw(problem(), 1)
-    for s, error in zip(Sigma, error_bars.of_Sigma_iw(problem(), exact, decision, 3)):
+    for s, error in zip(Sigma, error_bars.of_Sigma_iw(answer, 3)):
         np.testing.assert_allclose(error, 0.01 * (np.pi / 5.0 - s[0].imag) * np.ones((3, 1, 1)))
 
 

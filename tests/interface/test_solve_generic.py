@@ -72,6 +72,17 @@ def test_calls_with_the_same_options_go_on_with_one_database():
     assert solve_generic(semicircular_bath(), LEVELS, H_INT, **options()).Solver.last_decision.number == 1
 
 
+def test_earlier_results_keep_their_decision_and_certificate():
+    """Calls share a model; what one of them found does not become what the next one found."""
+    same = options()
+    first = solve_generic(semicircular_bath(), LEVELS, H_INT, **same).Solver
+    decision, error = first.last_decision, first.G_tau_error["up"].data.copy()
+    again = solve_generic(semicircular_bath(), LEVELS, 1.5 * n("up", 0) * n("down", 0), **same).Solver
+    assert first.last_decision is decision and again.last_decision.number == 2
+    np.testing.assert_array_equal(first.G_tau_error["up"].data, error)
+    assert first.certify().problem_id == decision.problem_id != again.last_decision.problem_id
+
+
 def test_sites_that_differ_and_degenerate_blocks_may_be_mixed():
     """Calls without a file share what is in memory only where blocks agree; options need not be hashable."""
     same = options(degenerate=[["up", "down"]])

@@ -14,6 +14,7 @@ import pytest
 
 from triqs_mlsolver import DiscreteBath, Problem, compat
 from triqs_mlsolver.compat import BlockGf, HDFArchive, SemiCircular, c, c_dag, inverse, iOmega_n, n
+from triqs_mlsolver.decision.decision import Answer, Decision
 from triqs_mlsolver.decision.learned_solver import LearnedSolver
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.interface import parameters as cthyb_parameters
@@ -40,16 +41,21 @@ class Engine:
     comm = mpi.world()
 
     def __init__(self, **options):
-        self.options, self.last_decision = options, None
+        self.options, self.last = options, None
 
     __init__.__signature__ = inspect.signature(LearnedSolver.__init__)
 
     def solve(self, problem, *, exact_parameters=None, force_exact=None):
         self.problem, self.exact_parameters, self.force_exact = problem, exact_parameters, force_exact
         source = "exact" if force_exact else self.source
-        self.last_decision = SimpleNamespace(source=source, reason=force_exact or "", __str__=lambda: "line")
-        exact = ED().solve(problem if problem != SIAM else SIAM)
-        return replace(exact, provenance=self.provenance, statistics=self.statistics)
+        exact = replace(ED().solve(problem), provenance=self.provenance, statistics=self.statistics)
+        return self.answered(problem, exact, source)
+
+    def answered(self, problem, solution, source):
+        bounds = dict(error_bound=0.001, sigma_bound=0.01, tolerance=0.002, sigma_tolerance=0.02, nearest=0.1)
+        decision = Decision(source, "stand-in", "asked for", self.force_exact or "", seconds=0.0, problem_id="0", **bounds)
+        self.last = Answer(problem, solution, decision, None)
+        return solution
 
 
 @pytest.fixture
@@ -338,8 +344,8 @@ def test_improved_estimator_keeps_G_and_sigma_consistent(monkeypatch):
 
     class Noisy(Engine):
         def solve(self, problem, **_):
-            self.last_decision = SimpleNamespace(source="exact")
-            return replace(exact, F_l=tuple(1.01 * f for f in improved))
+            self.force_exact = None
+            return self.answered(problem, replace(exact, F_l=tuple(1.01 * f for f in improved)), "exact")
 
     G, long_Sigma = exact.G_iw(400), exact.Sigma_iw(SIAM, 400)
     improved = [pole_fit.from_matsubara(BETA, s @ g).coefficients for g, s in zip(G, long_Sigma)]
@@ -578,13 +584,38 @@ def test_certify():
     np.testing.assert_array_equal(data(S.G_tau), before)
 
 
-@pytest.mark.parametrize("line, mark", [("mlsolver: NOT CERTIFIED model answer | novel", 0), ("mlsolver: model |", 1)])
-def test_archive_says_whether_the_answer_is_certified(tmp_path, solved, line, mark, monkeypatch):
+def test_a_certificate_leaves_error_bars_decision_and_archive_those_of_the_model(tmp_path):
+    """The answer handed out is still the model's, whatever was computed to check it."""
     import h5py
 
-    monkeypatch.setattr(Solver, "last_decision", property(lambda self: line))
+    S = siam_solver(database=None, exact="ed", tolerance=0.1, sigma_tolerance=1.0, audit_rate=0)
+    for shift in np.linspace(-0.3, 0.3, 7):
+        S.solve(h_int=(U + shift) * n("up", 0) * n("down", 0))
+    S.solve(h_int=(U + 0.05) * n("up", 0) * n("down", 0))
+    error, decision = data(S.G_tau_error)[0].copy(), S.last_decision
+    assert decision.source == "model" and np.all(error > 0)
+    assert S.certify().passed
+    assert S.last_decision is decision
+    np.testing.assert_array_equal(data(S.G_tau_error)[0], error)
+    with HDFArchive(str(tmp_path / "certified.h5"), "w") as A:
+        A["S"] = S
+    with h5py.File(tmp_path / "certified.h5") as f:
+        assert f["S/source"][()] == b"model" and f["S/decision"][()].decode() == str(decision)
+
+
+@pytest.mark.parametrize("source, mark", [("uncertified", 0), ("refused", 0), ("model", 1), ("exact", 1)])
+def test_archive_says_who_answered_and_whether_that_is_certified(tmp_path, engine, source, mark):
+    import h5py
+
+    engine.source = source
+    S = siam_solver()
+    S.solve(h_int=H_INT)
     path = str(tmp_path / "marked.h5")
     with HDFArchive(path, "w") as A:
-        A["S"] = solved
-    with h5py.File(path) as f:
-        assert f["S/certified"][()] == mark and line.encode() in f["S/decision"][()]
+        A["S"] = S
+    with HDFArchive(path, "r") as A, HDFArchive(str(tmp_path / "again.h5"), "w") as B:
+        B["S"] = A["S"]
+    for name in ("marked.h5", "again.h5"):
+        with h5py.File(tmp_path / name) as f:
+            assert f["S/certified"][()] == mark and f["S/source"][()] == source.encode()
+            assert (b"NOT CERTIFIED" in f["S/decision"][()]) == (not mark)

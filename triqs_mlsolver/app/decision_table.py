@@ -49,7 +49,7 @@ def summary(log: Mapping[str, np.ndarray]) -> list[str]:
     """Solves, exact calls, time, and how often the bounds held, a line each."""
     n, source = len(log["time"]), log["source"]
     audits = coverage.audited(log)
-    exact = source == "exact"
+    exact = coverage.computed(log)
     seconds = log["seconds"]
     lines = [
         f"{n} solves: {int(np.sum(source == 'model'))} answered by the model, {int(exact.sum())} computed "

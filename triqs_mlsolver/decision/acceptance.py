@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from ..model import Prediction
@@ -14,6 +17,29 @@ from ..tools.validation import number
 DEFAULT_TOLERANCE = 0.002
 SIGMA_SHARE = 10.0  # default tolerance on Σ(iω₀) in units of that on G(τ); about what their errors are to each other
 _LARGEST_ALLOWANCE = 5.0
+
+
+#: Why the exact solver runs, or an answer of the model is taken.
+CAUSES = (
+    "within tolerance",  # the model answers
+    "tolerance 0",
+    "novel",
+    "bound on G",
+    "bound on Sigma",
+    "bound on density",
+    "bound on double occupancy",
+    "no bound",
+    "asked for",  # by the user, or by a measurement that only Monte Carlo makes
+    "certificate",
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a prediction cannot be the answer: the cause, one of `CAUSES`, and a sentence with its numbers."""
+
+    cause: str
+    reason: str
 
 
 class Gate:
@@ -60,29 +86,31 @@ class Gate:
         share = self._slowing.share
         return "" if share == 1 else f" (tolerance / {1 / share:.1f}: the loop creeps)"
 
-    def refusal(self, problem: Problem, prediction: Prediction, tolerance: float | None = None) -> str:
-        """Why the prediction cannot be the answer; empty if it can.
+    def refusal(self, problem: Problem, prediction: Prediction, tolerance: float | None = None) -> Refusal | None:
+        """Why the prediction cannot be the answer; None if it can.
 
         `tolerance` on G(τ) is by default what the loop can afford now.
         """
         affordable = self.affordable if tolerance is None else tolerance
         if self.tolerance == 0:
-            return "tolerance 0"
+            return Refusal("tolerance 0", "tolerance 0")
         if prediction.novel:
-            return f"novel: {prediction.novel}"
+            return Refusal("novel", f"novel: {prediction.novel}")
         bound, sigma_bound = prediction.error_bound, prediction.sigma_bound
         if not (bound > 0 and sigma_bound > 0):
-            return "a bound of zero is none"
+            return Refusal("no bound", "the model states no bound")
         if not bound <= affordable:
-            return f"bound {bound:.2g} > {affordable:.2g}{self.creeping}"
+            return Refusal("bound on G", f"bound {bound:.2g} > {affordable:.2g}{self.creeping}")
         sigma_tolerance = self.sigma_tolerance * allowance(problem, prediction.solution)
         if not sigma_bound <= sigma_tolerance:
-            return f"bound on Sigma(iw0) {sigma_bound:.2g} > {sigma_tolerance:.2g}"
-        if not prediction.density_bound <= self.density_tolerance:
-            return f"bound on the density {prediction.density_bound:.2g} > {self.density_tolerance:.2g}"
-        if not prediction.docc_bound <= self.docc_tolerance:
-            return f"bound on the double occupancy {prediction.docc_bound:.2g} > {self.docc_tolerance:.2g}"
-        return ""
+            return Refusal("bound on Sigma", f"bound on Sigma(iw0) {sigma_bound:.2g} > {sigma_tolerance:.2g}")
+        for what, stated, allowed in (
+            ("density", prediction.density_bound, self.density_tolerance),
+            ("double occupancy", prediction.docc_bound, self.docc_tolerance),
+        ):
+            if not stated <= allowed:
+                return Refusal(f"bound on {what}", f"bound on the {what} {stated:.2g} > {allowed:.2g}")
+        return None
 
 
 def allowance(problem: Problem, solution: Solution) -> float:
@@ -100,6 +128,9 @@ class CriticalSlowing:
     Where the distance between successive problems shrinks by a factor r per iteration, an error of the solver is
     amplified to 1/(1 − r) times itself at the fixed point. Half of that is what a healthy loop does anyway.
 
+    Several loops may ask in turn, such as those of the inequivalent sites of a crystal: each problem goes on from the one
+    among the latest that is nearest to it.
+
     Attributes
     ----------
     share : float
@@ -109,38 +140,64 @@ class CriticalSlowing:
     _SMALLEST = 0.5
     _MEMORY = 4  # distances over which r is averaged
     _NOISE = 3  # a step tells something if it is longer than this many times the noise of the answers at its ends
+    _LATEST = 8  # problems that the next one may go on from: so many loops can be told apart
+    _JUMP = 3  # a step this many times longer than the one before begins another loop
 
     def __init__(self):
         self.share = 1.0
-        self._last: Problem | None = None
-        self._noise = 0.0
-        self._distances: list[float] = []
+        self._asked: deque[_Step] = deque(maxlen=self._LATEST)
 
     def see(self, problem: Problem, noise: float) -> None:
-        """Take note of the next problem, and of the statistical error of the answer it follows from."""
-        last, self._last = self._last, problem
-        before, self._noise = self._noise, noise
-        if last is None or not _same_but_for_delta(last, problem):
-            self._distances, self.share = [], 1.0
-            return
-        distance = max(_delta_distance(a, b, problem) for a, b in zip(last.Delta_l, problem.Delta_l))
-        if distance <= max(self._NOISE * max(noise, before), 1e-9):
-            self._distances, self.share = [], 1.0
-            return
-        self._distances = [*self._distances[1 - self._MEMORY :], distance]
-        if len(self._distances) >= 2 and self._distances[0] > 0:
-            r = (self._distances[-1] / self._distances[0]) ** (1 / (len(self._distances) - 1))
+        """Take note of the next problem, and of the statistical error of the answer to the one before."""
+        if self._asked:
+            self._asked[-1].noise = noise
+        step = _Step(problem)
+        before = [other for other in self._asked if _same_but_for_delta(other.problem, problem)]
+        if before:
+            self._go_on(step, min(before, key=step.distance))
+        self._asked.append(step)
+        self.share = 1.0
+        if len(step.lengths) >= 2 and step.lengths[0] > 0:
+            r = (step.lengths[-1] / step.lengths[0]) ** (1 / (len(step.lengths) - 1))
             self.share = float(np.clip(2 * (1 - r), self._SMALLEST, 1.0))
+
+    def _go_on(self, step: _Step, last: _Step) -> None:
+        length, step.before = step.distance(last), last.noise
+        if length <= max(self._NOISE * max(last.noise, last.before), 1e-9):
+            return
+        jumped = bool(last.lengths) and length > self._JUMP * last.lengths[-1]
+        step.lengths = [length] if jumped else [*last.lengths[1 - self._MEMORY :], length]
+
+
+@dataclass(eq=False)
+class _Step:
+    """One problem of a loop.
+
+    Attributes
+    ----------
+    Delta : list of (101, n, n) arrays
+        Δ(τ) per block, in units of one that makes up the bath (dimensionless).
+    noise, before : float
+        Statistical errors of the answers to this problem, and to the one it goes on from.
+    lengths : list of float
+        Of the latest steps that lead here.
+    """
+
+    problem: Problem
+    noise: float = 0.0
+    before: float = 0.0
+    lengths: list[float] = field(default_factory=list)
+
+    def __post_init__(self):
+        unit = 0.25 * self.problem.unit**2
+        self.Delta = [legendre.on_uniform_mesh(self.problem.beta, d, 101) / unit for d in self.problem.Delta_l]
+
+    def distance(self, other: _Step) -> float:
+        """max over τ of the change of Δ(τ), as a change of a G(τ) that makes up the bath (dimensionless)."""
+        return max(float(np.max(np.abs(a - b))) for a, b in zip(self.Delta, other.Delta))
 
 
 def _same_but_for_delta(a: Problem, b: Problem) -> bool:
     """Whether two problems may belong to one loop: levels move by rounding, or by a search for μ, from step to step."""
     same = a.gf_struct == b.gf_struct and len(a.terms) == len(b.terms)
-    return same and np.isclose(a.beta, b.beta) and np.allclose(a.U, b.U, atol=1e-9 * b.unit)
-
-
-def _delta_distance(a: np.ndarray, b: np.ndarray, problem: Problem) -> float:
-    """max over τ of the change of Δ(τ), as a change of a G(τ) that makes up the bath (dimensionless)."""
-    n = max(len(a), len(b))
-    change = legendre.on_uniform_mesh(problem.beta, legendre.resized(a, n) - legendre.resized(b, n), 101)
-    return float(np.max(np.abs(change))) / (0.25 * problem.unit**2)
+    return same and abs(a.beta - b.beta) <= 1e-9 * b.beta and np.max(np.abs(a.U - b.U), initial=0.0) <= 1e-9 * b.unit

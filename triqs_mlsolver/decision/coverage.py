@@ -108,12 +108,17 @@ def held(log: Mapping[str, np.ndarray], kind: str = "G") -> np.ndarray:
 
 def novel(log: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows on problems outside known territory, (n_rows,) bool."""
-    return np.array([str(reason).startswith("novel") for reason in log.get("reason", ())], bool)
+    return flags(log, "novel")
 
 
 def audited(log: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows of accepted answers that were computed as well: an unbiased sample of what the user was given."""
     return flags(log, "audit")
+
+
+def computed(log: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Rows answered by an exact solver, whatever the quality gate said of the answer, (n_rows,) bool."""
+    return np.isin(log.get("source", np.zeros(0, str)), ("exact", "refused"))
 
 
 def flags(log: Mapping[str, np.ndarray], name: str) -> np.ndarray:

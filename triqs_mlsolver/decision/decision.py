@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Decision: how one solve was answered, as the report line and a row of the decision log."""
+"""How one solve was answered: the decision, as the report line and a row of the log; and the record of all of it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
+
+from ..model import Prediction
+from ..problem import Problem, Solution
 
 
 @dataclass(frozen=True)
@@ -15,11 +18,15 @@ class Decision:
 
     Attributes
     ----------
-    source : {"model", "exact", "uncertified"}
+    source : {"model", "exact", "refused", "uncertified"}
+        Who answered: the model within its bounds; an exact solver; an exact solver whose answer the quality gate refuses to
+        store, so that nothing vouches for it; the model beyond its bounds, where no exact solver was there.
     solver : str
         "model", or the name of the exact solver.
+    cause : str
+        Why this source was taken, as one word: see `acceptance.CAUSES`.
     reason : str
-        Why this source was taken.
+        The same as a sentence, with its numbers.
     error_bound, sigma_bound : float
         Bounds of the prediction on max abs(ΔG(τ)) and on the relative error of Σ(iω₀) (inf without a prediction).
     tolerance, sigma_tolerance : float
@@ -39,6 +46,8 @@ class Decision:
         What became of an exact answer, or the outcome of an audit.
     audit : bool
         An accepted prediction was checked by an exact run.
+    objection : str
+        What the quality gate found wrong with an exact answer (source "refused").
     novel : bool
         The problem lay outside known territory: the bounds said nothing.
     true_error, true_sigma_error : float or None
@@ -55,6 +64,7 @@ class Decision:
 
     source: str
     solver: str
+    cause: str
     reason: str
     error_bound: float
     sigma_bound: float
@@ -67,6 +77,7 @@ class Decision:
     point: int | None = None
     note: str = ""
     audit: bool = False
+    objection: str = ""
     novel: bool = False
     true_error: float | None = None
     true_sigma_error: float | None = None
@@ -78,12 +89,24 @@ class Decision:
     density_bound: float = float("inf")
     docc_bound: float = float("inf")
 
+    @property
+    def is_certified(self) -> bool:
+        """Whether a bound within the tolerance, or an exact solver's sound answer, vouches for the solution."""
+        return self.source in ("model", "exact")
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether the solution is an exact solver's, whatever the quality gate says of it."""
+        return self.source in ("exact", "refused")
+
     def __str__(self) -> str:
         duration = f"{1e3 * self.seconds:.0f} ms" if self.seconds < 1 else f"{self.seconds:.1f} s"
         if self.source == "model":
             parts = ["model", self.reason, f"nearest point {self.nearest:.2g}", duration]
         elif self.source == "uncertified":
             parts = ["NOT CERTIFIED model answer", self.reason, duration]
+        elif self.source == "refused":
+            parts = [f"NOT CERTIFIED exact answer ({self.solver})", self.objection, self.reason, duration]
         else:
             parts = [f"exact ({self.solver})", self.reason, duration]
         doubt = f"in doubt: solves {self.in_doubt} of this run" if self.in_doubt else ""
@@ -93,6 +116,27 @@ class Decision:
     def row(self) -> dict:
         """The columns of the decision log; what is unknown or infinite is left out."""
         return {k: v for k, v in asdict(self).items() if v is not None and not _is_infinite(v)}
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A solve that is over; what is said of it later does not change.
+
+    Attributes
+    ----------
+    problem : Problem
+    solution : Solution
+        What was handed out.
+    decision : Decision
+        How it came about.
+    prediction : Prediction
+        What the model had said.
+    """
+
+    problem: Problem
+    solution: Solution
+    decision: Decision
+    prediction: Prediction
 
 
 def _is_infinite(value) -> bool:

@@ -92,16 +92,20 @@ class Knowledge:
     def learn_from(self, problem: Problem, exact: Solution, prediction: Prediction, *, sound: bool, check: str) -> dict:
         """Hold a prediction against the exact answer, then store and learn that. Returns fields of the decision.
 
+        An answer to which there are objections makes the source "refused".
+
         Parameters
         ----------
         problem, exact, prediction
         sound : bool
             False: exact runs disagree, and nothing can be said.
         check : str
-            "audit" or "certify", where the exact run was made to check the prediction; else empty.
+            "audit" or "certificate", where the exact run was made to check the prediction; else empty.
         """
         wrong = objections(problem, exact) + ([] if sound else ["exact runs disagree"])
         fields = {"audit": bool(check), "note": "", "alarm": ""}
+        if wrong:
+            fields |= {"source": "refused", "objection": "; ".join(wrong)}
         if not wrong and prediction.solution is not None:
             fields |= self._checked(problem, exact, prediction, check)
         stored = self._stored(problem, exact, wrong)
@@ -124,15 +128,16 @@ class Knowledge:
 
     def _stored(self, problem: Problem, exact: Solution, wrong: list[str]) -> dict:
         """Store the point, unless something is wrong with it, and learn it."""
+        if wrong:
+            file = self.database.save_replay(problem, "; ".join(wrong)) if self.learn else None
+            where = f"inputs saved as {file}" if file else ""
+            text = f"exact answer not stored: {'; '.join(wrong)}"
+            warnings.warn(f"{text}{'; ' if where else ''}{where}", RuntimeWarning, stacklevel=2)
+            return {"note": f"not added{', ' if where else ''}{where}"}
         if _is_atom(exact):
             return {"note": "isolated atom, nothing to learn"}
         if not self.learn:
             return {"note": "not added: learn=False"}
-        if wrong:
-            file = self.database.save_replay(problem, "; ".join(wrong))
-            where = f"; inputs saved as {file}" if file else ""
-            warnings.warn(f"exact answer not stored: {'; '.join(wrong)}{where}", RuntimeWarning, stacklevel=2)
-            return {"note": "not added: " + wrong[0]}
         known = len(self.database)
         fidelity = exact.provenance.get("fidelity", "exact")
         point = self.database.add(problem, exact, fidelity=fidelity)

@@ -25,13 +25,12 @@ from ..tools.messages import report
 from ..tools.validation import number
 from .acceptance import DEFAULT_TOLERANCE, Gate
 from .certificate import AcceptedAnswers, Certificate, certificate
-from .decision import Decision
+from .decision import Answer, Decision
 from .exact_runs import ExactRuns
 from .knowledge import Knowledge
 from .log import DecisionLog
 from .watch import Alarms
 
-_CERTIFY = "certify"
 _LOG_REMEMBERED = 500  # solves of earlier runs that count when the bounds are judged
 _UNCERTAIN = 0.5  # share of the tolerance beyond which the inputs of a model's answer are kept in the log
 
@@ -42,23 +41,26 @@ class Uncertified(RuntimeError):
 
 @dataclass(frozen=True)
 class _Plan:
-    """What rank 0 has decided."""
+    """What rank 0 has decided.
 
-    accept: bool
-    audit: bool
+    Attributes
+    ----------
+    cause, reason : str
+        Why, see `Decision`.
+    prediction : Prediction
+    accept : bool
+        The prediction may be the answer.
+    check : {"", "audit", "certificate"}
+        Why an exact run is made although the model has answered, or may.
+    alarm : str
+    """
+
+    cause: str
     reason: str
     prediction: Prediction
+    accept: bool = False
+    check: str = ""
     alarm: str = ""
-
-
-@dataclass(frozen=True)
-class _Answered:
-    """A solve that is over."""
-
-    problem: Problem
-    solution: Solution
-    plan: _Plan
-    decision: Decision
 
 
 class LearnedSolver:
@@ -130,10 +132,9 @@ class LearnedSolver:
         self.random_seed = random_seed
         self.comm = mpi.world() if comm is None else comm
         self._runs = ExactRuns(tolerance=self.tolerance, random_seed=random_seed, n_threads=n_threads, comm=self.comm)
-        self.last_decision: Decision | None = None
+        self.last: Answer | None = None
         self._random = np.random.default_rng(random_seed)
         self._last_noise = 0.0  # statistical error of the last answer
-        self._last: _Answered | None = None
         self._accepted = AcceptedAnswers()
         self._n_solves = 0
         self._blas: ThreadpoolController | None = None
@@ -157,6 +158,11 @@ class LearnedSolver:
     def database(self) -> Database | None:
         """The database; on rank 0 only."""
         return None if self._knowledge is None else self._knowledge.database
+
+    @property
+    def last_decision(self) -> Decision | None:
+        """How the last `solve` was answered; None before. What certificates find later does not change it."""
+        return None if self.last is None else self.last.decision
 
     @property
     def predictor(self) -> Predictor | None:
@@ -195,26 +201,29 @@ class LearnedSolver:
         start = time.perf_counter()
         self._n_solves += 1
         plan = mpi.on_root(self.comm, self._plan, problem, force_exact)
-        if plan.accept and not plan.audit:
+        if plan.accept and not plan.check:
             solution, decision = plan.prediction.solution, self._decision(problem, plan, "model", "model")
         else:
             solution, decision = self._compute(problem, plan, exact_parameters)
         self._last_noise = solution.provenance.get("G_tau_noise", 0.0)
-        self._conclude(replace(decision, seconds=time.perf_counter() - start), problem, solution)
-        self._last = _Answered(problem, solution, plan, decision)
+        decision = replace(decision, seconds=time.perf_counter() - start)
+        mpi.on_root(self.comm, self._record, decision, problem, solution)
+        self.last = Answer(problem, solution, decision, plan.prediction)
         if decision.source == "model":
             self._accepted.add(decision.number, problem, plan.prediction)
         return solution
 
-    def certify(self, *, exact_parameters: dict | None = None) -> Certificate:
+    def certify(self, answer: Answer | None = None, *, exact_parameters: dict | None = None) -> Certificate:
         """Solve the last problem exactly and hold the answer that was given against it; to be called after convergence.
 
-        The exact answer is learned. Where a bound did not hold, the model is calibrated anew and the certificate names
-        the earlier answers of this run that it puts in doubt. An answer that was exact already is checked by a second
-        run with another seed.
+        The exact answer is learned; the answer that was given, and `last_decision`, stay what they are. Where a bound did
+        not hold, the model is calibrated anew and the certificate names the earlier answers of this run that it puts in
+        doubt. An answer that was exact already is checked by a second run with another seed.
 
         Parameters
         ----------
+        answer : Answer, optional
+            An earlier `last`, to be certified in its place.
         exact_parameters : dict, optional
             Run parameters for the exact solver; the run gets a seed of its own.
 
@@ -230,32 +239,30 @@ class LearnedSolver:
         NoExactSolver
             If no exact solver takes the problem.
         """
-        if self._last is None:
+        answer = answer or self.last
+        if answer is None:
             raise RuntimeError("nothing to certify yet: call solve first")
         with self._one_blas_thread():
             parameters = {k: v for k, v in (exact_parameters or {}).items() if k != "random_seed"}
-            return self._certify(self._last, parameters)
+            return self._certify(answer, parameters)
 
-    def _certify(self, last: _Answered, exact_parameters: dict) -> Certificate:
+    def _certify(self, answer: Answer, exact_parameters: dict) -> Certificate:
         start = time.perf_counter()
-        by_model = last.decision.solver == "model"
-        plan = _Plan(False, by_model, _CERTIFY, last.plan.prediction)
-        exact, decision = self._compute(last.problem, plan, exact_parameters, may_fall_back=False)
-        self._conclude(replace(decision, seconds=time.perf_counter() - start), last.problem, exact)
-        p = plan.prediction
+        by_model = not answer.decision.is_computed
+        check = "certificate" if by_model else ""
+        plan = _Plan("certificate", "certificate", answer.prediction, check=check)
+        exact, decision = self._compute(answer.problem, plan, exact_parameters, may_fall_back=False)
+        decision = replace(decision, seconds=time.perf_counter() - start)
+        mpi.on_root(self.comm, self._record, decision, answer.problem, exact)
+        p = answer.prediction
         claimed = (p.error_bound, p.sigma_bound, p.density_bound, p.docc_bound)
         bounds = claimed if by_model else (0.0, 0.0, 0.0, 0.0)
-        solver = last.decision.solver
+        solver = answer.decision.solver
         made = mpi.on_root(
-            self.comm, certificate, last.problem, solver, bounds, last.solution, exact, decision.in_doubt
+            self.comm, certificate, answer.problem, solver, bounds, answer.solution, exact, decision.in_doubt
         )
         mpi.on_root(self.comm, report, str(made))
         return made
-
-    def _conclude(self, decision: Decision, problem: Problem, solution: Solution) -> None:
-        """Report, log and remember how a solve was answered; warn loudly where it must not be overlooked."""
-        mpi.on_root(self.comm, self._record, decision, problem, solution)
-        self.last_decision = decision
 
     def _one_blas_thread(self):
         """The matrices are small and the ranks share the machine: more threads only wait for each other."""
@@ -268,13 +275,14 @@ class LearnedSolver:
         self._knowledge.refresh()
         prediction = self._knowledge.predict(problem)
         self._gate.see(problem, self._last_noise)
-        refusal = force_exact or self._gate.refusal(problem, prediction)
-        if refusal:
-            return _Plan(False, False, refusal, prediction)
-        audit = bool(self._random.random() < self.audit_rate)
+        if force_exact:
+            return _Plan("asked for", force_exact, prediction)
+        if refusal := self._gate.refusal(problem, prediction):
+            return _Plan(refusal.cause, refusal.reason, prediction)
+        check = "audit" if self._random.random() < self.audit_rate else ""
         reason = f"bound {prediction.error_bound:.2g} <= {self._gate.affordable:.2g}{self._gate.creeping}"
         alarm = self._knowledge.alarms.of_bound(problem.id, prediction.error_bound)
-        return _Plan(True, audit, reason, prediction, alarm)
+        return _Plan("within tolerance", reason, prediction, True, check, alarm)
 
     def _compute(
         self, problem: Problem, plan: _Plan, parameters: dict, may_fall_back: bool = True
@@ -295,6 +303,8 @@ class LearnedSolver:
             why = _joined(why, "" if settled.alarm else "a second run confirms it") + "; "
         outcome = mpi.on_root(self.comm, self._learn, problem, solution, plan, sound)
         outcome = {**outcome, "note": why + outcome["note"], "alarm": _joined(alarm, outcome["alarm"])}
+        if outcome.get("objection"):
+            solution = replace(solution, provenance={**solution.provenance, "refused": outcome["objection"]})
         return solution, replace(self._decision(problem, plan, "exact", solver.name), **outcome)
 
     def _without_exact_solver(self, problem: Problem, plan: _Plan, error: Exception) -> tuple[Solution, Decision]:
@@ -312,9 +322,8 @@ class LearnedSolver:
 
     def _learn(self, problem: Problem, exact: Solution, plan: _Plan, sound: bool) -> dict:
         """Rank 0: learn from an exact answer. Returns fields of the decision."""
-        check = "" if not plan.audit else plan.reason if plan.reason == _CERTIFY else "audit"
-        outcome = self._knowledge.learn_from(problem, exact, plan.prediction, sound=sound, check=check)
-        if check and outcome.get("miss"):
+        outcome = self._knowledge.learn_from(problem, exact, plan.prediction, sound=sound, check=plan.check)
+        if plan.check and outcome.get("miss"):
             outcome["in_doubt"] = self._accepted.in_doubt(self._knowledge.predict, self._gate)
         return outcome
 
@@ -325,9 +334,10 @@ class LearnedSolver:
         bounds = (p.error_bound, p.sigma_bound, self.tolerance, self.sigma_tolerance)
         more = {"number": self._n_solves, "novel": p.novel is not None, "alarm": plan.alarm}
         more |= {"density_bound": p.density_bound, "docc_bound": p.docc_bound}
-        return Decision(source, solver, plan.reason, *bounds, p.nearest, 0.0, problem.id, **more)
+        return Decision(source, solver, plan.cause, plan.reason, *bounds, p.nearest, 0.0, problem.id, **more)
 
     def _record(self, decision: Decision, problem: Problem, solution: Solution) -> None:
+        """Rank 0: report and log how a solve was answered; warn where it must not be overlooked."""
         report(str(decision))
         kept = problem if _worth_refreshing(decision) else None
         self.log.append(problem=kept, **decision.row(), **key_figures(problem, solution))
@@ -338,7 +348,7 @@ class LearnedSolver:
 def _worth_refreshing(decision: Decision) -> bool:
     """A model's answer so uncertain that `refresh` may want to compute the problem: then the log keeps it."""
     large = decision.error_bound > _UNCERTAIN * decision.tolerance
-    return decision.source != "exact" and (large or decision.sigma_bound > _UNCERTAIN * decision.sigma_tolerance)
+    return not decision.is_computed and (large or decision.sigma_bound > _UNCERTAIN * decision.sigma_tolerance)
 
 
 def _joined(*texts: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..decision.decision import Decision
+from ..decision.decision import Answer
 from ..exact.statistics import jackknife_error
 from ..numerics import legendre
 from ..problem import Problem, Solution
@@ -14,13 +14,14 @@ from ..problem import Problem, Solution
 BOUND_IN_STANDARD_ERRORS = 1.96  # the bounds of a model's answer hold with 95 % confidence
 
 
-def of_G_tau(solution: Solution, decision: Decision, tau: np.ndarray) -> list[np.ndarray]:
+def of_G_tau(answer: Answer, tau: np.ndarray) -> list[np.ndarray]:
     """One standard error of G at times `tau`, (n_tau, n, n) per block (dimensionless).
 
     After an exact run from its jackknife samples, or from the error bars of the coefficients, taken as independent;
     after a model's answer its bound over 1.96, at all times.
     """
-    if decision.source != "exact":
+    solution, decision = answer.solution, answer.decision
+    if not decision.is_computed:
         error = decision.error_bound / BOUND_IN_STANDARD_ERRORS
         return [np.full((len(tau), size, size), error) for _, size in solution.gf_struct]
     samples = solution.statistics.get("samples")
@@ -30,7 +31,7 @@ def of_G_tau(solution: Solution, decision: Decision, tau: np.ndarray) -> list[np
     return _blocks(solution, jackknife_error(G.swapaxes(0, 1)))
 
 
-def of_Sigma_iw(problem: Problem, solution: Solution, decision: Decision, n_iw: int) -> list[np.ndarray]:
+def of_Sigma_iw(answer: Answer, n_iw: int) -> list[np.ndarray]:
     r"""One standard error of abs Σ(iω_n), n = 0 … n_iw − 1, (n_iw, n, n) per block (energy).
 
     After an exact run from its jackknife samples of F/G, or from the error bars of the coefficients of G, taken as
@@ -38,7 +39,8 @@ def of_Sigma_iw(problem: Problem, solution: Solution, decision: Decision, n_iw: 
     the bound at the first frequency, relative to ω₀ − Im Σ(iω₀), over 1.96, at all frequencies: the tails are exact, so
     that it is largest there.
     """
-    if decision.source != "exact":
+    problem, solution, decision = answer.problem, answer.solution, answer.decision
+    if not decision.is_computed:
         relative = decision.sigma_bound / BOUND_IN_STANDARD_ERRORS
         first = [np.diagonal(s[0]).imag for s in solution.Sigma_iw(problem, 1)]
         return [np.full((n_iw, len(s), len(s)), relative * np.max(np.pi / problem.beta - s)) for s in first]

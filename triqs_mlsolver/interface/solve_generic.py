@@ -22,7 +22,7 @@ from ..numerics import hybridisation, legendre
 from .solver import Solver
 
 _N_IW, _N_TAU = 1025, 10001
-_shared: dict[tuple, Solver] = {}  # by options: the solver whose model and history later calls go on with
+_shared: dict[tuple, LearnedSolver] = {}  # by options: model and history that later calls go on with
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +109,20 @@ def solve_generic(
     params = {k: v for k, v in options.items() if k not in names}
     beta = float(Delta_iw.mesh.beta)
     S = Solver(beta, gf_struct, n_iw, n_tau or max(_N_TAU, 2 * n_iw), n_l, delta_interface=True, **of_solver)
-    S.go_on_with(_shared.setdefault(_key(of_solver, gf_struct), S))
     Delta_l = [hybridisation.from_Delta_iw(beta, _on_all_frequencies(d, n_iw).data, name) for name, d in Delta_iw]
     containers.fill(S.Delta_tau, [legendre.on_uniform_mesh(beta, d, S.n_tau) for d in Delta_l])
+    _share_engine(S, _key(of_solver, gf_struct))
     S.solve(h_loc0=_as_operator(h_loc0, gf_struct), h_int=h_int, **params)
     dynamic = S.Sigma_iw.copy()
     static = [S.Sigma_Hartree[name] for name, _ in gf_struct]
     for (_, sigma), constant in zip(dynamic, static):
         sigma.data[...] -= constant
     return SolverResults(S, S.G_iw.copy(), S.G_tau.copy(), S.Sigma_iw.copy(), dynamic, [s.copy() for s in static])
+
+
+def _share_engine(S: Solver, key: tuple) -> None:
+    """Let `S` go on with the model and history of earlier calls of the same `key`."""
+    S._learned = _shared.setdefault(key, _shared.get(key) or S._engine)
 
 
 def _n_iw(mesh) -> int:

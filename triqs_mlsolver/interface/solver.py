@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from .. import compat
 from ..compat import containers
 from ..decision.certificate import Certificate
-from ..decision.decision import Decision
+from ..decision.decision import Answer, Decision
 from ..decision.learned_solver import LearnedSolver
 from ..exact import registry
 from ..exact.ed.block_mixing import mixed_blocks
@@ -138,7 +139,8 @@ class Solver:
         self._learned: LearnedSolver | None = None
         self._exact_parameters: dict = {}
         self._native = None  # triqs_cthyb's own results, where it ran
-        self._answer: tuple[Problem, Solution] | None = None  # of the last solve
+        self._asked: Answer | None = None  # the last solve, in the orbitals it was solved in
+        self._answer: Answer | None = None  # the same in the orbitals of the user
         self._frequencies = compat.MeshImFreq(self.beta, "Fermion", self.n_iw)
         self._times = compat.MeshImTime(self.beta, "Fermion", self.n_tau)
         self._polynomials = compat.MeshLegendre(self.beta, "Fermion", self.n_l)
@@ -196,6 +198,8 @@ class Solver:
         if rotation is not None:
             logger.debug("solved in orbitals in which the hybridisation is diagonal")
             solution = rotation.solution(problem, solution)
+        self._asked = self._engine.last
+        self._answer = replace(self._asked, problem=problem, solution=solution)
         self.last_solve_parameters = cthyb_parameters.with_defaults(params)
         self._fill(problem, solution, parsed)
         if self.last_decision.source == "model":
@@ -204,7 +208,7 @@ class Solver:
     def certify(self) -> Certificate:
         """Solve the last problem exactly and hold its answer against it; to be called after the loop has converged.
 
-        The results of the last `solve` stay as they are; the exact answer is learned.
+        The results of the last `solve`, `last_decision` among them, stay as they are; the exact answer is learned.
 
         Returns
         -------
@@ -217,18 +221,14 @@ class Solver:
         RuntimeError
             If this solver has not solved anything yet.
         """
-        if self._learned is None:
+        if self._asked is None:
             raise RuntimeError("nothing to certify yet: call solve first")
-        return self._learned.certify(exact_parameters=self._exact_parameters)
-
-    def go_on_with(self, other: Solver) -> None:
-        """Answer from the open database, model and run history of `other`, a solver with the same options."""
-        self._learned = other._engine
+        return self._engine.certify(self._asked, exact_parameters=self._exact_parameters)
 
     @property
     def last_decision(self) -> Decision | None:
-        """Who answered the last `solve`, with which bound, and why."""
-        return None if self._learned is None else self._learned.last_decision
+        """Who answered the last `solve`, with which bound, and why; None before."""
+        return None if self._answer is None else self._answer.decision
 
     @property
     def G_tau_error(self) -> object | None:
@@ -239,16 +239,14 @@ class Solver:
         if self._answer is None:
             return None
         tau = np.linspace(0, self.beta, self.n_tau)
-        return containers.block_gf(
-            self._times, self.gf_struct, error_bars.of_G_tau(self._answer[1], self.last_decision, tau)
-        )
+        return containers.block_gf(self._times, self.gf_struct, error_bars.of_G_tau(self._answer, tau))
 
     @property
     def Sigma_iw_error(self) -> object | None:
         """One standard error of abs `Sigma_iw` as a BlockGf (energy); None before `solve`."""
         if self._answer is None:
             return None
-        positive = error_bars.of_Sigma_iw(*self._answer, self.last_decision, self.n_iw)
+        positive = error_bars.of_Sigma_iw(self._answer, self.n_iw)
         return containers.block_gf(self._frequencies, self.gf_struct, [containers.both_signs(e) for e in positive])
 
     @property
@@ -295,7 +293,6 @@ class Solver:
 
     def _fill(self, problem: Problem, solution: Solution, parsed: operators.Interaction) -> None:
         self._native = solution.statistics.get("native")
-        self._answer = problem, solution
         G0_inverse = problem.G0_inverse_iw(self.n_iw)
         G = solution.G_iw(self.n_iw)
         Sigma = solution.Sigma_iw(problem, self.n_iw)
@@ -345,7 +342,7 @@ class Solver:
             self.density_matrix = None
 
     def _fill_statistics(self, solution: Solution) -> None:
-        ran = self.last_decision.source == "exact"
+        ran = self.last_decision.is_computed
         for name in MONTE_CARLO_RESULTS:
             found = [getattr(self._native, name, None), solution.statistics.get(name), solution.provenance.get(name)]
             setattr(self, name, next((v for v in found if v is not None), None) if ran else None)
@@ -368,8 +365,7 @@ class Solver:
         if self.last_solve_parameters is not None:
             stored["solve_parameters"] = {k: v for k, v in self.last_solve_parameters.items() if _is_archivable(v)}
             stored["solve_status"] = self.solve_status
-            stored["decision"] = str(self.last_decision) if self.last_decision is not None else self._stored_decision
-            stored["certified"] = int("NOT CERTIFIED" not in stored["decision"])
+            stored |= self._stored_decision if self.last_decision is None else _archived(self.last_decision)
         for name in (*_CONTAINERS, *_PLAIN_RESULTS):
             value = getattr(self, name)
             if value is not None:
@@ -390,10 +386,14 @@ class Solver:
         if "solve_parameters" in stored:
             self.last_solve_parameters = cthyb_parameters.with_defaults(stored["solve_parameters"])
             self.solve_status = int(stored["solve_status"])
-            self._stored_decision = stored["decision"]
+            self._stored_decision = {k: stored[k] for k in ("decision", "source", "certified") if k in stored}
         return self
 
-    _stored_decision = ""  # report line of the last solve before the solver was archived
+    _stored_decision: dict = {}  # how the last solve before the solver was archived was answered
+
+
+def _archived(decision: Decision) -> dict:
+    return {"decision": str(decision), "source": decision.source, "certified": int(decision.is_certified)}
 
 
 def _check_blocks(problem: Problem) -> None:

@@ -55,7 +55,7 @@ def plot_history(
     _mark(axes[1], number, Z, source)
     axes[1].set(xlabel="solve", ylabel="quasiparticle weight $Z$")
     axes[1].set_ylim(bottom=0)
-    exact = int(np.sum(source != "model"))
+    exact = int(np.sum(coverage.computed(log)))
     axes[0].set_title(f"{len(number)} solves, {exact} computed")
     axes[1].legend(loc="best", ncols=2)
     return axes

@@ -34,13 +34,15 @@ def command(database: Path, as_json: bool) -> None:
 
 def audits(log) -> dict:
     """Solves, exact runs, audits and missed bounds that the decision log knows of."""
+    from ...decision.coverage import computed
+
     rows = log.read()
     if not rows:
         return {}
     flag = lambda name: rows[name] == 1 if name in rows else rows["source"] == "no such column"
     return {
         "solves": len(rows["source"]),
-        "exact": int((rows["source"] == "exact").sum()),
+        "exact": int(computed(rows).sum()),
         "audits": int(flag("audit").sum()),
         "audits missed": int((flag("audit") & flag("miss")).sum()),
     }
