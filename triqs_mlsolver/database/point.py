@@ -174,7 +174,7 @@ def encode(problem: Problem, solution: Solution, fidelity: str = "exact", attrib
         "unit": problem.unit,
     }
     layout, data = _flatten({**_problem_arrays(canonical), **_solution_arrays(answer)})
-    point_id = _point_id(problem.id, attributes, data if answer.G_l_error is not None else None)
+    point_id = _point_id(problem.id, attributes, data if answer.is_noisy else None)
     header = _header(point_id, problem, canonical, layout, attributes)
     return Record(point_id, header, data)
 

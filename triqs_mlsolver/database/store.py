@@ -199,7 +199,7 @@ class Database:
 
     # -- changing --------------------------------------------------------------------------------------------------
 
-    def add(self, problem: Problem, solution: Solution, *, fidelity: str = "exact", **attributes) -> Point:
+    def add(self, problem: Problem, solution: Solution, *, fidelity: str | None = None, **attributes) -> Point:
         """Store a solved problem; durable when this returns.
 
         Parameters
@@ -207,7 +207,7 @@ class Database:
         problem, solution : Problem, Solution
             In any unit, as long as it is the same for both.
         fidelity : str, optional
-            "exact", or the name of a cheaper kind of label.
+            The name of a cheaper kind of label; by default what the solution says of itself, "exact" for most.
         **attributes
             Added to the solution's provenance: strings, numbers, lists and dicts of them.
 
@@ -226,7 +226,7 @@ class Database:
         """
         self._refuse_if_read_only("a point cannot be added")
         self.check_specification(problem)
-        record = encode(problem, solution, fidelity, attributes)
+        record = encode(problem, solution, fidelity or solution.fidelity, attributes)
         contents = self._contents
         if record.id in contents.removed:
             event = contents.removed[record.id]

@@ -139,9 +139,8 @@ class Knowledge:
         if not self.learn:
             return {"note": "not added: learn=False"}
         known = len(self.database)
-        fidelity = exact.provenance.get("fidelity", "exact")
-        point = self.database.add(problem, exact, fidelity=fidelity)
-        if len(self.database) == known:
+        point = self.database.add(problem, exact)
+        if point.index < known:
             return {"note": f"already there as point {point.index}"}
         for new in self.database[known:]:  # the stored one, and what others have added meanwhile
             self.predictor.add(new.problem, new.solution, fidelity=new.fidelity)

@@ -18,6 +18,7 @@ from ..exact.quality import objections
 from ..lattice.bethe import solve_bethe
 from ..numerics import legendre
 from ..problem import Problem, Solution
+from ..problem.fidelity import as_good_as
 from ..tools import mpi
 from . import sampling
 from .sampling import Bounds, Sequence
@@ -156,6 +157,11 @@ def check_solver(exact: str | registry.ExactSolver) -> None:
         registry.check(exact)
 
 
+def exact_name(exact: str | registry.ExactSolver) -> str:
+    """The name of a solver that is given by name or as an object."""
+    return exact if isinstance(exact, str) else exact.name
+
+
 @dataclass
 class _Work:
     """What one rank does; `next_tasks`, `progress` and `finish` on rank 0 alone."""
@@ -183,7 +189,7 @@ class _Work:
             self.database = open_database(self.database)
         elif self.comm.size > 1 and self.database.path is None:
             raise ValueError("a database in memory cannot be shared by several ranks: give a path")
-        name = self.exact if isinstance(self.exact, str) else self.exact.name
+        name = exact_name(self.exact)
         self.label = self.fidelity or (name if name in CHEAP else None)
         self.first_length, self.first_done = len(self.database), None
 
@@ -211,9 +217,7 @@ class _Work:
     def _is_done(self, problem: Problem) -> bool:
         if self.label:
             return any(point.fidelity == self.label for point in self.database.find(problem))
-        # a fitted bath is all that exact diagonalisation has to give; anybody else can do better
-        enough = ("exact", "bath-fit") if self.exact == "ed" else ("exact",)
-        return any(point.fidelity in enough for point in self.database.find(problem))
+        return any(as_good_as(exact_name(self.exact), point.fidelity) for point in self.database.find(problem))
 
     def _give_up_if_hopeless(self, n_refused: int) -> None:
         n_new = len(self.database) - self.first_length
@@ -240,8 +244,7 @@ class _Work:
             self.database.save_replay(problem, reason, solver=solver.name)
             return
         origin = {"sampling": self.sequence.name, "sampling_seed": self.sequence.seed, "sampling_index": index}
-        label = self.label or solution.provenance.get("fidelity", "exact")
-        self.database.add(problem, solution, fidelity=label, **origin)
+        self.database.add(problem, solution, fidelity=self.label, **origin)
         self.computed += 1
 
 

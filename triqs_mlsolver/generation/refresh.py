@@ -20,9 +20,10 @@ from ..decision.knowledge import fitted_model
 from ..decision.log import DecisionLog
 from ..exact import registry
 from ..problem import Problem
+from ..problem.fidelity import as_good_as
 from ..tools import mpi
 from .candidates import Candidates, most_uncertain, recombined
-from .generate import answer
+from .generate import answer, exact_name
 
 REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
 _SHARES = (0.25, 0.25, 0.5, 1.0)  # of what is left of a round
@@ -181,8 +182,7 @@ class _Work:
             self.refused += 1
             self.database.save_replay(task.problem, reason, solver=solver.name)
             return
-        fidelity = solution.provenance.get("fidelity", "exact")
-        point = self.database.add(task.problem, solution, fidelity=fidelity, refreshed=task.reason)
+        point = self.database.add(task.problem, solution, refreshed=task.reason)
         if task.replaces and _noise(point) < _BETTER * _noise(self.database[task.replaces]):
             self.database.remove(task.replaces, f"computed again with smaller error bars as {point.id}")
 
@@ -270,7 +270,7 @@ class _Planner:
         columns = self.database.table(("problem_id", "fidelity", "error_bar"))
         found = []
         for i in best_of_each_problem(columns):
-            cheap = columns["fidelity"][i] != "exact" and self.work.exact != "ed"
+            cheap = not as_good_as(exact_name(self.work.exact), str(columns["fidelity"][i]))
             if not cheap and columns["error_bar"][i] < 0.1 * limit:  # a mean over τ: the largest is not ten times it
                 continue
             point = self.database[int(i)]
@@ -307,8 +307,8 @@ class _Planner:
 
 
 def _noise(point: Point) -> float:
-    """Error bar of G(τ): the largest over τ as the solver tells, else the root mean square."""
-    if point.solution.G_l_error is None:
+    """Error bar of G(τ) that another run would lower: the largest over τ as the solver tells, else the root mean square."""
+    if not point.solution.is_noisy:
         return 0.0
     rms = max(float(np.sqrt((e**2).sum(axis=0)).max()) for e in point.solution.G_l_error) / point.problem.beta
     return float(point.attributes.get("G_tau_noise") or rms)

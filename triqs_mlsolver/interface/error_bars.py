@@ -9,7 +9,7 @@ import numpy as np
 from ..decision.decision import Answer
 from ..exact.statistics import jackknife_error
 from ..numerics import legendre
-from ..problem import Problem, Solution
+from ..problem import Solution
 
 BOUND_IN_STANDARD_ERRORS = 1.96  # the bounds of a model's answer hold with 95 % confidence
 

@@ -15,6 +15,14 @@ def is_exact(fidelity: str) -> bool:
     return fidelity in _EXACT
 
 
+def as_good_as(solver: str, fidelity: str) -> bool:
+    """Whether an answer of that fidelity need not be computed again by the exact `solver` of that name.
+
+    A fitted bath is all that exact diagonalisation has to give; anybody else can do better.
+    """
+    return fidelity == "exact" or (fidelity == "bath-fit" and solver == "ed")
+
+
 def distrust(fidelity: str) -> int:
     """Rank of a fidelity: 0 for "exact", more for answers that are trusted less."""
     return _TRUST.get(fidelity, _OTHER)

@@ -58,6 +58,11 @@ class Solution:
     statistics: dict = field(default_factory=dict, repr=False)
 
     @property
+    def fidelity(self) -> str:
+        """How far the answer is trusted, see `problem.fidelity`: "exact" unless its solver says otherwise."""
+        return self.provenance.get("fidelity", "exact")
+
+    @property
     def density(self) -> np.ndarray:
         """⟨n_i⟩ over flavours, (N,)."""
         return np.diag(self.nn)
@@ -81,6 +86,11 @@ class Solution:
             return tuple(np.zeros((len(np.atleast_1d(tau)),) + g.shape[1:]) for g in self.G_l)
         square = lambda e: legendre.vandermonde(2 * np.atleast_1d(tau) / self.beta - 1, len(e)) ** 2 / self.beta**2
         return tuple(np.sqrt(np.tensordot(square(e), e**2, axes=(1, 0))) for e in self.G_l_error)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether another run on the same problem would give other numbers."""
+        return self.G_l_error is not None and "G_tau_systematic" not in self.provenance
 
     def told_error(self, name: str) -> float | None:
         """What the solver itself says of its error bar on "G_tau", largest over τ, or "G_iw0", G(iω₀)/β; None if nothing.

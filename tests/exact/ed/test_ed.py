@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triqs_mlsolver import DiscreteBath, Problem
+from triqs_mlsolver import Database, DiscreteBath, Problem
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
 from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.problem.comparison import compare, label_noise
 
 SPINS = (("up", 1), ("down", 1))
 
@@ -194,3 +197,25 @@ def test_too_large_a_bath_is_fitted_anew():
     eps = np.linspace(-1, 1, 9)
     solution = ED().solve(Problem.siam(5.0, 2.0, 1.0, eps, np.full(9, 1 / 6)))
     assert solution.provenance["settings"] == "n_bath=5" and 0 < solution.provenance["bath_residual"] < 1e-3
+
+
+@pytest.mark.parametrize("beta, U, x", [(10.0, 2.0, 0.0), (50.0, 1.0, 0.0), (50.0, 2.5, 0.0), (50.0, 3.0, -0.5)])
+@pytest.mark.parametrize("n_bath", [2, 3, 4])
+def test_true_errors_of_a_fitted_bath_lie_within_three_of_its_error_bars(beta, U, x, n_bath):
+    """Against six sites, for a metal, an insulator and a doped one."""
+    problem = bethe_problem(beta, U, U / 2 + x, semicircle(beta))
+    found, truth = ED(n_bath=n_bath).solve(problem), ED(n_bath=6).solve(problem)
+    told, error = label_noise(problem, found), compare(problem, found, truth)
+    assert 0 < error.error < 3 * told[0] and 0 < error.sigma_error < 3 * told[1]
+    assert found.fidelity == "bath-fit" and not found.is_noisy
+    np.testing.assert_array_equal(ED(n_bath=n_bath).solve(problem).G_l[0], found.G_l[0])
+
+
+def test_a_bath_that_is_found_exactly_has_no_error_bars():
+    found = ED(n_bath=2).solve(replace(Problem.siam(10.0, 2.0, 1.0, [-0.5, 0.5], [0.35, 0.35]), bath=None))
+    assert found.fidelity == "exact" and found.G_l_error is None and found.told_error("G_tau") is None
+
+
+def test_stored_answers_are_as_exact_as_they_say(tmp_path):
+    problem = bethe_problem(10.0, 2.0, 1.0, semicircle(10.0))
+    assert Database(None).add(problem, ED(n_bath=2).solve(problem)).fidelity == "bath-fit"
