@@ -137,13 +137,80 @@ def test_forced_exact_gives_its_reason(stocked, known, report_lines):
 
 
 def test_knows_more_after_an_exact_run(stocked, family):
-    """The same question again is answered by the model, as is one nearby."""
+    """A question nearby is answered by the model."""
     exact = Exact()
     solver = LearnedSolver(stocked(), exact=exact, audit_rate=0)
     first = solver.solve(family(1.3, eps=0.3), force_exact="test")
-    again = solver.solve(family(1.3, eps=0.3))
-    assert len(exact.asked) == 1 and solver.last_decision.source == "model" and solver.last_decision.nearest < 1e-6
-    assert np.max(np.abs(first.G_l[0] - again.G_l[0])) < 2e-3 * first.beta
+    nearby = solver.solve(family(1.3, eps=0.300001))
+    assert len(exact.asked) == 1 and solver.last_decision.source == "model" and solver.last_decision.nearest < 1e-3
+    assert np.max(np.abs(first.G_l[0] - nearby.G_l[0])) < 2e-3 * first.beta
+
+
+def test_a_stored_exact_answer_is_the_answer_to_the_same_problem(stocked, points, report_lines):
+    """In any units and any order of the blocks, however few points there are; nothing is run, predicted or added."""
+    exact = Exact()
+    solver = LearnedSolver(stocked(), exact=exact, audit_rate=1.0)
+    problem, solution = points[3]
+    asked = problem.scaled(3.0).permuted([1, 0])
+    found, decision = solver.solve(asked), solver.last_decision
+    assert not exact.asked and decision.source == "stored" and decision.solver == "ed" and decision.is_certified
+    assert "stored (ed)" in report_lines[-1] and "point 3" in report_lines[-1] and len(solver.database) == N_STORED
+    assert compare(asked, found, solution.scaled(3.0).permuted([1, 0])).error < 1e-12
+    alone = Database(None)
+    alone.add(problem, solution)
+    assert LearnedSolver(alone, exact=exact).solve(problem) is not None and not exact.asked
+
+
+def test_a_stored_answer_whose_error_bars_exceed_the_tolerance_is_not_served(stocked, family):
+    database, problem = stocked(), family(1.31)
+    truth = ED().solve(problem)
+    told = {"seed": 1, "G_tau_noise": 0.0011, "G_iw0_noise": 1e-6}
+    noise = dict(G_l_error=tuple(np.full(g.shape, 1e-4) for g in truth.G_l), provenance={**truth.provenance, **told})
+    database.add(problem, replace(truth, **noise))
+    served = LearnedSolver(database, exact=Exact(), tolerance=0.0022)
+    assert served.solve(problem).told_error("G_tau") == 0.0011 and served.last_decision.source == "stored"
+    assert served.last_decision.error_bound == pytest.approx(1.96 * 0.0011, rel=1e-3)
+    strict = LearnedSolver(database, exact=Exact(), tolerance=0.0021, audit_rate=0)
+    strict.solve(problem)
+    assert strict.last_decision.source != "stored"
+    always = LearnedSolver(database, exact=Exact(), tolerance=0)
+    always.solve(problem)
+    assert always.last_decision.source == "exact"
+
+
+def test_a_stored_fitted_bath_is_no_answer_for_those_who_can_do_better(stocked):
+    from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
+
+    problem = bethe_problem(10.0, 2.0, 1.0, semicircle(10.0))
+    database = stocked()
+    database.add(problem, ED(n_bath=4).solve(problem))
+    for exact in ("ed", "segment"):
+        solver = LearnedSolver(database, exact=exact, tolerance=0.01, sigma_tolerance=0.1)
+        solver.solve(problem, exact_parameters={"n_cycles": 3000} if exact == "segment" else None)
+        assert (solver.last_decision.source == "stored") == (exact == "ed")
+
+
+def test_a_loop_that_starts_again_runs_nothing(tmp_path, family):
+    """What the first run computed, the second one finds, all of it."""
+    path, exact = tmp_path / "loop.h5", Exact()
+    answers = []
+    for _ in range(2):
+        solver = LearnedSolver(path, exact=exact, audit_rate=0)
+        eps, run = 0.5, []
+        for _ in range(3):
+            solution = solver.solve(family(1.5, eps=eps))
+            eps, run = 0.5 + 0.1 * solution.double_occupancy, [*run, solution.G_l[0]]
+        answers.append(run)
+    assert len(exact.asked) == 3 and solver.last_decision.source == "stored"
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-12)
+
+
+def test_a_stored_answer_can_be_certified(stocked, points):
+    exact = Exact()
+    solver = LearnedSolver(stocked(), exact=exact)
+    solver.solve(points[3][0])
+    found = solver.certify()
+    assert len(exact.asked) == 1 and found.passed and found.answered_by == "ed" and found.error_bound == 0
 
 
 def test_same_seed_same_decisions(stocked, family):
@@ -200,10 +267,10 @@ def test_audit_that_is_missed(stocked, known, family, report_lines):
 
 
 @pytest.mark.parametrize("learn", [True, False])
-def test_outcome_of_an_audit_is_reported_whatever_becomes_of_the_answer(stocked, points, learn, report_lines):
+def test_outcome_of_an_audit_is_reported_whatever_becomes_of_the_answer(stocked, known, learn, report_lines):
     solver = LearnedSolver(stocked(), exact=Exact(), audit_rate=1.0, learn=learn)
-    solver.solve(points[3][0])
-    became = "already there as point 3" if learn else "not added: learn=False"
+    solver.solve(known)
+    became = f"added as point {N_STORED}" if learn else "not added: learn=False"
     assert re.search(rf"audit: bounds held, true error .*; {became}$", report_lines[-1])
 
 
@@ -286,8 +353,8 @@ def test_any_problem_an_exact_object_solves_is_served(report_lines):
     seen = []
     solver = LearnedSolver(None, exact=Anything())
     for _ in range(2):
-        seen.append(solver.solve(two_orbitals()))
-    assert "novel: 1 stored points are too few" in report_lines[-1] and len(solver.database) == 2
+        seen.append(solver.solve(two_orbitals(), force_exact="test"))
+    assert "exact (any)" in report_lines[-1] and len(solver.database) == 2
 
 
 def test_isolated_atom_is_exact(stocked, report_lines):

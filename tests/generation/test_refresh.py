@@ -138,7 +138,7 @@ def test_the_log_keeps_what_was_uncertain(tmp_path, filled, monkeypatch):
     monkeypatch.setattr(logging.getLogger("triqs_mlsolver"), "level", logging.ERROR)
     path = tmp_path / "db.h5"
     Database(path).merge(filled)
-    problem = filled[0].problem.scaled(3.0)
+    problem = replace(filled[0].problem, U=1.0001 * filled[0].problem.U).scaled(3.0)  # itself it would be served
     bound = Predictor(random_state=34788).fit(filled).predict(problem)
     for share, kept in ((1.5, 1), (100.0, 1)):
         options = {"tolerance": share * bound.error_bound, "sigma_tolerance": share * bound.sigma_bound}

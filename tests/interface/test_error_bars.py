@@ -19,7 +19,7 @@ from triqs_mlsolver.interface import error_bars
 
 
 def computed(solution):
-    return SimpleNamespace(problem=problem(), solution=solution, decision=SimpleNamespace(is_computed=True))
+    return SimpleNamespace(problem=problem(), solution=solution, decision=SimpleNamespace(has_error_bars=True))
 
 
 TAU = np.linspace(0, 5.0, 21)
@@ -78,7 +78,7 @@ def test_of_an_exact_answer_without_noise_is_zero(exact):
 
 
 def test_of_a_model_is_its_bound(exact):
-    decision = SimpleNamespace(is_computed=False, error_bound=0.00196, sigma_bound=0.0196)
+    decision = SimpleNamespace(has_error_bars=False, error_bound=0.00196, sigma_bound=0.0196)
     answer = SimpleNamespace(problem=problem(), solution=exact, decision=decision)
     for error in error_bars.of_G_tau(answer, TAU):
         np.testing.assert_allclose(error, 0.001)

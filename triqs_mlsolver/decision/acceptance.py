@@ -15,6 +15,7 @@ from ..problem import Problem, Solution
 from ..tools.validation import number
 
 DEFAULT_TOLERANCE = 0.002
+BOUND_IN_STANDARD_ERRORS = 1.96  # bounds hold with 95 % confidence
 SIGMA_SHARE = 10.0  # default tolerance on Σ(iω₀) in units of that on G(τ); about what their errors are to each other
 _LARGEST_ALLOWANCE = 5.0
 
@@ -22,6 +23,7 @@ _LARGEST_ALLOWANCE = 5.0
 #: Why the exact solver runs, or an answer of the model is taken.
 CAUSES = (
     "within tolerance",  # the model answers
+    "stored",  # an exact answer to the very problem is there
     "tolerance 0",
     "novel",
     "bound on G",
@@ -85,6 +87,12 @@ class Gate:
         """How much the tolerance is tightened, for the report line; empty where it is not."""
         share = self._slowing.share
         return "" if share == 1 else f" (tolerance / {1 / share:.1f}: the loop creeps)"
+
+    def takes(self, problem: Problem, exact: Solution, noise: tuple[float, float]) -> bool:
+        """Whether a stored exact answer with that `noise` (`comparison.label_noise`) is within the tolerances."""
+        error_bar, sigma_bar = BOUND_IN_STANDARD_ERRORS * np.array(noise)
+        within = error_bar <= self.tolerance and sigma_bar <= self.sigma_tolerance * allowance(problem, exact)
+        return bool(self.tolerance > 0 and within)
 
     def refusal(self, problem: Problem, prediction: Prediction, tolerance: float | None = None) -> Refusal | None:
         """Why the prediction cannot be the answer; None if it can.

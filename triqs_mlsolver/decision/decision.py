@@ -18,17 +18,18 @@ class Decision:
 
     Attributes
     ----------
-    source : {"model", "exact", "refused", "uncertified"}
-        Who answered: the model within its bounds; an exact solver; an exact solver whose answer the quality gate refuses to
+    source : {"model", "exact", "stored", "refused", "uncertified"}
+        Who answered: the model within its bounds; an exact solver, now or in an earlier run; an exact solver whose answer the quality gate refuses to
         store, so that nothing vouches for it; the model beyond its bounds, where no exact solver was there.
     solver : str
-        "model", or the name of the exact solver.
+        "model", or the name of the exact solver, also of a stored answer.
     cause : str
         Why this source was taken, as one word: see `acceptance.CAUSES`.
     reason : str
         The same as a sentence, with its numbers.
     error_bound, sigma_bound : float
-        Bounds of the prediction on max abs(ΔG(τ)) and on the relative error of Σ(iω₀) (inf without a prediction).
+        Bounds of the prediction on max abs(ΔG(τ)) and on the relative error of Σ(iω₀) (inf without a prediction); of a
+        stored answer its error bars, at the same confidence.
     tolerance, sigma_tolerance : float
         What the user accepts.
     density_bound, docc_bound : float
@@ -92,17 +93,24 @@ class Decision:
     @property
     def is_certified(self) -> bool:
         """Whether a bound within the tolerance, or an exact solver's sound answer, vouches for the solution."""
-        return self.source in ("model", "exact")
+        return self.source in ("model", "exact", "stored")
 
     @property
     def is_computed(self) -> bool:
-        """Whether the solution is an exact solver's, whatever the quality gate says of it."""
+        """Whether an exact solver was run for it, whatever the quality gate says of its answer."""
         return self.source in ("exact", "refused")
+
+    @property
+    def has_error_bars(self) -> bool:
+        """Whether the solution is an exact solver's, with error bars of its own instead of bounds."""
+        return self.is_computed or self.source == "stored"
 
     def __str__(self) -> str:
         duration = f"{1e3 * self.seconds:.0f} ms" if self.seconds < 1 else f"{self.seconds:.1f} s"
         if self.source == "model":
             parts = ["model", self.reason, f"nearest point {self.nearest:.2g}", duration]
+        elif self.source == "stored":
+            parts = [f"stored ({self.solver})", self.reason, duration]
         elif self.source == "uncertified":
             parts = ["NOT CERTIFIED model answer", self.reason, duration]
         elif self.source == "refused":
@@ -129,14 +137,14 @@ class Answer:
         What was handed out.
     decision : Decision
         How it came about.
-    prediction : Prediction
-        What the model had said.
+    prediction : Prediction or None
+        What the model had said; None where it was not asked.
     """
 
     problem: Problem
     solution: Solution
     decision: Decision
-    prediction: Prediction
+    prediction: Prediction | None
 
 
 def _is_infinite(value) -> bool:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..approximations.atomic_limit import AtomicLimit
-from ..database import Database, DatabaseError
+from ..database import Database, DatabaseError, Point
 from ..database.cache import DescriptorCache
 from ..database.model_settings import SUFFIX, load_settings
 from ..exact.quality import objections
 from ..model import Prediction, Predictor
 from ..problem import Problem, Solution
-from ..problem.comparison import Comparison, compare
+from ..problem.comparison import Comparison, compare, label_noise
+from ..problem.fidelity import as_good_as
+from .acceptance import Gate
 from .watch import Alarms, contradicts
 
 
@@ -67,6 +69,25 @@ class Knowledge:
             density_bound=on_G * prediction.density_bound,
             docc_bound=on_G * prediction.docc_bound,
         )
+
+    def stored_answer(
+        self, problem: Problem, exact: str, gate: Gate
+    ) -> tuple[Point, Solution, tuple[float, float]] | None:
+        """The exact answer to this very problem with the smallest error bars, if `gate` takes it; and its noise.
+
+        `exact` names the solver that would be run: where it can do better than a stored one, it is.
+        """
+        found = []
+        for point in self.database.find(problem):
+            if as_good_as(exact, point.fidelity):
+                solution = point.solution.in_units_of(problem)
+                noise = label_noise(problem, solution)
+                if gate.takes(problem, solution, noise):
+                    found.append((noise, point.index, solution))
+        if not found:
+            return None
+        noise, index, solution = min(found, key=lambda f: f[:2])
+        return self.database[index], solution, noise
 
     def doubt(
         self, problem: Problem, exact: Solution, prediction: Prediction, tolerance: float

@@ -23,7 +23,7 @@ from ..problem.solution import key_figures
 from ..tools import mpi
 from ..tools.messages import report
 from ..tools.validation import number
-from .acceptance import DEFAULT_TOLERANCE, Gate
+from .acceptance import BOUND_IN_STANDARD_ERRORS, DEFAULT_TOLERANCE, Gate
 from .certificate import AcceptedAnswers, Certificate, certificate
 from .decision import Answer, Decision
 from .exact_runs import ExactRuns
@@ -47,9 +47,11 @@ class _Plan:
     ----------
     cause, reason : str
         Why, see `Decision`.
-    prediction : Prediction
+    prediction : Prediction or None
     accept : bool
         The prediction may be the answer.
+    stored : Solution or None
+        An exact answer that is there; then it is the answer.
     check : {"", "audit", "certificate"}
         Why an exact run is made although the model has answered, or may.
     alarm : str
@@ -57,10 +59,11 @@ class _Plan:
 
     cause: str
     reason: str
-    prediction: Prediction
+    prediction: Prediction | None
     accept: bool = False
     check: str = ""
     alarm: str = ""
+    stored: Solution | None = None
 
 
 class LearnedSolver:
@@ -201,14 +204,17 @@ class LearnedSolver:
         start = time.perf_counter()
         self._n_solves += 1
         plan = mpi.on_root(self.comm, self._plan, problem, force_exact)
-        if plan.accept and not plan.check:
+        if plan.stored is not None:
+            by = plan.stored.provenance.get("solver", "")
+            solution, decision = plan.stored, self._decision(problem, plan, "stored", by)
+        elif plan.accept and not plan.check:
             solution, decision = plan.prediction.solution, self._decision(problem, plan, "model", "model")
         else:
             solution, decision = self._compute(problem, plan, exact_parameters)
         self._last_noise = solution.provenance.get("G_tau_noise", 0.0)
         decision = replace(decision, seconds=time.perf_counter() - start)
         mpi.on_root(self.comm, self._record, decision, problem, solution)
-        self.last = Answer(problem, solution, decision, plan.prediction)
+        self.last = Answer(problem, solution, decision, None if plan.stored else plan.prediction)
         if decision.source == "model":
             self._accepted.add(decision.number, problem, plan.prediction)
         return solution
@@ -248,13 +254,14 @@ class LearnedSolver:
 
     def _certify(self, answer: Answer, exact_parameters: dict) -> Certificate:
         start = time.perf_counter()
-        by_model = not answer.decision.is_computed
+        by_model = not answer.decision.has_error_bars
         check = "certificate" if by_model else ""
-        plan = _Plan("certificate", "certificate", answer.prediction, check=check)
+        prediction = answer.prediction or mpi.on_root(self.comm, self._predict, answer.problem)
+        plan = _Plan("certificate", "certificate", prediction, check=check)
         exact, decision = self._compute(answer.problem, plan, exact_parameters, may_fall_back=False)
         decision = replace(decision, seconds=time.perf_counter() - start)
         mpi.on_root(self.comm, self._record, decision, answer.problem, exact)
-        p = answer.prediction
+        p = prediction
         claimed = (p.error_bound, p.sigma_bound, p.density_bound, p.docc_bound)
         bounds = claimed if by_model else (0.0, 0.0, 0.0, 0.0)
         solver = answer.decision.solver
@@ -270,11 +277,20 @@ class LearnedSolver:
             self._blas = ThreadpoolController()
         return self._blas.limit(limits=1, user_api="blas")
 
+    def _predict(self, problem: Problem) -> Prediction:
+        return self._knowledge.predict(problem)
+
     def _plan(self, problem: Problem, force_exact: str | None) -> _Plan:
         """Rank 0: predict and decide."""
         self._knowledge.refresh()
-        prediction = self._knowledge.predict(problem)
         self._gate.see(problem, self._last_noise)
+        if not force_exact and (found := self._knowledge.stored_answer(problem, registry.name_of(self.exact), self._gate)):
+            point, solution, noise = found
+            error_bar, sigma_bar = BOUND_IN_STANDARD_ERRORS * np.array(noise)
+            reason = f"error bar {error_bar:.2g} <= {self.tolerance:.2g}, of Sigma(iw0) {sigma_bar:.2g} | point {point.index}"
+            claimed = Prediction(None, float(error_bar), float(sigma_bar), None, nearest=0.0)
+            return _Plan("stored", reason, claimed, stored=solution)
+        prediction = self._knowledge.predict(problem)
         if force_exact:
             return _Plan("asked for", force_exact, prediction)
         if refusal := self._gate.refusal(problem, prediction):
@@ -348,7 +364,7 @@ class LearnedSolver:
 def _worth_refreshing(decision: Decision) -> bool:
     """A model's answer so uncertain that `refresh` may want to compute the problem: then the log keeps it."""
     large = decision.error_bound > _UNCERTAIN * decision.tolerance
-    return not decision.is_computed and (large or decision.sigma_bound > _UNCERTAIN * decision.sigma_tolerance)
+    return decision.source in ("model", "uncertified") and (large or decision.sigma_bound > _UNCERTAIN * decision.sigma_tolerance)
 
 
 def _joined(*texts: str) -> str:

@@ -55,6 +55,11 @@ def check(exact: str | ExactSolver) -> None:
         )
 
 
+def name_of(exact: str | ExactSolver) -> str:
+    """The name of a solver that is given by name or as an object."""
+    return exact if isinstance(exact, str) else exact.name
+
+
 def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactSolver:
     """The solver for `problem`.
 

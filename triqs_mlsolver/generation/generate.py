@@ -157,11 +157,6 @@ def check_solver(exact: str | registry.ExactSolver) -> None:
         registry.check(exact)
 
 
-def exact_name(exact: str | registry.ExactSolver) -> str:
-    """The name of a solver that is given by name or as an object."""
-    return exact if isinstance(exact, str) else exact.name
-
-
 @dataclass
 class _Work:
     """What one rank does; `next_tasks`, `progress` and `finish` on rank 0 alone."""
@@ -189,7 +184,7 @@ class _Work:
             self.database = open_database(self.database)
         elif self.comm.size > 1 and self.database.path is None:
             raise ValueError("a database in memory cannot be shared by several ranks: give a path")
-        name = exact_name(self.exact)
+        name = registry.name_of(self.exact)
         self.label = self.fidelity or (name if name in CHEAP else None)
         self.first_length, self.first_done = len(self.database), None
 
@@ -217,7 +212,7 @@ class _Work:
     def _is_done(self, problem: Problem) -> bool:
         if self.label:
             return any(point.fidelity == self.label for point in self.database.find(problem))
-        return any(as_good_as(exact_name(self.exact), point.fidelity) for point in self.database.find(problem))
+        return any(as_good_as(registry.name_of(self.exact), point.fidelity) for point in self.database.find(problem))
 
     def _give_up_if_hopeless(self, n_refused: int) -> None:
         n_new = len(self.database) - self.first_length

@@ -23,7 +23,7 @@ from ..problem import Problem
 from ..problem.fidelity import as_good_as
 from ..tools import mpi
 from .candidates import Candidates, most_uncertain, recombined
-from .generate import answer, exact_name
+from .generate import answer
 
 REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
 _SHARES = (0.25, 0.25, 0.5, 1.0)  # of what is left of a round
@@ -270,7 +270,7 @@ class _Planner:
         columns = self.database.table(("problem_id", "fidelity", "error_bar"))
         found = []
         for i in best_of_each_problem(columns):
-            cheap = not as_good_as(exact_name(self.work.exact), str(columns["fidelity"][i]))
+            cheap = not as_good_as(registry.name_of(self.work.exact), str(columns["fidelity"][i]))
             if not cheap and columns["error_bar"][i] < 0.1 * limit:  # a mean over τ: the largest is not ten times it
                 continue
             point = self.database[int(i)]

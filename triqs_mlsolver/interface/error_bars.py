@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..decision.acceptance import BOUND_IN_STANDARD_ERRORS
 from ..decision.decision import Answer
 from ..exact.statistics import jackknife_error
 from ..numerics import legendre
 from ..problem import Solution
-
-BOUND_IN_STANDARD_ERRORS = 1.96  # the bounds of a model's answer hold with 95 % confidence
 
 
 def of_G_tau(answer: Answer, tau: np.ndarray) -> list[np.ndarray]:
@@ -21,7 +20,7 @@ def of_G_tau(answer: Answer, tau: np.ndarray) -> list[np.ndarray]:
     after a model's answer its bound over 1.96, at all times.
     """
     solution, decision = answer.solution, answer.decision
-    if not decision.is_computed:
+    if not decision.has_error_bars:
         error = decision.error_bound / BOUND_IN_STANDARD_ERRORS
         return [np.full((len(tau), size, size), error) for _, size in solution.gf_struct]
     samples = solution.statistics.get("samples")
@@ -40,7 +39,7 @@ def of_Sigma_iw(answer: Answer, n_iw: int) -> list[np.ndarray]:
     that it is largest there.
     """
     problem, solution, decision = answer.problem, answer.solution, answer.decision
-    if not decision.is_computed:
+    if not decision.has_error_bars:
         relative = decision.sigma_bound / BOUND_IN_STANDARD_ERRORS
         first = [np.diagonal(s[0]).imag for s in solution.Sigma_iw(problem, 1)]
         return [np.full((n_iw, len(s), len(s)), relative * np.max(np.pi / problem.beta - s)) for s in first]

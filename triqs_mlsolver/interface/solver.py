@@ -342,7 +342,7 @@ class Solver:
             self.density_matrix = None
 
     def _fill_statistics(self, solution: Solution) -> None:
-        ran = self.last_decision.is_computed
+        ran = self.last_decision.has_error_bars
         for name in MONTE_CARLO_RESULTS:
             found = [getattr(self._native, name, None), solution.statistics.get(name), solution.provenance.get(name)]
             setattr(self, name, next((v for v in found if v is not None), None) if ran else None)
