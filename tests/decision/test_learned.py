@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
+import errno
 import os
 import re
 from dataclasses import replace
@@ -609,6 +610,75 @@ def test_a_bath_fitted_too_badly_is_no_exact_answer(report_lines):
     truth = ED(n_bath=6).solve(cold)
     found, told = compare(cold, solution, truth), label_noise(cold, solution)
     assert found.error < 3 * told[0] and found.sigma_error < 3 * told[1]
+
+
+# -- places that cannot be written
+
+
+class Full:
+    """A disk without space: whatever is added to this database fails, as long as `is_full`."""
+
+    def __init__(self, monkeypatch, database):
+        self.is_full, add = True, database.journal.add
+
+        def adding(record):
+            if self.is_full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return add(record)
+
+        monkeypatch.setattr(database.journal, "add", adding)
+
+
+def test_an_answer_that_cannot_be_stored_is_handed_out_kept_and_saved_elsewhere(
+    stocked, family, tmp_path, monkeypatch, report_lines
+):
+    monkeypatch.chdir(tmp_path)
+    database = stocked(str(tmp_path / "full.h5"))
+    disk, exact = Full(monkeypatch, database), Exact()
+    solver = LearnedSolver(database, exact=exact, audit_rate=0)
+    far = family(1.3, eps=0.3)
+    with pytest.warns(RuntimeWarning, match="NOT STORED.*No space left.*mlsolver merge"):
+        solution = solver.solve(far)
+    assert solver.last_decision.source == "exact" and solver.last_decision.point is None
+    assert "NOT STORED (No space left on device)" in report_lines[-1]
+    assert compare(far, solution, ED().solve(far)).error < 1e-12
+    (file,) = tmp_path.glob("full-rescued-*.h5")
+    assert Database(file).find(far) and not Database(tmp_path / "full.h5").find(far)
+    solver.solve(far)
+    assert len(exact.asked) == 1 and solver.last_decision.source == "stored", "it is known for the rest of the run"
+    disk.is_full = False
+    solver.solve(family(1.4, eps=0.35), force_exact="test")
+    assert Database(tmp_path / "full.h5").find(far), "it is stored as soon as there is space"
+
+
+def test_an_answer_is_not_lost_where_nothing_can_be_written(stocked, family, tmp_path, monkeypatch, report_lines):
+    monkeypatch.setattr("triqs_mlsolver.decision.knowledge.rescue", lambda *_: "")
+    database = stocked(str(tmp_path / "full.h5"))
+    Full(monkeypatch, database)
+    solver = LearnedSolver(database, exact=Exact(), audit_rate=0)
+    refuse = lambda **_: (_ for _ in ()).throw(OSError(errno.EDQUOT, "Disk quota exceeded"))
+    monkeypatch.setattr(solver.log, "append", refuse)
+    with pytest.warns(RuntimeWarning) as caught:
+        solver.solve(family(1.3, eps=0.3))
+    texts = [str(w.message) for w in caught]
+    assert any("kept in memory" in t for t in texts) and any("missing in the log" in t for t in texts)
+    assert solver.last_decision.source == "exact"
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_place_without_permission_is_named_at_the_start(stocked, tmp_path, report_lines):
+    stocked(str(tmp_path / "theirs.h5"))
+    os.chmod(tmp_path / "theirs.h5.journal", 0o555)
+    LearnedSolver(tmp_path / "theirs.h5", exact=Exact())
+    assert "CANNOT BE STORED, you may not write in" in report_lines[-1]
+
+
+def test_an_obstacle_is_what_permissions_tell(stocked, tmp_path, monkeypatch, report_lines):
+    database = stocked(str(tmp_path / "theirs.h5"))
+    assert database.obstacle == ""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    LearnedSolver(database, exact=Exact())
+    assert "CANNOT BE STORED, you may not write in" in report_lines[-1]
 
 
 # -- loops that creep

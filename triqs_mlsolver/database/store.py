@@ -22,7 +22,7 @@ from .contents import Contents, StoredContents
 from .files import explained, remove_if_there, sync_directory, temporary_name
 from .journal import Journal, id_of
 from .lock import Locked
-from .point import Point, decode_problem, encode, encode_inputs, specification
+from .point import Point, Record, decode_problem, encode, encode_inputs, specification
 
 _JOURNAL_LIMIT = 1000  # files in the journal beyond which opening the database folds them into the snapshot
 
@@ -75,6 +75,7 @@ class Database:
         if self.base is not None:
             self._contents.take_base(self.base)
         self._is_created = self.path is not None and os.path.exists(self.path)
+        self._kept: list[Record] = []  # in memory alone
         if self.path is not None:
             self._contents.look()
         self.tidy()
@@ -245,8 +246,32 @@ class Database:
                 contents.look()
                 self.check_specification(problem)
             self._guarded(self.journal.add, "storing the point", record)
+            self._kept = [kept for kept in self._kept if not self._stored_at_last(kept)]
         contents.take(record)
         return self[-1]
+
+    def keep(self, problem: Problem, solution: Solution) -> Point:
+        """Hold a point in memory that could not be stored; it is stored with the next one that can be."""
+        record = encode(problem, solution, solution.fidelity, {})
+        if record.id not in self._contents:
+            self._contents.take(record)
+            self._kept.append(record)
+        return self[record.id]
+
+    def _stored_at_last(self, record: Record) -> bool:
+        try:
+            self.journal.add(record)
+        except OSError:
+            return False
+        return True
+
+    @property
+    def obstacle(self) -> str:
+        """Why points cannot be stored, as far as permissions tell; empty where they can."""
+        if self.path is None or self.read_only:
+            return "" if self.path is None else "it was opened read only"
+        place = self.journal.directory if os.path.isdir(self.journal.directory) else os.path.dirname(self.path)
+        return "" if os.access(place, os.W_OK | os.X_OK) else f"you may not write in {place}"
 
     def remove(self, ids: str | Iterable[str], why: str) -> None:
         """Take points out of the set. Their numbers stay in the file, with the reason; `restore` brings them back.

@@ -14,6 +14,7 @@ from ..approximations.atomic_limit import AtomicLimit
 from ..database import Database, DatabaseError, Point
 from ..database.cache import DescriptorCache
 from ..database.model_settings import SUFFIX, load_settings
+from ..database.rescue import rescue
 from ..exact.quality import objections
 from ..model import Prediction, Predictor
 from ..problem import Problem, Solution
@@ -150,8 +151,7 @@ class Knowledge:
     def _stored(self, problem: Problem, exact: Solution, wrong: list[str]) -> dict:
         """Store the point, unless something is wrong with it, and learn it."""
         if wrong:
-            file = self.database.save_replay(problem, "; ".join(wrong)) if self.learn else None
-            where = f"inputs saved as {file}" if file else ""
+            where = self._inputs_saved(problem, "; ".join(wrong)) if self.learn else ""
             text = f"exact answer not stored: {'; '.join(wrong)}"
             warnings.warn(f"{text}{'; ' if where else ''}{where}", RuntimeWarning, stacklevel=2)
             return {"note": f"not added{', ' if where else ''}{where}"}
@@ -160,12 +160,33 @@ class Knowledge:
         if not self.learn:
             return {"note": "not added: learn=False"}
         known = len(self.database)
-        point = self.database.add(problem, exact)
+        try:
+            point = self.database.add(problem, exact)
+        except OSError as error:
+            return self._not_stored(problem, exact, error)
         if point.index < known:
             return {"note": f"already there as point {point.index}"}
         for new in self.database[known:]:  # the stored one, and what others have added meanwhile
             self.predictor.add(new.problem, new.solution, fidelity=new.fidelity)
         return {"point": point.index, "note": f"added as point {point.index}"}
+
+
+    def _inputs_saved(self, problem: Problem, why: str) -> str:
+        """What became of the inputs of a refused answer, for the report."""
+        try:
+            file = self.database.save_replay(problem, why)
+        except OSError as error:
+            return f"its inputs could not be saved either ({_short(error)})"
+        return f"inputs saved as {file}" if file else ""
+
+    def _not_stored(self, problem: Problem, exact: Solution, error: OSError) -> dict:
+        """An answer that was computed is not lost because a disk is full: it is kept in memory, and elsewhere."""
+        point = self.database.keep(problem, exact)
+        self.predictor.add(point.problem, point.solution, fidelity=point.fidelity)
+        file = rescue(self.database, problem, exact)
+        how = f"saved as {file}: mlsolver merge {self.database.path} {file}" if file else "kept in memory until this run ends"
+        warnings.warn(f"exact answer NOT STORED: {error}. It is {how}", RuntimeWarning, stacklevel=2)
+        return {"note": f"NOT STORED ({_short(error)}), {how}"}
 
 
 def fitted_model(database: Database, **defaults) -> Predictor:
@@ -192,6 +213,10 @@ class _Stored:
     @property
     def solution(self) -> Solution:
         return self.database[self.index].solution
+
+
+def _short(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _over(found: Comparison, prediction: Prediction) -> np.ndarray:

@@ -156,6 +156,8 @@ class LearnedSolver:
         if path:
             on_top = f" with those of {database.base}" if database.base else ""
             report(f"database {path}: {len(database)} points{on_top}" + ("" if self.learn else ", read only"))
+            if self.learn and (obstacle := database.obstacle):
+                report(f"database {path}: what is computed CANNOT BE STORED, {obstacle}; it will be kept elsewhere")
 
     @property
     def database(self) -> Database | None:
@@ -356,7 +358,10 @@ class LearnedSolver:
         """Rank 0: report and log how a solve was answered; warn where it must not be overlooked."""
         report(str(decision))
         kept = problem if _worth_refreshing(decision) else None
-        self.log.append(problem=kept, **decision.row(), **key_figures(problem, solution))
+        try:
+            self.log.append(problem=kept, **decision.row(), **key_figures(problem, solution))
+        except OSError as error:  # the answer is worth more than its row
+            warnings.warn(f"solve {decision.number} is missing in the log {self.log.path}: {error}", RuntimeWarning, stacklevel=2)
         if decision.alarm:
             warnings.warn(f"solve {decision.number}: {decision.alarm}", RuntimeWarning, stacklevel=2)
 
