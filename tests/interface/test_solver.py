@@ -545,6 +545,47 @@ def test_archive_before_solve(tmp_path):
     assert not (tmp_path / "points.h5").exists()
 
 
+def test_everything_a_run_found_is_read_back(tmp_path):
+    """Decision, error bars and what only Monte Carlo measures, also from an archive of what was read back."""
+    S = siam_solver(database=None, exact="segment", tolerance=0.05)
+    S.solve(h_int=H_INT, n_cycles=3000, measure_pert_order=True)
+    for name, stored in (("first.h5", S), ("again.h5", None)):
+        stored = stored or back
+        with HDFArchive(str(tmp_path / name), "w") as A:
+            A["S"] = stored
+        with HDFArchive(str(tmp_path / name), "r") as A:
+            back = A["S"]
+        assert back.last_decision == S.last_decision and str(back.last_decision) == str(S.last_decision)
+        for error in ("G_tau_error", "Sigma_iw_error"):
+            np.testing.assert_array_equal(data(getattr(back, error)), data(getattr(S, error)))
+        for block, _ in SPINS:
+            np.testing.assert_array_equal(back.perturbation_order[block], S.perturbation_order[block])
+        public = [x for x in dir(S) if not x.startswith("_")]
+        assert [x for x in public if (getattr(S, x) is None) != (getattr(back, x) is None)] == []
+
+
+@pytest.mark.parametrize(
+    "name, hint", [("D0_tau", "belongs to triqs_ctseg"), ("G0_iww", "did you mean 'G0_iw'"), ("temperature", "no attribute")]
+)
+def test_what_would_be_ignored_cannot_be_assigned(engine, name, hint):
+    S = siam_solver()
+    with pytest.raises(AttributeError, match=hint):
+        setattr(S, name, 1.0)
+    S.G_iw = S.G_iw.copy()  # what the solver has can be replaced, and names of one's own are free in a subclass
+
+    class Mine(Solver):
+        pass
+
+    mine = Mine(BETA, SPINS, **SMALL, database=None)
+    mine.temperature = 1 / BETA
+
+
+def test_a_configuration_that_is_not_used_is_said(caplog):
+    S = siam_solver(database=None, exact="ed")
+    S.solve(h_int=H_INT, initial_configuration=object())
+    assert "initial_configuration is known to triqs_cthyb alone: ed starts anew" in caplog.text
+
+
 def test_format_name_is_MLSolver(tmp_path, solved):
     import h5py
 

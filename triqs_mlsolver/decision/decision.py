@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
@@ -120,6 +120,14 @@ class Decision:
         doubt = f"in doubt: solves {self.in_doubt} of this run" if self.in_doubt else ""
         parts += [text for text in (self.note, doubt, f"ALARM: {self.alarm}" if self.alarm else "") if text]
         return "mlsolver: " + " | ".join(parts)
+
+    @classmethod
+    def of_row(cls, row: dict) -> Decision:
+        """The decision of a row, from wherever it was stored."""
+        kinds = {"float": float, "int": int, "bool": bool, "str": str}
+        known = {f.name: kinds[f.type.partition(" ")[0]] for f in fields(cls)}
+        infinite = {name: float("inf") for name in ("error_bound", "sigma_bound", "tolerance", "sigma_tolerance", "nearest")}
+        return cls(**{**infinite, **{name: known[name](value) for name, value in row.items() if name in known}})
 
     def row(self) -> dict:
         """The columns of the decision log; what is unknown or infinite is left out."""

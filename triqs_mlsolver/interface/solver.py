@@ -41,6 +41,8 @@ _PLAIN_RESULTS = (
     "Delta_infty", "G_moments", "Sigma_moments", "Sigma_Hartree", "density_matrix", "orbital_occupations", "h_loc",
     "h_loc0", "average_sign", "average_order", "auto_corr_time",
 )  # fmt: skip
+_ERROR_BARS = ("G_tau_error", "Sigma_iw_error")
+_OF_CTSEG = ("D0_tau", "Jperp_tau", "J_perp_tau")
 
 
 class Solver:
@@ -141,6 +143,7 @@ class Solver:
         self._native = None  # triqs_cthyb's own results, where it ran
         self._asked: Answer | None = None  # the last solve, in the orbitals it was solved in
         self._answer: Answer | None = None  # the same in the orbitals of the user
+        self._stored: dict = {}  # what an archive knows of the last solve in place of it
         self._frequencies = compat.MeshImFreq(self.beta, "Fermion", self.n_iw)
         self._times = compat.MeshImTime(self.beta, "Fermion", self.n_tau)
         self._polynomials = compat.MeshLegendre(self.beta, "Fermion", self.n_l)
@@ -152,6 +155,21 @@ class Solver:
         self.last_solve_parameters = self.solve_status = None
         for name in (*_PLAIN_RESULTS, *MONTE_CARLO_RESULTS):
             setattr(self, name, None)
+
+        self._is_built = True
+
+    def __setattr__(self, name: str, value) -> None:
+        """What is assigned to a name that the solver does not have would be ignored: it is refused."""
+        known = name.startswith("_") or name in self.__dict__ or hasattr(type(self), name)
+        if known or not self.__dict__.get("_is_built") or type(self) is not Solver:
+            object.__setattr__(self, name, value)
+            return
+        if name in _OF_CTSEG:
+            raise AttributeError(
+                f"S.{name} belongs to triqs_ctseg: interactions that are retarded or exchange spins in time are not among what "
+                "this solver knows. Solve such a problem with triqs_ctseg"
+            )
+        raise AttributeError(f"Solver has no attribute {name!r}, and would ignore it{_hint(name, [k for k in self.__dict__ if k[0] != "_"])}")
 
     # -- solving -------------------------------------------------------------------------------------------------------
 
@@ -202,6 +220,8 @@ class Solver:
         self._answer = replace(self._asked, problem=problem, solution=solution)
         self.last_solve_parameters = cthyb_parameters.with_defaults(params)
         self._fill(problem, solution, parsed)
+        if self.last_decision.is_computed and self.last_decision.solver != "cthyb" and "initial_configuration" in params:
+            logger.warning("initial_configuration is known to triqs_cthyb alone: %s starts anew", self.last_decision.solver)
         if self.last_decision.source == "model":
             logger.debug("not used, since the model answered: %s", ", ".join(cthyb_parameters.unused_by_model(params)))
 
@@ -228,7 +248,7 @@ class Solver:
     @property
     def last_decision(self) -> Decision | None:
         """Who answered the last `solve`, with which bound, and why; None before."""
-        return None if self._answer is None else self._answer.decision
+        return self._stored.get("last_decision") if self._answer is None else self._answer.decision
 
     @property
     def G_tau_error(self) -> object | None:
@@ -237,7 +257,7 @@ class Solver:
         Of a model's answer it is its bound over 1.96, the same at all times.
         """
         if self._answer is None:
-            return None
+            return self._stored.get("G_tau_error")
         tau = np.linspace(0, self.beta, self.n_tau)
         return containers.block_gf(self._times, self.gf_struct, error_bars.of_G_tau(self._answer, tau))
 
@@ -245,7 +265,7 @@ class Solver:
     def Sigma_iw_error(self) -> object | None:
         """One standard error of abs `Sigma_iw` as a BlockGf (energy); None before `solve`."""
         if self._answer is None:
-            return None
+            return self._stored.get("Sigma_iw_error")
         positive = error_bars.of_Sigma_iw(self._answer, self.n_iw)
         return containers.block_gf(self._frequencies, self.gf_struct, [containers.both_signs(e) for e in positive])
 
@@ -365,10 +385,12 @@ class Solver:
         if self.last_solve_parameters is not None:
             stored["solve_parameters"] = {k: v for k, v in self.last_solve_parameters.items() if _is_archivable(v)}
             stored["solve_status"] = self.solve_status
-            stored |= self._stored_decision if self.last_decision is None else _archived(self.last_decision)
-        for name in (*_CONTAINERS, *_PLAIN_RESULTS):
+        if (decision := self.last_decision) is not None:
+            stored["decision"], stored["source"] = str(decision), decision.source
+            stored["certified"], stored["last_decision"] = int(decision.is_certified), decision.row()
+        for name in (*_CONTAINERS, *_PLAIN_RESULTS, *_ERROR_BARS, *MONTE_CARLO_RESULTS):
             value = getattr(self, name)
-            if value is not None:
+            if value is not None and _is_result(value):
                 stored[name] = value
         return stored
 
@@ -380,20 +402,16 @@ class Solver:
         options = {k: bool(v) if isinstance(v, np.bool_) else v for k, v in stored.get("options", {}).items()}
         options = {"database": None, "degenerate": stored.get("degenerate", ()), **options}
         self = cls(gf_struct=gf_struct, **options, **constr)
-        for key in (*_CONTAINERS, *_PLAIN_RESULTS):
+        for key in (*_CONTAINERS, *_PLAIN_RESULTS, *MONTE_CARLO_RESULTS):
             if key in stored:
                 setattr(self, key, stored[key])
         if "solve_parameters" in stored:
             self.last_solve_parameters = cthyb_parameters.with_defaults(stored["solve_parameters"])
             self.solve_status = int(stored["solve_status"])
-            self._stored_decision = {k: stored[k] for k in ("decision", "source", "certified") if k in stored}
+        self._stored = {key: stored[key] for key in _ERROR_BARS if key in stored}
+        if "last_decision" in stored:
+            self._stored["last_decision"] = Decision.of_row(stored["last_decision"])
         return self
-
-    _stored_decision: dict = {}  # how the last solve before the solver was archived was answered
-
-
-def _archived(decision: Decision) -> dict:
-    return {"decision": str(decision), "source": decision.source, "certified": int(decision.is_certified)}
 
 
 def _check_blocks(problem: Problem) -> None:
@@ -433,6 +451,17 @@ def _check_options(options: dict) -> None:
 def _hint(name: str, allowed) -> str:
     text = validation.did_you_mean(name, allowed)
     return text if "did you mean" in text else f": allowed are {', '.join(allowed)}"
+
+
+def _is_result(value) -> bool:
+    """Whether an archive can take a result: numbers, arrays, containers, operators, and dicts of them."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_result(v) for key, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_result, value))
+    return isinstance(value, (bool, int, float, complex, str, np.generic, np.ndarray)) or hasattr(value, "__write_hdf5__") or (
+        hasattr(value, "__reduce_to_dict__")
+    )
 
 
 def _is_archivable(value) -> bool:
