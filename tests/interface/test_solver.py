@@ -580,6 +580,17 @@ def test_what_would_be_ignored_cannot_be_assigned(engine, name, hint):
     mine.temperature = 1 / BETA
 
 
+def test_off_diagonal_levels_that_are_dropped_are_said(caplog):
+    S = Solver(BETA, [("up", 2), ("down", 2)], **SMALL, database=None, exact="ed")
+    levels = np.array([[-1.0, 0.05], [0.05, -1.0]])
+    for _, g0 in S.G0_iw:
+        for i, z in enumerate(1j * (2 * np.arange(-200, 200) + 1) * np.pi / BETA):
+            g0.data[i] = np.linalg.inv(z * np.eye(2) - levels - 0.25 / z * np.eye(2))
+    S.solve(h_int=sum(U * n("up", a) * n("down", a) for a in range(2)), off_diag_threshold=0.1)
+    assert "off-diagonal levels up to 0.05 are dropped" in caplog.text
+    assert "c_dag('up',0)*c('up',1)" not in str(S.h_loc0)
+
+
 def test_a_configuration_that_is_not_used_is_said(caplog):
     S = siam_solver(database=None, exact="ed")
     S.solve(h_int=H_INT, initial_configuration=object())

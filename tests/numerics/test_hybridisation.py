@@ -179,3 +179,44 @@ def test_small_imaginary_parts_are_dropped_where_the_user_allows_it():
     inverse = Z[:, None, None] * np.eye(2) - COMPLEX_LEVEL
     h, _ = hybridisation.from_G0(20.0, np.linalg.inv(inverse), "up", imag_threshold=0.3)
     np.testing.assert_allclose(h, COMPLEX_LEVEL.real, atol=1e-10)
+
+
+@pytest.mark.parametrize("norm", [0.988, 0.997, 0.9996, 1 - 1e-4, 1 + 4e-4, 1.003])
+@pytest.mark.parametrize("level", [-1.0, 0.3])
+def test_a_coefficient_of_the_tail_that_is_not_one_is_named(norm, level):
+    """As from a density of states that is not normalised."""
+    z = frequencies(20.0, 1025)
+    G0 = (norm / (z - level - BATHS["semicircle"](z)))[:, None, None]
+    with pytest.raises(ValueError, match="does not fall off like" if abs(norm - 1) > 0.01 else rf"c = {norm:.4g}.*normalised"):
+        hybridisation.from_G0(20.0, G0, "up")
+
+
+@pytest.mark.parametrize("norm", [1 - 1e-6, 1 + 1e-7, 1 + 1e-9])
+def test_a_coefficient_that_is_one_within_rounding_is_taken_for_one(norm):
+    z = frequencies(20.0, 1025)
+    Delta = BATHS["semicircle"](z)
+    h, Delta_l = hybridisation.from_G0(20.0, (norm / (z - 0.3 - Delta))[:, None, None])
+    assert abs(h[0, 0] - 0.3) < 3 * abs(norm - 1)
+    assert np.max(np.abs(legendre.to_matsubara(Delta_l, 100)[:, 0, 0] - Delta[1025:1125])) < 3 * abs(norm - 1) + 1e-9
+
+
+def test_the_coefficient_of_a_matrix_is_one_as_a_matrix():
+    z = frequencies(10.0, 1025)[:, None, None]
+    h = np.array([[-1.0, 0.2], [0.2, -1.3]])
+    G0 = np.linalg.inv(z * np.eye(2) - h - 0.25 / (z - 0.3) * np.ones((2, 2)))
+    with pytest.raises(ValueError, match=r"element \(0, 0\)"):
+        hybridisation.from_G0(10.0, np.array([[0.999, 1.0], [1.0, 1.0]]) * G0, "up")
+
+
+def test_imaginary_parts_that_are_dropped_are_said(caplog):
+    caplog.set_level("INFO", "triqs_mlsolver")
+    z = frequencies(10.0, 400)[:, None, None]
+    complex_levels = lambda size: np.linalg.inv(z * np.eye(2) - np.array([[-1, 1j * size], [-1j * size, -1]]) - 0.25 / z * np.eye(2))
+    hybridisation.from_G0(10.0, complex_levels(0.1), "up", imag_threshold=1.0)
+    assert "up to 0.1 are dropped" in caplog.text and caplog.records[-1].levelname == "WARNING"
+    caplog.clear()
+    hybridisation.from_G0(10.0, complex_levels(1e-9), "up")
+    assert "up to 1e-09 are taken for rounding" in caplog.text and caplog.records[-1].levelname == "INFO"
+    caplog.clear()
+    hybridisation.from_G0(10.0, complex_levels(0.0), "up", imag_threshold=1.0)
+    assert caplog.text == ""

@@ -4,11 +4,17 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from ..compat.containers import block_arrays
 from ..numerics import hybridisation
 from ..problem import Problem
+
+logger = logging.getLogger("triqs_mlsolver")
+
+_UNNOTICED = 1e-12  # relative size of what is dropped without a word
 
 
 def problem_from_G0(
@@ -28,7 +34,13 @@ def problem_from_G0(
             known = hybridisation.from_G0(mesh.beta, data, bl, imag_threshold)
             found.append((data, known))
         level = known[0].copy()
-        level[(np.abs(level) < off_diag_threshold) & ~np.eye(len(level), dtype=bool)] = 0.0
+        dropped = (np.abs(level) < off_diag_threshold) & ~np.eye(len(level), dtype=bool)
+        if (size := np.max(np.abs(level[dropped]), initial=0.0)) > _UNNOTICED * np.max(np.abs(level)):
+            logger.warning(
+                "block %r: off-diagonal levels up to %.3g are dropped, since off_diag_threshold = %.3g allows it", bl, size,
+                off_diag_threshold,
+            )  # fmt: skip
+        level[dropped] = 0.0
         h.append(level)
         Delta_l.append(known[1])
     return _problem(mesh.beta, gf_struct, h, Delta_l, interaction)

@@ -169,7 +169,8 @@ class Solver:
                 f"S.{name} belongs to triqs_ctseg: interactions that are retarded or exchange spins in time are not among what "
                 "this solver knows. Solve such a problem with triqs_ctseg"
             )
-        raise AttributeError(f"Solver has no attribute {name!r}, and would ignore it{_hint(name, [k for k in self.__dict__ if k[0] != "_"])}")
+        public = [known for known in self.__dict__ if not known.startswith("_")]
+        raise AttributeError(f"Solver has no attribute {name!r}, and would ignore it{_hint(name, public)}")
 
     # -- solving -------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from . import pole_fit
 logger = logging.getLogger("triqs_mlsolver")
 
 _HERMITICITY = 1e-6  # relative violation that is still taken for rounding and symmetrised away
+_ROUNDING = 1e-12  # relative size of imaginary parts that are not worth a word
+_COEFFICIENT = 1e-5  # deviation of the coefficient of 1/iω in G0 from one that is still taken for rounding
 _CONSTANT = 1e-2  # Δ(∞) beside the largest Δ(iω) that is no noise in its tail
 
 
@@ -51,6 +53,7 @@ def from_G0(
     A = _bare_part(beta, np.asarray(G0_iw), name, imag_threshold)
     omega = (2 * np.arange(len(A)) + 1) * np.pi / beta
     _check_tail(A, omega, name)
+    A = _of_unit_coefficient(A, omega, name)
     fit = pole_fit.from_matsubara(beta, A, has_constant=True)
     h = 0.5 * (fit.constant + fit.constant.T)
     if fit.doubt > 1e-3 * max(np.abs(A.real - h).max(), 1 / beta):
@@ -186,6 +189,38 @@ def _check_tail(A: np.ndarray, omega: np.ndarray, name: str) -> None:
         )
 
 
+def _of_unit_coefficient(A: np.ndarray, omega: np.ndarray, name: str) -> np.ndarray:
+    """A of a G0 that falls off like 1/(iω) exactly, from one that does within rounding.
+
+    G0 → c/(iω) makes A grow like (1 − 1/c) iω, beside h + m/(iω) + …: the Hermitian matrix c⁻¹ shows at the highest
+    frequencies.
+
+    Raises
+    ------
+    ValueError
+        If c is not one, by more than rounding and by more than the tail leaves open.
+    """
+    slope, other = (_slope(A[part:], omega[part:]) for part in (len(A) // 2, 3 * len(A) // 4))
+    size, doubt = np.abs(slope).max(), np.abs(slope - other).max()
+    if size <= 10 * doubt:
+        return A  # the tail is not reached, or there is nothing but rounding
+    if size > _COEFFICIENT:
+        coefficient = np.linalg.inv(np.eye(len(slope)) - slope)
+        a, b = np.unravel_index(np.argmax(np.abs(coefficient - np.eye(len(slope)))), slope.shape)
+        raise ValueError(
+            f"G0_iw of block {name!r} falls off like c/(i omega) with c = {coefficient[a, b]:.7g} instead of {int(a == b)} in element "
+            f"({a}, {b}). Check what it was made from: a density of states or a sum over k must be normalised to one"
+        )
+    return A - 1j * slope * omega[:, None, None]
+
+
+def _slope(A: np.ndarray, omega: np.ndarray) -> np.ndarray:
+    """s (n, n) of Im A = s ω + a/ω + b/ω³, by least squares."""
+    x = omega / omega[-1]
+    basis = np.stack([x, 1 / x, 1 / x**3], axis=1)
+    return np.linalg.lstsq(basis, A.imag.reshape(len(A), -1), rcond=None)[0][0].reshape(A.shape[1:]) / omega[-1]
+
+
 def _check_real(A: np.ndarray, name: str, imag_threshold: float = 0.0) -> None:
     """A real problem has A symmetric in the orbitals; what is antisymmetric is i times a complex Hermitian part."""
     skew = 0.5 * (A - A.transpose(0, 2, 1))
@@ -193,6 +228,16 @@ def _check_real(A: np.ndarray, name: str, imag_threshold: float = 0.0) -> None:
     constant = np.abs(skew[len(A) // 2 :].mean(axis=0)).max()
     scale = max(np.abs(A).max(), 1e-300)
     if size <= max(_HERMITICITY * scale, imag_threshold):
+        if size > _HERMITICITY * scale:
+            logger.warning(
+                "block %r: imaginary parts of levels and Delta up to %.3g are dropped, since imag_threshold = %.3g allows it. "
+                "The problem that is solved is another one",
+                name,
+                size,
+                imag_threshold,
+            )
+        elif size > _ROUNDING * scale:
+            logger.info("block %r: imaginary parts of levels and Delta up to %.3g are taken for rounding", name, size)
         return
     if constant > 0.5 * size:
         raise ValueError(
