@@ -17,8 +17,29 @@ from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..problem.fidelity import is_exact
 from ..problem.symmetry import why_not_learnable
+from .constants import (
+    ALPHA,
+    CALIBRATION_ROWS,
+    CLUSTER_LENGTH_SCALE,
+    DIGITS,
+    EDGE,
+    LABEL_SIGMAS,
+    LENGTH_SCALE,
+    MANY_GROUPS,
+    MIN_POINTS,
+    REACH,
+    REACH_QUANTILE,
+    REFIT_GROWTH,
+    ROUNDING,
+    SMOOTHEST,
+    SMOOTHNESS_CHOICE,
+    SPREAD_FLOOR,
+    TUNE_FROM,
+    TUNE_GROWTH,
+    VALUES_TO_EXTRAPOLATE,
+)
 from .error_bound import ErrorBound
-from .features.descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
+from .features.descriptor import Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
 from .features.reduction import GroupedPCA
 from .features.representation import N_LEGENDRE
 from .features.training_set import (
@@ -36,24 +57,6 @@ from .regression.kernel_ridge import SMOOTHNESS
 from .regression.transform import TargetTransform
 from .regression.tuning import likely_difference, tune
 from .selection import SearchResult, search
-
-# Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
-_LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.17, "baseline": 0.7, "baseline - hubbard_i": 0.3}
-_LENGTH_SCALE |= {f"{name} spread": _LENGTH_SCALE[name] for name in SPREADS}
-_CLUSTER_LENGTH_SCALE = 0.14  # of the distance to every other cheap solver
-_SMOOTHNESS, _SMOOTHEST = (1.5, 2.5), 3.5  # Matérn kernels to choose from; the last only where many groups of points are
-# known: the smoother the kernel, the bolder its standard deviation beyond the points of a scan
-_TUNE_FROM, _TUNE_GROWTH = 30, 1.6
-_REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is fitted anew
-_CALIBRATION_ROWS = 1500  # rows whose leave-out residuals are computed where each has its price
-_MIN_POINTS = 5
-_EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
-_VALUES_TO_EXTRAPOLATE = 4  # of a parameter, from which on the next one may be answered
-_REACH_QUANTILE, _REACH = 0.95, 1.2  # beyond 1.2 times this quantile of the stored points' own leave-out standard
-# deviations a problem is novel: too few residuals there speak of errors so far out, and a few outliers must not change that
-_LABEL_SIGMAS = 2.0  # error bars of the labels, as far as they enter a prediction, that its bound contains
-_SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement,
-_MANY_GROUPS = 100  # which falls like 1/n beyond that many groups of points: their residuals then know better
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,10 +211,10 @@ class Predictor(BaseEstimator):
         self._append(self._lines(problem, solution), fidelity)
         if self.n_rows_ == before or self.n_points_ == 0:
             return self
-        is_due = self.n_rows_ >= max(_TUNE_FROM, _TUNE_GROWTH * self.n_tuned_) or before < _MIN_POINTS
+        is_due = self.n_rows_ >= max(TUNE_FROM, TUNE_GROWTH * self.n_tuned_) or before < MIN_POINTS
         if is_due or self.n_tuned_ == 0 or len(self.training_.cheap) > len(self.difference_):
             self._refit()
-        elif not self.regression_.quick_leave_out and self.n_rows_ >= _REFIT_GROWTH * self.n_fitted_:
+        elif not self.regression_.quick_leave_out and self.n_rows_ >= REFIT_GROWTH * self.n_fitted_:
             self._fit_regression()
         else:
             data, noise = self.training_, self.training_.relative_noise()
@@ -296,12 +299,12 @@ class Predictor(BaseEstimator):
         """Length scales and everything that depends on them."""
         data = self.training_
         self.reduction_ = GroupedPCA(self.pca).fit(data.X, group=data.layout.group, parity=data.layout.parity)
-        self.length_scale_ = np.array([_LENGTH_SCALE.get(name, _CLUSTER_LENGTH_SCALE) for name in data.layout.names])
-        self.alpha_ = regressors.ALPHA
+        self.length_scale_ = np.array([LENGTH_SCALE.get(name, CLUSTER_LENGTH_SCALE) for name in data.layout.names])
+        self.alpha_ = ALPHA
         self.difference_ = ()
-        self.nu_ = _SMOOTHNESS[0] if self.nu is None else self.nu
+        self.nu_ = SMOOTHNESS_CHOICE[0] if self.nu is None else self.nu
         self.n_tuned_ = self.n_rows_
-        self._fit_regression(tuned=self.n_rows_ >= _TUNE_FROM)
+        self._fit_regression(tuned=self.n_rows_ >= TUNE_FROM)
 
     def _fit_regression(self, tuned: bool = False):
         data = self.training_
@@ -325,7 +328,7 @@ class Predictor(BaseEstimator):
             self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
         if tuned and self.regressor in regressors.TUNABLE:
             error = lambda residual, rows: data.max_error(self._in_units(residual, rows))
-            choice = _SMOOTHNESS + (_SMOOTHEST,) * (data.n_scanned >= _MANY_GROUPS)
+            choice = SMOOTHNESS_CHOICE + (SMOOTHEST,) * (data.n_scanned >= MANY_GROUPS)
             found = tune(
                 regressors.kernel(build(1)),
                 X,
@@ -355,10 +358,10 @@ class Predictor(BaseEstimator):
 
     def _calibrate(self):
         data, groups = self.training_, self.training_.groups()
-        self.floor_ = _SPREAD_FLOOR * min(1.0, _MANY_GROUPS / max(data.n_scanned, 1))
+        self.floor_ = SPREAD_FLOOR * min(1.0, MANY_GROUPS / max(data.n_scanned, 1))
         rows = np.flatnonzero(data.source == 0)  # errors are those of exact labels
-        if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
-            rows = rows[some_problems(data.problem[rows], _CALIBRATION_ROWS, self.random_state)]
+        if not self.regression_.quick_leave_out and len(rows) > CALIBRATION_ROWS:
+            rows = rows[some_problems(data.problem[rows], CALIBRATION_ROWS, self.random_state)]
         per_G0 = 1 / (np.abs(data.G0) ** 2 * data.sigma_unit)
         self.label_noise_ = data.label_error * np.column_stack([np.ones_like(per_G0), per_G0])
         scale = _scale_of_errors(data.amplitude[rows], per_G0[rows])
@@ -374,7 +377,7 @@ class Predictor(BaseEstimator):
             columns = [error, std, std[:, None] * scale, -self.label_noise_[rows]]
             once, worst = once_per_problem(data.problem[rows], std * scale[:, 0], np.column_stack(columns))
             if not samples:
-                self.reach_ = float(np.quantile(worst[:, 4], _REACH_QUANTILE))
+                self.reach_ = float(np.quantile(worst[:, 4], REACH_QUANTILE))
             samples.append((data.summary[rows][once], worst[:, 5:7], worst[:, :2], -worst[:, 7:], worst[:, 2:4]))
         in_turn = [np.stack(parts, axis=1).reshape(-1, parts[0].shape[1]) for parts in zip(*samples)]
         n = len(samples[0][0])
@@ -403,7 +406,7 @@ class Predictor(BaseEstimator):
         if not hasattr(self, "n_points_"):
             self._clear()
         reason = self._reason(problem)
-        if reason is None and self.n_points_ < _MIN_POINTS:
+        if reason is None and self.n_points_ < MIN_POINTS:
             reason = f"{self.n_points_} stored points are too few"
         if reason:
             return Prediction(None, np.inf, np.inf, reason, np.inf)
@@ -448,7 +451,7 @@ class Predictor(BaseEstimator):
         Delta0 = np.array([row.Delta0 for row in rows])
         unit = _scale_of_errors(amplitude, 1 / (np.abs(G0) ** 2 * np.abs((1 / G0 + Delta0).imag)))
         bounds = self.bound_.predict(np.stack([row.summary for row in rows]), std[:, None] * unit)
-        bounds[:, :2] = np.hypot(bounds[:, :2], _LABEL_SIGMAS * self._label_noise_at(X, amplitude))
+        bounds[:, :2] = np.hypot(bounds[:, :2], LABEL_SIGMAS * self._label_noise_at(X, amplitude))
         return correction, std, bounds
 
     def _label_noise_at(self, X: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
@@ -486,7 +489,7 @@ class Predictor(BaseEstimator):
                     if layout.parity[column] < 0:
                         low, high = -np.inf, _reach(np.abs(seen))[1]  # between a level and its mirror image
                     elif name == "beta":  # bounds hold least beyond the coldest
-                        low, high = seen.min() - 1e-6, seen.max() + 1e-6
+                        low, high = seen.min() - ROUNDING, seen.max() + ROUNDING
                     else:
                         low, high = _reach(seen)
                     found.append((name, column, low, high))
@@ -501,7 +504,7 @@ class Predictor(BaseEstimator):
                 value = np.abs(value)
             if np.any(value < low) or np.any(value > high):
                 return f"{name} lies outside the stored range"
-        if np.max(std) > _REACH * self.reach_:
+        if np.max(std) > REACH * self.reach_:
             return "the bath is unlike any stored one"
         return None
 
@@ -519,11 +522,11 @@ def _reach(seen: np.ndarray) -> tuple[float, float]:
 
     That far the bounds have been tried: the values at the ends, too, are left out and predicted from the others.
     """
-    values = np.unique(np.round(seen, 3))
+    values = np.unique(np.round(seen, DIGITS))
     if len(values) == 1:  # it never varied, and nothing is known of what it does
-        return seen.min() - 1e-6, seen.max() + 1e-6
-    edge = 1e-3 + _EDGE * (values[-1] - values[0])
-    if len(values) < _VALUES_TO_EXTRAPOLATE:
+        return seen.min() - ROUNDING, seen.max() + ROUNDING
+    edge = 10.0**-DIGITS + EDGE * (values[-1] - values[0])
+    if len(values) < VALUES_TO_EXTRAPOLATE:
         return values[0] - edge, values[-1] + edge
     gaps = np.diff(values)
     return values[0] - gaps[0] - edge, values[-1] + gaps[-1] + edge

@@ -15,6 +15,7 @@ from ...problem import Problem, Solution
 from ...problem.fidelity import is_exact
 from ...problem.solution import static_moments
 from ...version import version
+from ..constants import DIGITS
 from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, first_frequency, max_norm, of_unit_length
 from .representation import N_LEGENDRE
 
@@ -196,7 +197,7 @@ class TrainingSet:
     def _scanned(self) -> np.ndarray:
         X, columns = self.X, self.layout.columns
         beta, U, level = (X[:, columns(name)[0]] for name in ("beta", "U", "level"))
-        return np.stack([_significant(np.exp(beta)), _significant(U), np.round(np.abs(level), 3)], axis=1)
+        return np.stack([_significant(np.exp(beta)), _significant(U), np.round(np.abs(level), DIGITS)], axis=1)
 
     def max_error(self, residual: np.ndarray) -> np.ndarray:
         """max over τ of the G part of residuals (n, n_outputs), (n,)."""
@@ -233,8 +234,8 @@ def excess_of(problem: Problem, solution: Solution | None) -> np.ndarray:
 
 
 def _significant(values: np.ndarray) -> np.ndarray:
-    """Values to three significant digits."""
-    size = 10.0 ** (np.floor(np.log10(np.abs(values) + 1e-12)) - 2)
+    """Values to `DIGITS` significant digits."""
+    size = 10.0 ** (np.floor(np.log10(np.abs(values) + 1e-12)) + 1 - DIGITS)
     return np.round(values / size) * size
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.model_selection import GroupKFold
 
-_FOLDS = 5
+from ..constants import FOLDS
 
 
 class SymmetricEstimator(RegressorMixin, BaseEstimator):
@@ -69,7 +69,7 @@ class SymmetricEstimator(RegressorMixin, BaseEstimator):
 
     def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
         """Residuals and distances with whole labels left out, by cross-validation."""
-        n_folds = min(_FOLDS, len(np.unique(labels)))
+        n_folds = min(FOLDS, len(np.unique(labels)))
         residual, distance = np.zeros_like(self.y_), np.zeros(len(self.y_))
         for kept, left in GroupKFold(n_folds).split(self.X_, groups=labels):
             model = self._trained(self.X_[kept], self.y_[kept])

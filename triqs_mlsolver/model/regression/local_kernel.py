@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Kernel ridge regression on the nearest stored rows only: for data too many for one matrix.
 
-Each prediction solves the two kernel systems of its `n_neighbours` nearest rows. On 4000 random baths 200 neighbours are
-within 3 % of all of them; the cost no longer depends on the number of rows but for the search.
+Each prediction solves the two kernel systems of its `n_neighbours` nearest rows: the cost no longer depends on the number
+of rows but for the search.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from ..constants import NEIGHBOURS
 from .kernel_ridge import SymmetricKernelRidge
 
 
@@ -33,7 +34,7 @@ class LocalKernelRidge(SymmetricKernelRidge):
     quick_leave_out = False
 
     def __init__(
-        self, group, parity, length_scale, alpha: float = 1e-6, nu: float = 1.5, difference=(), n_neighbours: int = 300
+        self, group, parity, length_scale, alpha: float = 1e-6, nu: float = 1.5, difference=(), n_neighbours: int = NEIGHBOURS
     ):
         super().__init__(group, parity, length_scale, alpha, nu, difference)
         self.n_neighbours = n_neighbours

@@ -15,13 +15,10 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ..constants import EXACT_UP_TO, TREES
 from .estimators import Average, SymmetricEstimator
 from .kernel_ridge import SymmetricKernelRidge
 from .local_kernel import LocalKernelRidge
-
-ALPHA = 1e-6
-EXACT_UP_TO = 3000  # rows up to which one matrix holds all of them
-_TREES = 100
 
 NAMES = ("kernel_ridge", "random_forest", "extra_trees", "gaussian_process", "mlp", "average")
 TUNABLE = ("kernel_ridge", "average")  # regressors with a kernel whose length scales are worth finding
@@ -70,8 +67,8 @@ def _gaussian_process(seed: int):
 
 
 _ESTIMATORS: dict[str, Callable] = {
-    "random_forest": lambda seed: RandomForestRegressor(_TREES, random_state=seed),
-    "extra_trees": lambda seed: ExtraTreesRegressor(_TREES, random_state=seed),
+    "random_forest": lambda seed: RandomForestRegressor(TREES, random_state=seed),
+    "extra_trees": lambda seed: ExtraTreesRegressor(TREES, random_state=seed),
     "gaussian_process": _gaussian_process,
     "mlp": _mlp,
 }

@@ -12,11 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.base import clone
 
+from ..constants import CLOSE_LABELS, DIFFERENCES, TUNE_ALPHA_REACH, TUNE_REACH, TUNE_ROWS, TUNE_SHARE
 from .kernel_ridge import SymmetricKernelRidge
-
-_LARGEST_SUBSET = 300
-_CLOSE = 0.1  # difference of cheap labels up to which their errors, too, tell how good a kernel is
-_DIFFERENCES = tuple(np.logspace(-6, 4, 21).tolist())
 
 
 def tune(
@@ -30,7 +27,7 @@ def tune(
     error,
     source=None,
     smoothness: Sequence[float] | None = None,
-    reach: float = 4.0,
+    reach: float = TUNE_REACH,
     seed: int = 0,
 ) -> dict:
     """Better parameters `length_scale`, `alpha` and `nu` than those of `model`.
@@ -52,9 +49,9 @@ def tune(
     """
     source = np.zeros(len(X), int) if source is None else source
     rows = _subset(source, np.random.default_rng(seed))
-    judged = np.append(0.0, model.difference)[source[rows]] < _CLOSE
+    judged = np.append(0.0, model.difference)[source[rows]] < CLOSE_LABELS
     start = np.log(np.append(model.length_scale, model.alpha))
-    bounds = np.append(np.full(len(start) - 1, np.log(reach)), np.log(1e2))
+    bounds = np.append(np.full(len(start) - 1, np.log(reach)), np.log(TUNE_ALPHA_REACH))
 
     def parameters(p, nu):
         return {"length_scale": np.exp(p[:-1]), "alpha": float(np.exp(p[-1])), "nu": nu}
@@ -64,7 +61,7 @@ def tune(
         kernel.fit(X[rows], y[rows], output_parity=output_parity, noise=noise[rows], source=source[rows])
         residual, _ = kernel.leave_out(labels[rows])
         e = np.sort(error(residual[judged], rows[judged]))
-        return np.log(np.mean(e[: max(1, int(0.98 * len(e)))]) + 1e-9)
+        return np.log(np.mean(e[: max(1, int(TUNE_SHARE * len(e)))]) + 1e-9)
 
     found = [(*_pattern_search(lambda p, nu=nu: cost(p, nu), start, bounds), nu) for nu in smoothness or (model.nu,)]
     _, p, nu = min(found, key=lambda f: f[0])
@@ -87,7 +84,7 @@ def likely_difference(model: SymmetricKernelRidge, X, y, *, output_parity, noise
             volume = sum(np.sum(output_parity == s) * -np.linalg.slogdet(a)[1] for s, a in kernel.inverse_.items())
             return kernel.y_.size * np.log(square) + volume
 
-        found.append(min(_DIFFERENCES, key=surprise))
+        found.append(min(DIFFERENCES, key=surprise))
     return tuple(found)
 
 
@@ -96,10 +93,10 @@ def _some(rows: np.ndarray, n: int, random: np.random.Generator) -> np.ndarray:
 
 
 def _subset(source: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Rows to judge parameters by: all or `_LARGEST_SUBSET`, half of them exact where enough are cheap (source > 0)."""
+    """Rows to judge parameters by: all or `TUNE_ROWS`, half of them exact where enough are cheap (source > 0)."""
     exact, cheap = np.flatnonzero(source == 0), np.flatnonzero(source > 0)
-    n_exact = min(len(exact), max(_LARGEST_SUBSET // 2, _LARGEST_SUBSET - len(cheap)))
-    return np.concatenate([_some(exact, n_exact, random), _some(cheap, _LARGEST_SUBSET - n_exact, random)])
+    n_exact = min(len(exact), max(TUNE_ROWS // 2, TUNE_ROWS - len(cheap)))
+    return np.concatenate([_some(exact, n_exact, random), _some(cheap, TUNE_ROWS - n_exact, random)])
 
 
 def _pattern_search(cost, start, bounds, *, steps=(0.7, 0.35), sweeps=3) -> tuple[float, np.ndarray]:
