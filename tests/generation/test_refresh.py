@@ -225,7 +225,7 @@ def test_covariance_is_that_of_a_model_that_knows_more(filled):
     model.add(problems[0], ED().solve(problems[0]))
     after = candidates.covariance(model)
     for parity, c in before.items():
-        assert np.allclose(after[parity], c - np.outer(c[0], c[0]) / (c[0, 0] + model.alpha_), atol=1e-5)
+        assert np.allclose(after[parity], c - np.outer(c[0], c[0]) / (c[0, 0] + model.kernel_.alpha), atol=1e-5)
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -125,9 +125,7 @@ class Candidates:
         Where a great many rows are stored, only those that are nearest to the candidates count.
         """
         data, reduced = predictor.training_, predictor.reduction_.transform
-        kernel = SymmetricKernelRidge(
-            predictor.reduction_.group_, predictor.reduction_.parity_, predictor.length_scale_, predictor.alpha_, predictor.nu_
-        )
+        kernel = SymmetricKernelRidge(predictor.kernel_)
         X, stored = reduced(np.stack([rows[0].features for rows in self._rows])), data.source == 0
         if stored.sum() > _NEAREST:
             parts = np.array_split(np.flatnonzero(stored), len(stored) // _NEAREST)

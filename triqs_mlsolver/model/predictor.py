@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,6 @@ from ..problem import Problem, Solution
 from ..problem.fidelity import is_exact
 from ..problem.symmetry import why_not_learnable
 from .constants import (
-    ALPHA,
     CALIBRATION_ROWS,
     CLUSTER_LENGTH_SCALE,
     DIGITS,
@@ -53,7 +52,8 @@ from .features.training_set import (
 )
 from .physical_answer import Correction, physical_answer
 from .regression import regressors
-from .regression.kernel_ridge import SMOOTHNESS
+from .regression.kernel import SMOOTHNESS, KernelSettings
+from .regression.samples import Samples
 from .regression.transform import TargetTransform
 from .regression.tuning import likely_difference, tune
 from .selection import SearchResult, search
@@ -127,6 +127,8 @@ class Predictor(BaseEstimator):
     leave_out_error_ : (n_rows, 2) array
         Errors of G(τ), the largest over τ, and of Σ(iω₀), relative, of each row with an exact label predicted without
         its group; where that has its price, of a random share of the rows only.
+    kernel_ : KernelSettings
+        As tuned, for the features that `pca` leaves.
     difference_ : tuple of float
         Per cheap fidelity (`training_.cheap`), variance of its difference from exact labels in units of their own.
     n_points_ : int
@@ -212,7 +214,7 @@ class Predictor(BaseEstimator):
         if self.n_rows_ == before or self.n_points_ == 0:
             return self
         is_due = self.n_rows_ >= max(TUNE_FROM, TUNE_GROWTH * self.n_tuned_) or before < MIN_POINTS
-        if is_due or self.n_tuned_ == 0 or len(self.training_.cheap) > len(self.difference_):
+        if is_due or self.n_tuned_ == 0 or len(self.training_.cheap) > len(self.kernel_.difference):
             self._refit()
         elif not self.regression_.quick_leave_out and self.n_rows_ >= REFIT_GROWTH * self.n_fitted_:
             self._fit_regression()
@@ -220,8 +222,8 @@ class Predictor(BaseEstimator):
             data, noise = self.training_, self.training_.relative_noise()
             for row in range(before, self.n_rows_):
                 target = self.transform_.transform(data.y[row] / data.amplitude[row])
-                source = {"source": int(data.source[row])} if data.cheap else {}
-                self.regression_.append(self.reduction_.transform(data.X[row]), target, noise[row], **source)
+                x = self.reduction_.transform(data.X[row])
+                self.regression_.append(x, target, noise[row], int(data.source[row]))
             if self.regression_.quick_leave_out:
                 self._calibrate()
         return self
@@ -241,6 +243,11 @@ class Predictor(BaseEstimator):
     def n_rows_(self) -> int:
         """Rows of all points: one per flavour that is not like another."""
         return 0 if self.training_ is None else len(self.training_)
+
+    @property
+    def difference_(self) -> tuple[float, ...]:
+        """Per cheap fidelity, variance of its difference from exact labels in units of their own."""
+        return self.kernel_.difference
 
     @property
     def _learns_from_cheap(self) -> bool:
@@ -299,51 +306,31 @@ class Predictor(BaseEstimator):
         """Length scales and everything that depends on them."""
         data = self.training_
         self.reduction_ = GroupedPCA(self.pca).fit(data.X, group=data.layout.group, parity=data.layout.parity)
-        self.length_scale_ = np.array([LENGTH_SCALE.get(name, CLUSTER_LENGTH_SCALE) for name in data.layout.names])
-        self.alpha_ = ALPHA
-        self.difference_ = ()
-        self.nu_ = SMOOTHNESS_CHOICE[0] if self.nu is None else self.nu
+        length_scale = np.array([LENGTH_SCALE.get(name, CLUSTER_LENGTH_SCALE) for name in data.layout.names])
+        self.kernel_ = KernelSettings(self.reduction_.group_, self.reduction_.parity_, length_scale)
+        if self.nu is not None:
+            self.kernel_ = replace(self.kernel_, nu=self.nu)
         self.n_tuned_ = self.n_rows_
         self._fit_regression(tuned=self.n_rows_ >= TUNE_FROM)
 
     def _fit_regression(self, tuned: bool = False):
-        data = self.training_
-        X, scaled, noise = self.reduction_.transform(data.X), data.y / data.amplitude[:, None], data.relative_noise()
+        data, seed = self.training_, self.random_state
+        scaled = data.y / data.amplitude[:, None]
         self.transform_ = TargetTransform(self.transform).fit(scaled)
-        y = self.transform_.transform(scaled)
-        common = {"output_parity": data.output_parity, "noise": noise}
-        cheap = {"source": data.source} if data.cheap else {}
-        build = lambda n: regressors.build(
-            self.regressor,
-            n,
-            self.reduction_.group_,
-            self.reduction_.parity_,
-            self.length_scale_,
-            alpha=self.alpha_,
-            nu=self.nu_,
-            difference=self.difference_,
-            seed=self.random_state,
-        )
-        if cheap:
-            self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
+        X, y = self.reduction_.transform(data.X), self.transform_.transform(scaled)
+        samples = Samples(X, y, data.output_parity, data.relative_noise(), data.source)
+        if data.cheap:
+            self.kernel_ = replace(self.kernel_, difference=likely_difference(self.kernel_, samples, seed=seed))
         if tuned and self.regressor in regressors.TUNABLE:
             error = lambda residual, rows: data.max_error(self._in_units(residual, rows))
             choice = SMOOTHNESS_CHOICE + (SMOOTHEST,) * (data.n_scanned >= MANY_GROUPS)
-            found = tune(
-                regressors.kernel(build(1)),
-                X,
-                y,
-                **common,
-                **cheap,
-                labels=data.groups(),
-                error=error,
-                smoothness=choice if self.nu is None else None,
-                seed=self.random_state,
+            smoothness = choice if self.nu is None else None
+            self.kernel_ = tune(
+                self.kernel_, samples, labels=data.groups(), error=error, smoothness=smoothness, seed=seed
             )
-            self.length_scale_, self.alpha_, self.nu_ = found["length_scale"], found["alpha"], found["nu"]
-            if cheap:
-                self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
-        self.regression_ = build(len(X)).fit(X, y, **common, **cheap)
+            if data.cheap:
+                self.kernel_ = replace(self.kernel_, difference=likely_difference(self.kernel_, samples, seed=seed))
+        self.regression_ = samples.teach(regressors.build(self.regressor, len(samples), self.kernel_, seed=seed))
         self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
         self.n_fitted_ = self.n_rows_
         self._calibrate()

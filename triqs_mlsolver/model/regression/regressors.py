@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ..constants import EXACT_UP_TO, TREES
 from .estimators import Average, SymmetricEstimator
+from .kernel import KernelSettings
 from .kernel_ridge import SymmetricKernelRidge
 from .local_kernel import LocalKernelRidge
 
@@ -35,23 +36,14 @@ def check(regressor) -> None:
         raise TypeError(f"regressor = {regressor!r} has no fit and predict: give a name or a scikit-learn regressor")
 
 
-def build(
-    regressor: str | RegressorMixin, n_rows: int, group, parity, length_scale, *, alpha: float, nu: float, seed: int, difference=()
-):
+def build(regressor: str | RegressorMixin, n_rows: int, settings: KernelSettings, *, seed: int):
     """An unfitted regressor with the interface of `SymmetricKernelRidge` for that many rows."""
-    kernel = LocalKernelRidge if n_rows > EXACT_UP_TO else SymmetricKernelRidge
-    ridge = lambda: kernel(group, parity, length_scale, alpha, nu, difference)
+    ridge = (LocalKernelRidge if n_rows > EXACT_UP_TO else SymmetricKernelRidge)(settings)
     if regressor == "kernel_ridge":
-        return ridge()
-    of = lambda estimator: SymmetricEstimator(estimator, group, parity, length_scale)
+        return ridge
     if regressor == "average":
-        return Average([ridge(), of(_ESTIMATORS["extra_trees"](seed))])
-    return of(_ESTIMATORS[regressor](seed) if isinstance(regressor, str) else regressor)
-
-
-def kernel(regressor) -> SymmetricKernelRidge:
-    """The kernel ridge in a tunable regressor."""
-    return regressor.members[0] if isinstance(regressor, Average) else regressor
+        return Average([ridge, SymmetricEstimator(_ESTIMATORS["extra_trees"](seed), settings)])
+    return SymmetricEstimator(_ESTIMATORS[regressor](seed) if isinstance(regressor, str) else regressor, settings)
 
 
 def _mlp(seed: int):
