@@ -271,30 +271,3 @@ def test_search_refuses_what_it_cannot_do(solved):
     same = [solved[0]] * 8
     with pytest.raises(ValueError, match="1 values of \\(beta, U\\)"):
         Predictor().search(same, {}, scheme="scan")
-
-
-class Memory(dict):
-    """A cache of descriptors in memory."""
-
-    def put(self, arrays, version):
-        self.update({(key, version): value for key, value in arrays.items()})
-
-    def get(self, ids, version):
-        return {key: self[key, version] for key in ids if (key, version) in self}
-
-
-class Point:
-    def __init__(self, name, problem, solution):
-        self.id, self.problem, self.solution = name, problem, solution
-
-
-def test_a_cache_spares_the_cheap_solvers(solved, monkeypatch):
-    points = [Point(str(i), *pair) for i, pair in enumerate(solved[:20])]
-    cache = Memory()
-    first = Predictor().fit(points, cache=cache)
-    monkeypatch.setattr(type(first.descriptor_), "describe", lambda *_: pytest.fail("described again"))
-    second = Predictor().fit(points, cache=cache)
-    assert np.array_equal(first.training_.X, second.training_.X) and np.array_equal(
-        first.training_.y, second.training_.y
-    )
-    assert not cache.get(["0"], Predictor(representation="ir").fit([]).training_)

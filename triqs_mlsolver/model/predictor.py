@@ -39,14 +39,14 @@ from .constants import (
 )
 from .error_bound import ErrorBound
 from .features.descriptor import Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
+from .features.labelled_rows import as_numbers, from_numbers
 from .features.reduction import GroupedPCA
 from .features.representation import N_LEGENDRE
 from .features.training_set import (
+    ByProblem,
     RowCache,
     TrainingSet,
     groups_of_one,
-    largest_of_problem,
-    once_per_problem,
     some_problems,
     teaches,
 )
@@ -191,12 +191,14 @@ class Predictor(BaseEstimator):
             known = cache.get([p.id for p in points], self.training_.version)
         fresh = {}
         for point in points:
-            lines = known.get(getattr(point, "id", None))
-            if lines is None:
-                lines = self._lines(*_pair(point))
-                if lines is not None and cache is not None:
-                    fresh[point.id] = lines
-            self._append(lines, getattr(point, "fidelity", "exact"))
+            numbers = known.get(getattr(point, "id", None))
+            if numbers is not None:
+                rows = from_numbers(numbers, self.training_.row_type)
+            else:
+                rows = self._rows(*_pair(point))
+                if rows is not None and cache is not None:
+                    fresh[point.id] = as_numbers(rows)
+            self._append(rows, getattr(point, "fidelity", "exact"))
         if cache is not None:
             cache.put(fresh, self.training_.version if self.training_ else "")
         if self.n_points_:
@@ -210,7 +212,7 @@ class Predictor(BaseEstimator):
         if not (is_exact(fidelity) or self._learns_from_cheap):
             return self
         before = self.n_rows_
-        self._append(self._lines(problem, solution), fidelity)
+        self._append(self._rows(problem, solution), fidelity)
         if self.n_rows_ == before or self.n_points_ == 0:
             return self
         is_due = self.n_rows_ >= max(TUNE_FROM, TUNE_GROWTH * self.n_tuned_) or before < MIN_POINTS
@@ -280,7 +282,7 @@ class Predictor(BaseEstimator):
                 self.training_ = TrainingSet(self.descriptor_, Kind.of(_pair(first)[0]))
         return self.training_ is not None
 
-    def _lines(self, problem: Problem, solution: Solution) -> np.ndarray | None:
+    def _rows(self, problem: Problem, solution: Solution) -> np.ndarray | None:
         """What is kept of one point; None where this model has nothing to say of it."""
         if self._reason(problem) is not None or not self._prepare([(problem, solution)]):
             return None
@@ -289,10 +291,10 @@ class Predictor(BaseEstimator):
         except Indescribable:
             return None
 
-    def _append(self, lines: np.ndarray | None, fidelity: str):
-        if lines is None or fidelity in self.descriptor_.solvers(self.training_.kind):  # known as a feature
+    def _append(self, rows: np.ndarray | None, fidelity: str):
+        if rows is None or fidelity in self.descriptor_.solvers(self.training_.kind):  # known as a feature
             return
-        self.training_.append(lines, fidelity)
+        self.training_.append(rows, fidelity)
         self.n_points_ += is_exact(fidelity)
 
     def _reason(self, problem: Problem) -> str | None:
@@ -350,7 +352,7 @@ class Predictor(BaseEstimator):
         if not self.regression_.quick_leave_out and len(rows) > CALIBRATION_ROWS:
             rows = rows[some_problems(data.problem[rows], CALIBRATION_ROWS, self.random_state)]
         per_G0 = 1 / (np.abs(data.G0) ** 2 * data.sigma_unit)
-        self.label_noise_ = data.label_error * np.column_stack([np.ones_like(per_G0), per_G0])
+        self.label_noise_ = np.column_stack([data.G_tau_error, data.G_iw0_error * per_G0])
         scale = _scale_of_errors(data.amplitude[rows], per_G0[rows])
         apart = self._left_out(groups, rows)
         self.leave_out_error_ = apart[0][:, :2]
@@ -361,11 +363,13 @@ class Predictor(BaseEstimator):
         # Loops ask for new values of their parameter, and often for the same: without all that is stored there, and with.
         samples = []
         for error, std in (apart, nearby):
-            columns = [error, std, std[:, None] * scale, -self.label_noise_[rows]]
-            once, worst = once_per_problem(data.problem[rows], std * scale[:, 0], np.column_stack(columns))
+            problems = ByProblem(data.problem[rows])
+            once = problems.row_of_largest(std * scale[:, 0])
+            worst = problems.largest(error)
             if not samples:
-                self.reach_ = float(np.quantile(worst[:, 4], REACH_QUANTILE))
-            samples.append((data.summary[rows][once], worst[:, 5:7], worst[:, :2], -worst[:, 7:], worst[:, 2:4]))
+                self.reach_ = float(np.quantile(problems.largest(std), REACH_QUANTILE))
+            noise = problems.smallest(self.label_noise_[rows])
+            samples.append((data.summary[rows][once], problems.largest(std[:, None] * scale), worst[:, :2], noise, worst[:, 2:4]))
         in_turn = [np.stack(parts, axis=1).reshape(-1, parts[0].shape[1]) for parts in zip(*samples)]
         n = len(samples[0][0])
         self.bound_.fit(*in_turn, way=np.tile([0, 1], n), point=np.repeat(np.arange(n), 2))
@@ -383,7 +387,8 @@ class Predictor(BaseEstimator):
         density_error = np.abs(legendre.at_ends(1.0, G.T)[1])  # n = −G(β⁻)
         pairs = np.abs(residual[:, data.n_G : data.n_G + len(data.kind.shells)]).max(axis=1)
         # of ⟨n_i n_j⟩ = connected + ⟨n_i⟩⟨n_j⟩, where the other flavour may be the fuller one
-        docc_error = pairs + 2 * largest_of_problem(data.problem[rows], data.density[rows]) * density_error
+        problems = ByProblem(data.problem[rows])
+        docc_error = pairs + 2 * problems.largest(data.density[rows])[problems.place] * density_error
         return np.column_stack([max_norm(G), sigma_error, density_error, docc_error]), std
 
     # -- predicting ------------------------------------------------------------------------------------------------
