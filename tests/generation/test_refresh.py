@@ -77,7 +77,7 @@ def test_the_budget_goes_to_informative_problems(database):
     table = Database(database.path).table(("beta", "U"))
     assert table["U"].max() <= 3.001 and table["beta"].max() <= 20.01  # within the range that was stored
     model = Predictor().fit(database)
-    assert done.after.error[1] == pytest.approx(np.quantile(model.leave_out_error_[:, 0], 0.95), rel=0.5)
+    assert done.after.error[1] == pytest.approx(np.quantile(model.leave_out_error_["G"], 0.95), rel=0.5)
 
 
 def test_an_informative_problem_is_one_the_model_does_not_know(database):

@@ -239,7 +239,7 @@ def test_a_problem_is_left_out_with_all_its_rows(learned):
     groups = data.groups()
     assert len(data) == 2 * predictor.n_points_ and len(np.unique(groups)) > 20
     assert all(len(np.unique(groups[data.problem == p])) == 1 for p in np.unique(data.problem))
-    largest = {p: predictor.leave_out_error_[data.problem == p, 0].max() for p in np.unique(data.problem)}
+    largest = {p: predictor.leave_out_error_["G"][data.problem == p].max() for p in np.unique(data.problem)}
     bounds = predictor.bound_.predict(data.summary, predictor.regression_.leave_out(groups)[1] * data.amplitude)[:, 0]
     held = [largest[p] <= bounds[data.problem == p].max() for p in largest]
     assert np.mean(held) >= 0.9

@@ -99,6 +99,8 @@ def test_a_problem_counts_once_with_its_largest_error():
     assert rows.tolist() == [2, 1, 4] and largest.ravel().tolist() == [6, 3, 8]
     assert problems.largest(scale)[problems.place].tolist() == [3, 4, 3, 4, 9]
     assert problems.smallest(error).ravel().tolist() == [2, 1, 8] and len(problems) == 3
+    scale[2] = np.nan  # of the first problem
+    assert np.isnan(problems.largest(scale)).tolist() == [True, False, False]
 
 
 def test_a_subset_holds_whole_problems():

@@ -115,7 +115,7 @@ class Candidates:
 
     def bounds(self, predictor: Predictor) -> np.ndarray:
         """Bound on the error of G(τ) that the model would give, (n,); what makes an answer physical is not in it."""
-        bound = predictor.row_bounds([row for found in self._rows for row in found])[:, 0]
+        bound = predictor.row_bounds([row for found in self._rows for row in found])["G"]
         ends = np.cumsum([len(found) for found in self._rows])
         return np.array([part.max() for part in np.split(bound, ends[:-1])])
 

@@ -225,7 +225,7 @@ class _Planner:
                 self.predictor = fitted_model(self.database)
         quantiles = lambda values: tuple(np.quantile(values, [0.5, 0.95]).tolist())
         bound = quantiles(self.probes.bounds(self.predictor))
-        return State(len(self.database), quantiles(self.predictor.leave_out_error_[:, 0]), bound)
+        return State(len(self.database), quantiles(self.predictor.leave_out_error_["G"]), bound)
 
     def next_round(self) -> list[_Task]:
         """Problems to compute next; none when the budget is spent."""

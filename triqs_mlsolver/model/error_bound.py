@@ -4,13 +4,14 @@ r"""From leave-out residuals to a calibrated bound on the error of a prediction.
 
 Two scales of the error are combined, and the larger one wins: a random forest that has learned log(error) from
 leave-out residuals (sharp inside known territory), and the standard deviation of the Gaussian process with the same
-kernel (grows outside it). The bound is the scale times the conformal quantile of error/scale over all stored points, the
-forest's scales being out-of-bag, since its own training residuals would flatter it.
+kernel (grows outside it). The bound is the scale times the conformal quantile of error/scale over all stored points,
+the forest's scales being out-of-bag, since its own training residuals would flatter it.
 
-A residual contains the noise of the left-out label, which a bound on the truth must not. Noise is subtracted in quadrature,
-point by point down to a share of the residual; where labels are mostly noise this still leaves its fluctuations, and the
-mean square of all residuals less that of the noise, with its own statistical error on top, is the sharper estimate. A
-forest would only learn the noise there: the Gaussian process, which knows it, gives the scale alone.
+A residual contains the noise of the left-out label, which a bound on the truth must not. Noise is subtracted in
+quadrature, point by point down to a share of the residual; where labels are mostly noise this still leaves its
+fluctuations, and the mean square of all residuals less that of the noise, with its own statistical error on top, is
+the sharper estimate. A forest would only learn the noise there: the Gaussian process, which knows it, gives the scale
+alone.
 """
 
 from __future__ import annotations
@@ -69,14 +70,15 @@ class ErrorBound(BaseEstimator):
         std : (N,) or (N, n_kinds) array
             Leave-out standard deviation, in the units of the errors as far as these are known.
         error : (N, n_kinds) array
-            Leave-out errors, those of the labels included. Not finite: as large as can be in the first way, none in others.
+            Leave-out errors, those of the labels included. Not finite: as large as can be in the first way, none in
+            others.
         noise : (N, n_kinds) array, optional
             Root mean square error of the labels.
         followers : (N, n_followers) array, optional
             Errors that share the scale of the first kind, each with a quantile of its own; noise is not taken off.
         way : (N,) array of int, optional
-            How a point was left out, 0 being the strictest way, in which all were: a bound holds for each way on its own.
-            Later residuals must come after earlier ones, also of other ways.
+            How a point was left out, 0 being the strictest way, in which all were: a bound holds for each way on its
+            own. Later residuals must come after earlier ones, also of other ways.
         point : (N,) array of int, optional
             The point a residual belongs to.
         """
@@ -121,10 +123,10 @@ class ErrorBound(BaseEstimator):
         return asked.sum() > REFIT_GROWTH * self.n_fitted_ or bool(late.any())
 
     def _fit_forest(self, inputs, log_error, asked, point):
-        """A random forest whose trees draw points with all their residuals, which are too alike to judge each other."""
+        """A random forest whose trees draw points with all their residuals, too alike to judge each other."""
         from sklearn.tree import DecisionTreeRegressor
 
-        # an out-of-bag scale is the mean of one tree in e: more scatter than in predictions, and so too wide a quantile.
+        # an out-of-bag scale is the mean of one tree in e: more scatter than in predictions, so too wide a quantile.
         # Many points are worth the trees that make both alike; for few ones a wide quantile is welcome
         n_trees = self.n_estimators if asked.sum() < ALIKE_FROM else round(np.e * self.n_estimators)
         random, n = np.random.default_rng(self.random_state), int(point.max()) + 1
@@ -190,7 +192,7 @@ def _moment_quantile(ratio: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 class FlatForest:
-    """A fitted forest as flat arrays: one sample goes down all trees at once, in microseconds instead of milliseconds."""
+    """A fitted forest as flat arrays: one sample goes down all trees at once, in microseconds, not milliseconds."""
 
     def __init__(self, estimators):
         trees = [estimator.tree_ for estimator in estimators]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""What the model keeps of a stored point: one record per row of its description, beside the features what is learned."""
+"""What the model keeps of a stored point: a record per row of its description, features beside what is learned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ...problem import Problem, Solution
 from ...problem.solution import static_moments
 from .descriptor import NODES, Descriptor, Indescribable, Kind, diagonals, first_frequency, of_unit_length
 
-REVISION = 2  # of what is kept of a point: raise it wherever the same point gives other numbers, so that no cache misleads
+# Of what is kept of a point: raise it wherever the same point gives other numbers, so that no cache misleads.
+REVISION = 2
 
 
 def n_outputs(descriptor: Descriptor, kind: Kind) -> int:
@@ -22,8 +23,8 @@ def n_outputs(descriptor: Descriptor, kind: Kind) -> int:
 def row_type(descriptor: Descriptor, kind: Kind) -> np.dtype:
     """The record of one row; all numbers are dimensionless.
 
-    Its fields are those of `TrainingSet`, in the order in which caches hold them, each a float or several: so a record and
-    a line of floats are the same bytes.
+    Its fields are those of `TrainingSet`, in the order in which caches hold them, each a float or several: so a record
+    and a line of floats are the same bytes.
     """
     return np.dtype(
         [
@@ -103,8 +104,8 @@ def connected(nn: np.ndarray) -> np.ndarray:
 def label_noise(error: np.ndarray, provenance: dict) -> tuple[float, float]:
     """Typical largest statistical error of G(τ) over τ, and that of G(iω₀)/β.
 
-    The solver tells where it can. Otherwise they follow from the error bars of G_l/β, coefficients taken as independent;
-    the median over τ is then a cautious stand-in for the largest.
+    The solver tells where it can. Otherwise they follow from the error bars of G_l/β, coefficients taken as
+    independent; the median over τ is then a cautious stand-in for the largest.
     """
     at_tau = np.median(np.sqrt(legendre.vandermonde(NODES, len(error)) ** 2 @ error**2))
     at_iw0 = np.sqrt(np.sum(np.abs(first_frequency(len(error)) * error) ** 2))

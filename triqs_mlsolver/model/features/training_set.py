@@ -85,7 +85,7 @@ class TrainingSet:
 
     @property
     def source(self) -> np.ndarray:
-        """Where each label comes from, (N,) of int: 0 an exact solver, else 1 + the place of its fidelity in `cheap`."""
+        """Where each label comes from, (N,) of int: 0 an exact solver, else 1 + place of its fidelity in `cheap`."""
         return self.rows["source"].astype(int)
 
     @property
@@ -186,15 +186,17 @@ class ByProblem:
         return self._n
 
     def largest(self, values: np.ndarray) -> np.ndarray:
-        """The largest of `values` (n,) or (n, k) of each problem's rows."""
-        out = np.full((self._n, *values.shape[1:]), -np.inf)
-        np.maximum.at(out, self.place, values)
-        return out
+        """The largest of `values` (n,) or (n, k) of each problem's rows; NaN where one of them is."""
+        return self._all(np.maximum, values, -np.inf)
 
     def smallest(self, values: np.ndarray) -> np.ndarray:
-        """The smallest of `values` (n,) or (n, k) of each problem's rows."""
-        out = np.full((self._n, *values.shape[1:]), np.inf)
-        np.minimum.at(out, self.place, values)
+        """The smallest of `values` (n,) or (n, k) of each problem's rows; NaN where one of them is."""
+        return self._all(np.minimum, values, np.inf)
+
+    def _all(self, choose: np.ufunc, values: np.ndarray, start: float) -> np.ndarray:
+        out = np.full((self._n, *values.shape[1:]), start)
+        with np.errstate(invalid="ignore"):
+            choose.at(out, self.place, values)
         return out
 
     def row_of_largest(self, values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Any scikit-learn regressor in the place of the kernel ridge, made particle-hole covariant; and averages of several."""
+"""Any scikit-learn regressor in the place of the kernel ridge, made particle-hole covariant; averages of several."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 r"""The kernel: how alike two rows of features are, for even and for odd outputs.
 
 With P the reflection that multiplies feature j by `parity[j]`, even outputs are learned with
-K₊ = (k(x, x') + k(x, Px'))/2 and odd ones with K₋ = (k(x, x') − k(x, Px'))/2, k being a Matérn kernel of unit variance, so
-that y(Px) = ±y(x) holds exactly.
+K₊ = (k(x, x') + k(x, Px'))/2 and odd ones with K₋ = (k(x, x') − k(x, Px'))/2, k being a Matérn kernel of unit
+variance, so that y(Px) = ±y(x) holds exactly.
 
 Labels may come from cheaper sources: those of source s are the truth plus a difference, itself a Gaussian process with
 s²_s times the same kernel (Kennedy, O'Hagan, Biometrika 87, 1 (2000), the truth being the base of all sources). So the

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 r"""Kernel ridge regression with a symmetrised kernel, closed-form leave-out residuals and cheap growth.
 
-The inverse of K + noise is kept, so that leaving points out and adding one cost no new factorisation: leave-out residuals
-e_I = ((A⁻¹)_II)⁻¹ α_I, growth by the bordering formula.
+The inverse of K + noise is kept, so that leaving points out and adding one cost no new factorisation: leave-out
+residuals e_I = ((A⁻¹)_II)⁻¹ α_I, growth by the bordering formula.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         return self.settings.between(self.settings.scaled(X), self.settings.scaled(Y))
 
     def nearest(self, X: np.ndarray) -> np.ndarray:
-        """Distance of each row of `X` (n, n_features) to the nearest stored row or mirror image, in length scales; (n,)."""
+        """Distance of rows `X` (n, n_features) to the nearest stored row or mirror image, in length scales; (n,)."""
         x = self.settings.scaled(np.atleast_2d(X))
         overlap = np.maximum(x @ self.scaled_.T, (x * self.settings.parity) @ self.scaled_.T)
         square = np.sum(x**2, axis=1)[:, None] - 2 * overlap + self.square_[None, :]
@@ -64,7 +64,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     # -- fit -------------------------------------------------------------------------------------------------------
 
     def fit(self, X, y, *, output_parity, noise=None, source=None) -> SymmetricKernelRidge:
-        """Fit rows `X` (N, n_features) to `y` (N, n_outputs) with relative noise variances `noise` and `source` (N,)."""
+        """Fit rows `X` (N, n_features) to `y` (N, n_outputs), relative noise variances `noise` and `source` (N,)."""
         self._keep(X, y, output_parity, noise, source)
         K = self.settings.between_labels(self.scaled_, self.source_)
         self.inverse_ = {s: _inverse(k + np.diag(self.settings.alpha + self.noise_)) for s, k in K.items()}
@@ -115,7 +115,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     # -- predict ---------------------------------------------------------------------------------------------------
 
     def predict(self, X, return_std: bool = False):
-        """Outputs (n, n_outputs) and, if asked, the standard deviation (n,) of the Gaussian process of unit variance."""
+        """Outputs (n, n_outputs) and, if asked, standard deviations (n,) of the Gaussian process of unit variance."""
         K = self.settings.between(self.settings.scaled(np.atleast_2d(X)), self.scaled_, self.square_)
         out = np.empty((len(K[1]), len(self.output_parity_)))
         for s, k in K.items():
@@ -137,7 +137,8 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
     def weights(self, X: np.ndarray) -> np.ndarray:
         """How much each stored row contributes to the even outputs at rows of `X` (n, n_features); (n, N)."""
-        return self.settings.between(self.settings.scaled(np.atleast_2d(X)), self.scaled_, self.square_)[1] @ self.inverse_[1]
+        x = self.settings.scaled(np.atleast_2d(X))
+        return self.settings.between(x, self.scaled_, self.square_)[1] @ self.inverse_[1]
 
     def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (n, n_outputs) and standard deviations (n,) with all rows of the same label left out together.

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Kernel ridge regression on the nearest stored rows only: for data too many for one matrix.
 
-Each prediction solves the two kernel systems of its `n_neighbours` nearest rows: the cost no longer depends on the number
-of rows but for the search.
+Each prediction solves the two kernel systems of its `n_neighbours` nearest rows: the cost no longer depends on the
+number of rows but for the search.
 """
 
 from __future__ import annotations

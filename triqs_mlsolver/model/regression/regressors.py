@@ -48,7 +48,9 @@ def build(regressor: str | RegressorMixin, n_rows: int, settings: KernelSettings
 
 def _mlp(seed: int):
     """The network of two hidden layers of 51 tanh units, inputs and outputs standardised."""
-    network = MLPRegressor(hidden_layer_sizes=(51, 51), activation="tanh", learning_rate_init=2e-4, batch_size=8, random_state=seed)
+    network = MLPRegressor(
+        hidden_layer_sizes=(51, 51), activation="tanh", learning_rate_init=2e-4, batch_size=8, random_state=seed
+    )
     return TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
 
 
