@@ -21,6 +21,7 @@ from problem_sets import draw
 from triqs_mlsolver import Predictor, Problem
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.features.descriptor import Kind
+from triqs_mlsolver.model.features.labelled_rows import as_numbers
 from triqs_mlsolver.model.features.training_set import TrainingSet
 
 N_REAL, MOVED = 500, 0.1
@@ -30,7 +31,7 @@ class SyntheticPoints:
     """Points without a solution, and the cache that holds their rows."""
 
     def __init__(self, rows: np.ndarray, problem: Problem):
-        self._rows = {str(k): row[None] for k, row in enumerate(rows)}
+        self._rows = {str(k): line[None] for k, line in enumerate(as_numbers(rows))}
         self._points = [SimpleNamespace(id=name, problem=problem, solution=None, fidelity="exact") for name in self._rows]
 
     def __iter__(self):
@@ -51,12 +52,12 @@ def synthetic_points(training: TrainingSet, n: int) -> SyntheticPoints:
     random = np.random.default_rng(0)
     chosen = random.integers(len(training), size=n)
     real, training = training, TrainingSet(training.descriptor, training.kind)
-    training.append(real.lines[chosen])
+    training.append(real.rows[chosen])
     for name in ("X", "y", "summary"):
         values = getattr(training, name)
         values += MOVED * getattr(real, name).std(axis=0) * random.normal(size=values.shape)
     training.problem[:] = np.arange(n)
-    return SyntheticPoints(training.lines, problems[0])
+    return SyntheticPoints(training.rows, problems[0])
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def test_the_winner_is_stored_and_used(database, tmp_path):
     solver = LearnedSolver(database.path, exact="ed", audit_rate=0)
     solver.solve(problem(1.6))
     assert solver.predictor.nu == 2.5 and solver.predictor.descriptor_.approximations == ("ipt", "hubbard_i")
-    assert solver.predictor.regression_.nu == 2.5
+    assert solver.predictor.regression_.settings.nu == 2.5
 
 
 def test_a_second_start_needs_no_cheap_solvers_for_stored_points(database, monkeypatch):

@@ -77,7 +77,7 @@ def test_the_budget_goes_to_informative_problems(database):
     table = Database(database.path).table(("beta", "U"))
     assert table["U"].max() <= 3.001 and table["beta"].max() <= 20.01  # within the range that was stored
     model = Predictor().fit(database)
-    assert done.after.error[1] == pytest.approx(np.quantile(model.leave_out_error_[:, 0], 0.95), rel=0.5)
+    assert done.after.error[1] == pytest.approx(np.quantile(model.leave_out_error_["G"], 0.95), rel=0.5)
 
 
 def test_an_informative_problem_is_one_the_model_does_not_know(database):
@@ -225,7 +225,7 @@ def test_covariance_is_that_of_a_model_that_knows_more(filled):
     model.add(problems[0], ED().solve(problems[0]))
     after = candidates.covariance(model)
     for parity, c in before.items():
-        assert np.allclose(after[parity], c - np.outer(c[0], c[0]) / (c[0, 0] + model.alpha_), atol=1e-5)
+        assert np.allclose(after[parity], c - np.outer(c[0], c[0]) / (c[0, 0] + model.kernel_.alpha), atol=1e-5)
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -13,14 +13,17 @@ from sklearn.gaussian_process.kernels import Matern
 from triqs_mlsolver import Database, LearnedSolver, Predictor, Problem, Solution
 from triqs_mlsolver.approximations import FewSiteED, HubbardI
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.model.regression.kernel import KernelSettings
 from triqs_mlsolver.model.regression.kernel_ridge import SymmetricKernelRidge
 from triqs_mlsolver.model.regression.local_kernel import LocalKernelRidge
+from triqs_mlsolver.model.regression.samples import Samples
 from triqs_mlsolver.model.regression.tuning import likely_difference
 from triqs_mlsolver.problem.comparison import G_distance
 
 ALPHA, S2 = 1e-3, (0.3, 0.02)
 SOLVERS = ("ipt", "hubbard_i", "ed1")  # features that leave something to learn for baths of three sites
-ONE = {"group": np.zeros(2, int), "parity": np.ones(2), "length_scale": np.ones(1), "alpha": ALPHA, "nu": 1.5}
+ONE = KernelSettings(np.zeros(2, int), np.ones(2), np.ones(1), ALPHA, 1.5)
+THREE = replace(ONE, difference=S2)  # the truth and two cheap sources
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def test_prediction_is_that_of_the_joint_gaussian(rows, kind):
     X, y, source = rows
     new = np.random.default_rng(5).uniform(-1, 1, (6, 2))
     mean, std = (
-        kind(**ONE, difference=S2).fit(X, y, output_parity=np.ones(2), source=source).predict(new, return_std=True)
+        kind(THREE).fit(X, y, output_parity=np.ones(2), source=source).predict(new, return_std=True)
     )
     expected, variance = posterior(X, y, source, new)
     assert np.allclose(mean, expected, atol=1e-9) and np.allclose(std**2, variance, atol=1e-9)
@@ -67,7 +70,7 @@ def test_prediction_is_that_of_the_joint_gaussian(rows, kind):
 def test_growth_and_leaving_out_are_those_of_a_new_fit(rows):
     X, y, source = rows
     options = {"output_parity": np.ones(2)}
-    fit = lambda keep: SymmetricKernelRidge(**ONE, difference=S2).fit(X[keep], y[keep], source=source[keep], **options)
+    fit = lambda keep: SymmetricKernelRidge(THREE).fit(X[keep], y[keep], source=source[keep], **options)
     every = fit(np.arange(40))
     grown = fit(np.arange(35))
     for i in range(35, 40):
@@ -89,8 +92,7 @@ def test_difference_is_found(rows):
     for size in (0.01, 1.0, 100.0):
         covariance = k * (1 + size * ((source[:, None] == 1) & (source == 1))) + ALPHA * np.eye(40)
         y = np.linalg.cholesky(covariance) @ rng.normal(size=(40, 100))
-        options = {"output_parity": np.ones(100), "noise": np.zeros(40), "source": source}
-        (found,) = likely_difference(SymmetricKernelRidge(**ONE), X, 7.0 * y, **options)
+        (found,) = likely_difference(ONE, Samples(X, 7.0 * y, np.ones(100), source=source))
         assert size / 2 < found < 2 * size
 
 

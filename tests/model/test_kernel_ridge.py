@@ -7,7 +7,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 from sklearn.kernel_ridge import KernelRidge
 
+from triqs_mlsolver.model.regression.kernel import KernelSettings
 from triqs_mlsolver.model.regression.kernel_ridge import SymmetricKernelRidge
+from triqs_mlsolver.model.regression.samples import Samples
 from triqs_mlsolver.model.regression.tuning import tune
 
 GROUP = np.array([0, 0, 1, 2, 2])
@@ -26,7 +28,7 @@ def data(n, seed=0):
 
 
 def model(nu=1.5, alpha=1e-4):
-    return SymmetricKernelRidge(GROUP, PARITY, SCALES, alpha, nu)
+    return SymmetricKernelRidge(KernelSettings(GROUP, PARITY, SCALES, alpha, nu))
 
 
 def reference_kernels(X, Y, nu):
@@ -34,16 +36,6 @@ def reference_kernels(X, Y, nu):
     k = Matern(length_scale=SCALES[GROUP], nu=nu)
     direct, mirrored = k(X, Y), k(X, Y * PARITY)
     return {1: 0.5 * (direct + mirrored), -1: 0.5 * (direct - mirrored)}
-
-
-@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5, 3.5])
-def test_kernels_are_matern(nu):
-    (X, _), (Y, _) = data(12), data(7, 1)
-    found, exact = model(nu).kernels(X, Y), reference_kernels(X, Y, nu)
-    for s in (1, -1):
-        assert np.allclose(found[s], exact[s], atol=1e-12)
-        same = model(nu).kernels(X, X)[s]
-        assert np.linalg.eigvalsh(same).min() > -1e-12
 
 
 @pytest.mark.parametrize("nu", [0.5, 1.5, 2.5, 3.5])
@@ -74,7 +66,8 @@ def test_without_mirrored_features_it_is_a_plain_gaussian_process():
     and std.
     """
     (X, y), (Xt, _) = data(30), data(8, 1)
-    plain = SymmetricKernelRidge(GROUP, np.ones(5), SCALES, 1e-3, 1.5).fit(X, y[:, :1], output_parity=np.ones(1))
+    settings = KernelSettings(GROUP, np.ones(5), SCALES, 1e-3, 1.5)
+    plain = SymmetricKernelRidge(settings).fit(X, y[:, :1], output_parity=np.ones(1))
     gp = GaussianProcessRegressor(Matern(SCALES[GROUP], nu=1.5), alpha=1e-3, optimizer=None).fit(X, y[:, :1])
     mean, std = plain.predict(Xt, return_std=True)
     reference, reference_std = gp.predict(Xt, return_std=True)
@@ -151,15 +144,13 @@ def test_noise_is_respected():
     X = np.zeros((2, 5))
     X[1, 0] = 10.0
     y = np.array([[1.0], [1.0]])
-    fitted = SymmetricKernelRidge(GROUP, PARITY, SCALES, 1e-9).fit(
-        X, y, output_parity=np.ones(1), noise=np.array([0.0, 3.0])
-    )
+    fitted = model(alpha=1e-9).fit(X, y, output_parity=np.ones(1), noise=np.array([0.0, 3.0]))
     assert np.allclose(fitted.predict(X)[:, 0], [1.0, 0.25], atol=1e-4)
 
 
 def test_scikit_learn_manners():
     m = model()
-    assert clone(m).get_params()["alpha"] == 1e-4 and not hasattr(m, "X_")
+    assert clone(m).get_params()["settings"].alpha == 1e-4 and not hasattr(m, "X_")
     X, y = data(10)
     assert m.fit(X, y, output_parity=OUTPUT) is m
     X[:] = 0  # the model keeps its own copy
@@ -175,48 +166,42 @@ def test_tuning_finds_what_matters():
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, (120, 2))
     y = np.sin(4 * X[:, :1])
-    start = SymmetricKernelRidge(np.array([0, 1]), np.ones(2), np.array([1.0, 0.3]), 1e-2, 2.5)
-    noise = np.zeros(120)
+    start = KernelSettings(np.array([0, 1]), np.ones(2), np.array([1.0, 0.3]), 1e-2, 2.5)
     error = lambda residual, rows: np.abs(residual[:, 0])
-    found = tune(start, X, y, output_parity=np.ones(1), noise=noise, labels=np.arange(120), error=error)
-    tuned = clone(start).set_params(**found)
+    samples = Samples(X, y, np.ones(1))
+    tuned = tune(start, samples, labels=np.arange(120), error=error)
     assert np.array_equal(start.length_scale, [1.0, 0.3]) and start.alpha == 1e-2
     assert tuned.length_scale[1] > 2 * start.length_scale[1]
     Xt = rng.uniform(-1, 1, (200, 2))
     before, after = (
-        np.max(np.abs(m.fit(X, y, output_parity=np.ones(1)).predict(Xt)[:, 0] - np.sin(4 * Xt[:, 0])))
-        for m in (start, tuned)
+        np.max(np.abs(samples.teach(SymmetricKernelRidge(s)).predict(Xt)[:, 0] - np.sin(4 * Xt[:, 0])))
+        for s in (start, tuned)
     )
     assert after < 0.2 * before
 
 
 def test_tuning_keeps_to_its_reach_and_repeats():
     X, y = data(60)
-    options = {
-        "output_parity": OUTPUT,
-        "noise": np.zeros(60),
-        "labels": np.arange(60),
-        "error": lambda r, rows: np.abs(r).max(axis=1),
-    }
-    a, b = (tune(model(), X, y, reach=1.5, seed=3, **options) for _ in range(2))
-    assert np.all(np.abs(np.log(a["length_scale"] / SCALES)) <= np.log(1.5) + 1e-9)
-    assert np.array_equal(a["length_scale"], b["length_scale"]) and a["alpha"] == b["alpha"]
+    options = {"labels": np.arange(60), "error": lambda r, rows: np.abs(r).max(axis=1)}
+    a, b = (tune(model().settings, Samples(X, y, OUTPUT), reach=1.5, seed=3, **options) for _ in range(2))
+    assert np.all(np.abs(np.log(a.length_scale / SCALES)) <= np.log(1.5) + 1e-9)
+    assert np.array_equal(a.length_scale, b.length_scale) and a.alpha == b.alpha
 
 
 @pytest.mark.parametrize("truth, nu", [(lambda x: np.exp(-np.abs(x) / 0.3), 0.5), (lambda x: np.cos(3 * x), 2.5)])
 def test_tuning_finds_how_smooth_the_function_is(truth, nu):
     X = np.linspace(-1, 1, 61)[:, None]
-    start = SymmetricKernelRidge(np.zeros(1, int), np.ones(1), np.ones(1), 1e-6)
-    options = {"output_parity": np.ones(1), "noise": np.zeros(61), "labels": np.arange(61)}
+    start = KernelSettings(np.zeros(1, int), np.ones(1), np.ones(1), 1e-6)
     error = lambda residual, rows: np.abs(residual[:, 0])
-    assert tune(start, X, truth(X), **options, error=error, smoothness=(0.5, 2.5))["nu"] == nu
+    samples = Samples(X, truth(X), np.ones(1))
+    assert tune(start, samples, labels=np.arange(61), error=error, smoothness=(0.5, 2.5)).nu == nu
 
 
 def test_weights_are_those_of_the_prediction():
     """Even outputs are linear in the stored ones."""
     rng = np.random.default_rng(11)
     X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 2))
-    model = SymmetricKernelRidge(np.zeros(3, int), np.array([1, -1, -1]), np.ones(1), alpha=1e-3)
+    model = SymmetricKernelRidge(KernelSettings(np.zeros(3, int), np.array([1, -1, -1]), np.ones(1), alpha=1e-3))
     model.fit(X, y, output_parity=np.array([1, -1]), noise=rng.uniform(0, 0.1, 20))
     new = rng.normal(size=(5, 3))
     assert np.allclose(model.weights(new) @ y[:, 0], model.predict(new)[:, 0], atol=1e-10)

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Representations, transforms, reduction, regressors and the search over them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from triqs_mlsolver.model.features.reduction import GroupedPCA
 from triqs_mlsolver.model.features.representation import N_LEGENDRE, representation
 from triqs_mlsolver.model.regression import regressors
 from triqs_mlsolver.model.regression.estimators import Average, SymmetricEstimator
+from triqs_mlsolver.model.regression.kernel import KernelSettings
 from triqs_mlsolver.model.regression.kernel_ridge import SymmetricKernelRidge
 from triqs_mlsolver.model.regression.local_kernel import LocalKernelRidge
 from triqs_mlsolver.model.regression.transform import TargetTransform
@@ -22,7 +24,7 @@ from triqs_mlsolver.numerics import legendre
 
 BASES = ("legendre", "chebyshev", "tau_mesh", "ir")
 PARITY = np.array([1.0, -1.0])
-GROUP = np.array([0, 1])
+SETTINGS = KernelSettings(np.array([0, 1]), PARITY, np.ones(2))
 
 
 def green_function(beta, energies, weights):
@@ -121,7 +123,7 @@ def data(n, seed=0):
 @pytest.mark.parametrize("name", regressors.NAMES)
 def test_every_regressor_learns_and_keeps_the_symmetry(name):
     X, y = data(300)
-    model = regressors.build(name, 300, GROUP, PARITY, np.ones(2), alpha=1e-6, nu=1.5, seed=0)
+    model = regressors.build(name, 300, SETTINGS, seed=0)
     model.fit(X, y, output_parity=PARITY)
     fresh, truth = data(100, seed=1)
     predicted, std = model.predict(fresh, return_std=True)
@@ -134,7 +136,7 @@ def test_every_regressor_learns_and_keeps_the_symmetry(name):
 def test_leave_out_residuals_are_errors_on_unseen_labels(name):
     X, y = data(200)
     labels = np.arange(200) // 4
-    model = regressors.build(name, 200, GROUP, PARITY, np.ones(2), alpha=1e-6, nu=1.5, seed=0)
+    model = regressors.build(name, 200, SETTINGS, seed=0)
     residual, _ = model.fit(X, y, output_parity=PARITY).leave_out(labels)
     fresh, truth = data(400, seed=2)
     ahead = np.sqrt(np.mean((model.predict(fresh) - truth) ** 2))
@@ -146,8 +148,8 @@ def test_leave_out_residuals_are_errors_on_unseen_labels(name):
 def test_appended_rows_count():
     X, y = data(60)
     for model in (
-        LocalKernelRidge(GROUP, PARITY, np.ones(2), n_neighbours=30),
-        Average([SymmetricKernelRidge(GROUP, PARITY, np.ones(2))]),
+        LocalKernelRidge(SETTINGS, n_neighbours=30),
+        Average([SymmetricKernelRidge(SETTINGS)]),
     ):
         model.fit(X[:40], y[:40], output_parity=PARITY)
         for row in range(40, 60):
@@ -159,8 +161,9 @@ def test_local_regression_with_all_neighbours_is_the_exact_one():
     X, y = data(80)
     noise = np.linspace(0, 1e-2, 80)
     options = {"output_parity": PARITY, "noise": noise}
-    exact = SymmetricKernelRidge(GROUP, PARITY, np.array([1.0, 0.7])).fit(X, y, **options)
-    local = LocalKernelRidge(GROUP, PARITY, np.array([1.0, 0.7]), n_neighbours=80).fit(X, y, **options)
+    settings = replace(SETTINGS, length_scale=np.array([1.0, 0.7]))
+    exact = SymmetricKernelRidge(settings).fit(X, y, **options)
+    local = LocalKernelRidge(settings, n_neighbours=80).fit(X, y, **options)
     fresh, _ = data(20, seed=3)
     for a, b in zip(exact.predict(fresh, return_std=True), local.predict(fresh, return_std=True)):
         assert np.allclose(a, b, atol=1e-6)
@@ -175,8 +178,8 @@ def test_few_neighbours_are_nearly_as_good_as_all():
     exact, local = (
         np.mean(np.abs(model.fit(X, y, output_parity=PARITY).predict(fresh) - truth))
         for model in (
-            SymmetricKernelRidge(GROUP, PARITY, np.ones(2)),
-            LocalKernelRidge(GROUP, PARITY, np.ones(2), n_neighbours=100),
+            SymmetricKernelRidge(SETTINGS),
+            LocalKernelRidge(SETTINGS, n_neighbours=100),
         )
     )
     assert local < 1.2 * exact
@@ -185,7 +188,7 @@ def test_few_neighbours_are_nearly_as_good_as_all():
 def test_a_scikit_learn_regressor_can_be_given():
     X = np.random.default_rng(0).normal(size=(40, 2))
     y = X @ np.diag([2.0, -1.0])
-    model = SymmetricEstimator(LinearRegression(), GROUP, PARITY, np.ones(2)).fit(X, y, output_parity=PARITY)
+    model = SymmetricEstimator(LinearRegression(), SETTINGS).fit(X, y, output_parity=PARITY)
     assert np.allclose(model.predict(X), y)
     with pytest.raises(ValueError, match="regressor = 'tree' is not known"):
         regressors.check("tree")
@@ -268,30 +271,3 @@ def test_search_refuses_what_it_cannot_do(solved):
     same = [solved[0]] * 8
     with pytest.raises(ValueError, match="1 values of \\(beta, U\\)"):
         Predictor().search(same, {}, scheme="scan")
-
-
-class Memory(dict):
-    """A cache of descriptors in memory."""
-
-    def put(self, arrays, version):
-        self.update({(key, version): value for key, value in arrays.items()})
-
-    def get(self, ids, version):
-        return {key: self[key, version] for key in ids if (key, version) in self}
-
-
-class Point:
-    def __init__(self, name, problem, solution):
-        self.id, self.problem, self.solution = name, problem, solution
-
-
-def test_a_cache_spares_the_cheap_solvers(solved, monkeypatch):
-    points = [Point(str(i), *pair) for i, pair in enumerate(solved[:20])]
-    cache = Memory()
-    first = Predictor().fit(points, cache=cache)
-    monkeypatch.setattr(type(first.descriptor_), "describe", lambda *_: pytest.fail("described again"))
-    second = Predictor().fit(points, cache=cache)
-    assert np.array_equal(first.training_.X, second.training_.X) and np.array_equal(
-        first.training_.y, second.training_.y
-    )
-    assert not cache.get(["0"], Predictor(representation="ir").fit([]).training_)

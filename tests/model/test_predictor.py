@@ -7,63 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, spearmanr
 from sklearn.base import clone
+from support.learned import CHEAP, assert_physical, error_of
 
 from triqs_mlsolver import Database, DiscreteBath, Predictor, Problem
 from triqs_mlsolver.approximations import IPT, HubbardI
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.features.descriptor import Descriptor, Kind
 from triqs_mlsolver.numerics import legendre
-from triqs_mlsolver.problem.comparison import compare, sigma_distance
-
-TAU = np.concatenate([[0.0], 0.5 * (np.polynomial.legendre.leggauss(64)[0] + 1), [1.0]])
-
-
-def error_of(problem, solution, exact):
-    tau = TAU * problem.beta
-    return max(float(np.max(np.abs(a - b))) for a, b in zip(solution.G_tau(tau), exact.G_tau(tau)))
-
-
-def assert_physical(problem, solution, n_iw=2000):
-    """Σ causal at all of `n_iw` frequencies, the sum rule, densities and ⟨n↑n↓⟩ within their bounds, and all
-    finite.
-    """
-    for g, n in zip(solution.G_l, solution.density):
-        start, end = legendre.at_ends(problem.beta, g)
-        assert abs(start + end + 1)[0, 0] < 1e-12
-        assert 0 <= n <= 1
-    for Sigma, G in zip(solution.Sigma_iw(problem, n_iw), solution.G_iw(n_iw)):
-        omega = problem.omega(n_iw)
-        assert np.all(Sigma[:, 0, 0].imag <= 1e-7 * problem.scale * (1 + omega / problem.scale))
-        assert np.all(G[:, 0, 0].imag < 0)
-    pair = solution.double_occupancy
-    assert max(0.0, solution.density.sum() - 1) - 1e-12 <= pair <= solution.density.min() + 1e-12
-    assert solution.h_int == pytest.approx(problem.U[0, 1] * pair, abs=1e-9 * problem.scale)
-
-
-CHEAP = ("ipt", "hubbard_i", "ed1", "nca")  # a cluster with two sites would be exact for the baths of `family`
-
-
-@pytest.fixture(scope="module")
-def fresh(draw):
-    """60 problems from the distribution of `solved_set` that it does not contain, with exact solutions."""
-    out = []
-    for i in range(60):
-        kind = i % 4
-        options = {"field": None if kind == 1 else 0.0, "polarised": kind == 2, "half_filling": kind == 3}
-        problem = draw(np.random.default_rng([12, i]), 3, **options)
-        out.append((problem, ED().solve(problem)))
-    return out
-
-
-@pytest.fixture(scope="module")
-def small(family):
-    """Twelve points along U at half filling, and a predictor that knows them."""
-    problems = [family(U) for U in np.linspace(0.5, 3.0, 12)]
-    points = [(p, ED().solve(p)) for p in problems]
-    return points, Predictor(approximations=CHEAP).fit(points)
-
+from triqs_mlsolver.problem.comparison import sigma_distance
 
 # -- symmetries
 # ----------------------------------------------------------------------------------------------------------
@@ -243,49 +195,6 @@ def test_interpolates_along_U(small, family):
         assert abs(prediction.solution.double_occupancy - exact.double_occupancy) < 2e-3
 
 
-def test_coverage(trained, fresh):
-    """Of 60 fresh problems, in a field and in polarised baths too, 95 % obey both bounds, within binomial scatter."""
-    held, sigma_held = 0, 0
-    for problem, exact in fresh:
-        prediction = trained.predict(problem)
-        held += error_of(problem, prediction.solution, exact) <= prediction.error_bound
-        sigma_held += sigma_distance(problem, prediction.solution, exact) <= prediction.sigma_bound
-    least = binom.ppf(0.005, len(fresh), 0.95)  # the calibration set scatters as well
-    assert held >= least and sigma_held >= least, (held, sigma_held)
-
-
-def test_another_confidence_changes_the_bounds_alone(small, family):
-    """As if the model had been fitted with it; the model itself keeps its own."""
-    points, trained = small
-    looser, fitted = trained.with_confidence(0.5), Predictor(0.5, approximations=CHEAP).fit(points)
-    rows = [row for U in (0.8, 1.4, 2.9) for row in trained.descriptor_.describe(family(U).canonical()).rows]
-    own, other, expected = (m.row_bounds(rows) for m in (trained, looser, fitted))
-    assert np.allclose(other, expected, rtol=1e-9) and np.all(other < own)
-    assert looser.confidence == 0.5 and trained.confidence == 0.95
-    answers = [m.predict(family(1.4)).solution.G_l[0] for m in (trained, looser)]
-    assert np.array_equal(*answers)
-
-
-def test_coverage_of_density_and_double_occupancy(trained, fresh):
-    """Each bound is calibrated on its own and holds as often as promised; n = −G(β⁻) is known better than all of G."""
-    held, tighter = np.zeros(2), 0
-    for problem, exact in fresh:
-        p = trained.predict(problem)
-        density = np.max(np.abs(p.solution.density - exact.density))
-        docc = abs(p.solution.double_occupancy - exact.double_occupancy)
-        held += [density <= p.density_bound, docc <= p.docc_bound]
-        tighter += p.density_bound <= p.error_bound
-    assert np.all(held >= binom.ppf(1e-3, len(fresh), 0.95)), held
-    assert tighter == len(fresh)
-
-
-def test_bound_tells_hard_from_easy(trained, fresh):
-    """Rank correlation of bound and true error."""
-    predictions = [trained.predict(p) for p, _ in fresh]
-    errors = [error_of(p, prediction.solution, exact) for (p, exact), prediction in zip(fresh, predictions)]
-    assert spearmanr([p.error_bound for p in predictions], errors).statistic > 0.5
-
-
 def test_adding_is_fitting(small, family):
     points, _ = small
     grown = Predictor(approximations=CHEAP).fit(points[:6])
@@ -384,123 +293,6 @@ def test_accepts_a_database(small, family):
 # ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "change, reason",
-    [
-        ({"beta": 30.0}, "beta"),
-        ({"beta": 3.0}, "beta"),
-        ({"U": 4.0}, "U"),
-        ({"U": 0.0}, "U"),
-        ({"x": 0.3}, "level"),
-        ({"x": -0.3}, "level"),
-    ],
-)
-def test_novelty_beyond_the_stored_range(small, family, change, reason):
-    _, predictor = small
-    assert predictor.predict(family(**{"U": 1.5})).novel is None
-    assert reason in predictor.predict(family(**{"U": 1.5, **change})).novel
-
-
-def test_the_next_value_of_a_scan_is_within_reach(family):
-    """Beyond the last stored U by as much as the last two are apart, once there are four of them; not in β."""
-    solved = lambda values: [(p, ED().solve(p)) for p in (family(**v) for v in values)]
-    few = solved({"U": U} for U in (1.0, 1.1, 1.2, 1.2, 1.2))
-    assert "U" in Predictor(approximations=CHEAP).fit(few).predict(family(1.3)).novel
-    predictor = Predictor(approximations=CHEAP).fit(solved({"U": U} for U in (0.8, 1.0, 1.1, 1.2, 1.3)))
-    novel = {U: predictor.predict(family(U)).novel or "" for U in (0.55, 0.65, 1.4, 1.45)}
-    assert "U" in novel[0.55] and "U" in novel[1.45] and "U" not in novel[0.65] + novel[1.4]
-    colder = Predictor(approximations=CHEAP).fit(solved({"U": 1.0, "beta": b} for b in (8.0, 8.5, 9.0, 9.5, 10.0)))
-    assert "beta" in colder.predict(family(1.0, beta=10.2)).novel
-
-
-def test_a_value_of_the_scan_that_is_stored_is_known_better_than_a_new_one(family):
-    """A loop that closes in at a known U is near what is stored; at a new U all of its points are missing."""
-    points = [(p, ED().solve(p)) for p in (family(U, eps=0.4 + 0.02 * k) for U in (1.0, 1.4, 1.8, 2.2) for k in range(8))]
-    predictor = Predictor(approximations=CHEAP).fit(points)
-    bounds, held = {}, 0
-    for U in (1.4, 1.6):
-        problems = [family(U, eps=0.41 + 0.02 * k) for k in range(7)]
-        rows = [predictor.descriptor_.describe(p.canonical()).rows[0] for p in problems]
-        bounds[U] = np.median(predictor.row_bounds(rows)[:, 0])  # without the floor, which is larger
-        for p in problems:
-            prediction = predictor.predict(p)
-            held += np.max(np.abs(prediction.solution.G_l[0] - ED().solve(p).G_l[0])) / p.beta <= prediction.error_bound
-    assert bounds[1.4] < 0.5 * bounds[1.6]
-    assert held >= 13
-
-
-@pytest.mark.parametrize("cheap, n_sites", [(CHEAP, 3), (None, 4)])
-def test_coverage_on_a_scan(cheap, n_sites):
-    """Ten values of U with sixteen baths each: bounds hold at these values, and at new ones between them."""
-
-    def solved(values, n, seed):
-        random = np.random.default_rng([77, seed])
-        for U in np.repeat(values, n):
-            eps, V = random.uniform(-1.2, 1.2, n_sites), 0.5 * np.sqrt(random.dirichlet(np.ones(n_sites)))
-            problem = Problem.siam(30.0, U, U / 2 - random.choice([0.2, 0.6]), np.sort(eps), V)
-            yield problem, ED().solve(problem)
-
-    known = np.linspace(0.8, 4.4, 10)
-    predictor = Predictor(approximations=cheap).fit(solved(known, 16, 0))
-    for values, seed in ((known, 1), (0.5 * (known[1:] + known[:-1]), 2)):
-        held = []
-        for problem, exact in solved(values, 10, seed):
-            p = predictor.predict(problem)
-            found = compare(problem, p.solution, exact)
-            held.append((found.error <= p.error_bound, found.sigma_error <= p.sigma_bound))
-        assert np.all(np.sum(held, axis=0) >= binom.ppf(1e-3, len(held), 0.95)), np.mean(held, axis=0)
-
-
-def test_bounds_contain_the_noise_of_the_labels_they_lean_on(family):
-    """Noise of G(iω₀) alone, which the standard deviation of the Gaussian process does not see."""
-    noise, bounds = 2e-3, []
-    for level in (0.0, noise):
-        told = {"G_tau_noise": 0.0, "G_iw0_noise": level}
-        solved = [(p, ED().solve(p)) for p in (family(U) for U in np.linspace(0.5, 3.0, 12))]
-        points = [(p, replace(s, provenance={**s.provenance, **told})) for p, s in solved]
-        predictor = Predictor(approximations=CHEAP).fit(points)
-        bounds.append([predictor.predict(p).sigma_bound for p, _ in points])
-    relative = [l[1] for l in predictor.label_noise_]
-    assert np.all(np.array(bounds[1]) > 1.2 * np.array(relative)), "a stored point leans on its own label"
-    assert np.all(np.array(bounds[1]) > np.array(bounds[0]))
-
-
-def test_colder_by_a_little_is_novel(family):
-    """Bounds hold least beyond the stored β: there is no margin."""
-    points = [(p, ED().solve(p)) for p in (family(U, beta=b) for U in np.linspace(0.5, 3, 6) for b in (8.0, 10.0))]
-    predictor = Predictor(approximations=CHEAP).fit(points)
-    assert "beta lies outside" in predictor.predict(family(1.3, beta=10.01)).novel
-    assert "beta" not in (predictor.predict(family(1.3, beta=10.0)).novel or "")
-
-
-def test_a_field_was_never_seen(small, family):
-    _, predictor = small
-    for field in (0.02, 0.1, 0.3):
-        problem = family(1.5, field=field)
-        prediction = predictor.predict(problem)
-        error = error_of(problem, prediction.solution, ED().solve(problem))
-        assert prediction.novel or prediction.error_bound >= error
-
-
-@pytest.mark.parametrize("eps", [0.4, 0.1, 0.6])
-def test_another_bath_was_never_seen(small, family, eps):
-    """Off the path of the stored points: novel, or a bound that holds."""
-    _, predictor = small
-    for U in (0.8, 1.5, 2.6):
-        problem = family(U, eps=eps)
-        prediction = predictor.predict(problem)
-        error = error_of(problem, prediction.solution, ED().solve(problem))
-        assert prediction.novel or prediction.error_bound >= error
-
-
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 4])
-def test_too_few_points(small, family, n):
-    points, _ = small
-    prediction = Predictor(approximations=CHEAP).fit(points[:n]).predict(family(1.3))
-    assert prediction.solution is None and prediction.error_bound == np.inf and prediction.sigma_bound == np.inf
-    assert prediction.novel == f"{n} stored points are too few"
-
-
 def test_identical_points_are_one(small, family):
     points, _ = small
     predictor = Predictor(approximations=CHEAP).fit([points[0]] * 8)
@@ -509,18 +301,6 @@ def test_identical_points_are_one(small, family):
     prediction = mostly.predict(points[2][0])
     assert np.isfinite(prediction.error_bound)
     assert_physical(points[2][0], prediction.solution, 50)
-
-
-@pytest.mark.parametrize("scan", [True, False], ids=["scan over U", "baths at one U"])
-def test_repeating_runs_does_not_make_the_model_confident(family, scan):
-    """Three answers to each problem instead of one: bounds as large as before, novelty too."""
-    problems = [family(1.0 + 0.2 * i * scan, eps=0.3 + 0.05 * i * (not scan)) for i in range(9)]
-    points = [(p, ED().solve(p)) for p in problems]
-    once, often = (Predictor(approximations=CHEAP).fit(p) for p in (points, [p for p in points for _ in range(3)]))
-    new = family(1.9 if scan else 1.0, eps=0.3 if scan else 0.52)
-    assert often.predict(new).error_bound == pytest.approx(once.predict(new).error_bound, rel=0.05)
-    assert often.predict(new).sigma_bound == pytest.approx(once.predict(new).sigma_bound, rel=0.05)
-    assert often.reach_ == pytest.approx(once.reach_, rel=0.01)
 
 
 @pytest.mark.parametrize("x", [15.0, -15.0])
@@ -555,11 +335,6 @@ def test_says_what_it_cannot_describe(small, make, reason):
     assert reason in prediction.novel
 
 
-def test_isolated_atom_is_left_to_the_exact_solver(small):
-    prediction = small[1].predict(Problem.siam(5.0, 2.0, 1.0, [0.0], [0.0]))
-    assert prediction.solution is None and "hybridisation vanishes" in prediction.novel
-
-
 def test_passes_over_points_it_cannot_describe(small, family):
     """A database may hold two-orbital points, or block structures, that this model says nothing about."""
     points, predictor = small
@@ -582,17 +357,6 @@ def test_wrong_labels_marked_as_cheap_do_no_harm(small, family):
     assert learned.n_points_ == len(points) and learned.training_.cheap == ["short"]
     bound = predictor.predict(family(1.35)).error_bound
     assert learned.predict(family(1.35)).error_bound == pytest.approx(bound, rel=1e-3)
-
-
-def test_a_mirror_image_does_not_vouch_for_its_own_problem(family):
-    """At half filling in a field one spin is the other's mirror image: both are left out together."""
-    points = [(p, ED().solve(p)) for p in (family(1.5, eps=0.3 + 0.05 * k, field=0.1) for k in range(8))]
-    left_out = points.pop(4)
-    without, predictor = Predictor(approximations=CHEAP).fit(points), Predictor(approximations=CHEAP).fit([*points, left_out])
-    rows = without.descriptor_.describe(left_out[0].canonical()).rows
-    expected = without._ask(rows, without._features(rows))[1]
-    std = predictor.regression_.leave_out(predictor.training_.groups())[1][-2:]
-    assert np.allclose(std, expected, rtol=1e-6)
 
 
 # -- descriptor

@@ -10,7 +10,6 @@ import pytest
 from triqs_mlsolver import DiscreteBath, LearnedSolver, Predictor, Problem, approximations
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model.features.descriptor import Descriptor, Kind
-from triqs_mlsolver.model.features.training_set import largest_of_problem, once_per_problem, some_problems
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import G_distance
 from triqs_mlsolver.problem.symmetry import why_not_learnable
@@ -233,23 +232,6 @@ def test_terms_that_together_mix_orbitals_are_left_to_the_exact_solver():
 # ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_problem_counts_once_with_its_largest_error():
-    problem, scale, error = (
-        np.array([7, 2, 7, 2, 5]),
-        np.array([1, 4, 3, 2, 9.0]),
-        np.array([[6], [1], [2], [3], [8.0]]),
-    )
-    rows, largest = once_per_problem(problem, scale, error)
-    assert rows.tolist() == [2, 1, 4] and largest.ravel().tolist() == [6, 3, 8]
-    assert largest_of_problem(problem, scale).tolist() == [3, 4, 3, 4, 9]
-
-
-def test_a_subset_holds_whole_problems():
-    problem = np.random.default_rng(0).permutation(np.repeat(np.arange(50), 4))
-    rows = some_problems(problem, 80, seed=1)
-    assert len(rows) == 80 and set(np.unique(problem[rows], return_counts=True)[1]) == {4}
-
-
 def test_a_problem_is_left_out_with_all_its_rows(learned):
     """Orbitals of different levels are different rows: none of them may stay when another is left out."""
     _, predictor, _ = learned
@@ -257,7 +239,7 @@ def test_a_problem_is_left_out_with_all_its_rows(learned):
     groups = data.groups()
     assert len(data) == 2 * predictor.n_points_ and len(np.unique(groups)) > 20
     assert all(len(np.unique(groups[data.problem == p])) == 1 for p in np.unique(data.problem))
-    largest = {p: predictor.leave_out_error_[data.problem == p, 0].max() for p in np.unique(data.problem)}
+    largest = {p: predictor.leave_out_error_["G"][data.problem == p].max() for p in np.unique(data.problem)}
     bounds = predictor.bound_.predict(data.summary, predictor.regression_.leave_out(groups)[1] * data.amplitude)[:, 0]
     held = [largest[p] <= bounds[data.problem == p].max() for p in largest]
     assert np.mean(held) >= 0.9

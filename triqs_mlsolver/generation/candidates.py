@@ -115,7 +115,7 @@ class Candidates:
 
     def bounds(self, predictor: Predictor) -> np.ndarray:
         """Bound on the error of G(τ) that the model would give, (n,); what makes an answer physical is not in it."""
-        bound = predictor.row_bounds([row for found in self._rows for row in found])[:, 0]
+        bound = predictor.row_bounds([row for found in self._rows for row in found])["G"]
         ends = np.cumsum([len(found) for found in self._rows])
         return np.array([part.max() for part in np.split(bound, ends[:-1])])
 
@@ -125,9 +125,7 @@ class Candidates:
         Where a great many rows are stored, only those that are nearest to the candidates count.
         """
         data, reduced = predictor.training_, predictor.reduction_.transform
-        kernel = SymmetricKernelRidge(
-            predictor.reduction_.group_, predictor.reduction_.parity_, predictor.length_scale_, predictor.alpha_, predictor.nu_
-        )
+        kernel = SymmetricKernelRidge(predictor.kernel_)
         X, stored = reduced(np.stack([rows[0].features for rows in self._rows])), data.source == 0
         if stored.sum() > _NEAREST:
             parts = np.array_split(np.flatnonzero(stored), len(stored) // _NEAREST)

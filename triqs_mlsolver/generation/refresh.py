@@ -19,6 +19,7 @@ from ..decision.exact_runs import TARGET_SHARE
 from ..decision.knowledge import fitted_model
 from ..decision.log import DecisionLog
 from ..exact import registry
+from ..model.constants import MIN_POINTS
 from ..problem import Problem
 from ..problem.fidelity import as_good_as
 from ..tools import mpi
@@ -202,7 +203,7 @@ class _Planner:
         self.log = DecisionLog(f"{self.database.path}.log" if self.database.path else None)
         self.random = np.random.default_rng(work.seed)
         self.predictor = fitted_model(self.database)
-        if self.predictor.n_points_ < 5:
+        if self.predictor.n_points_ < MIN_POINTS:
             raise DatabaseError(
                 f"{self.database!r} has too few exact answers to say what it lacks: fill it (mlsolver generate)"
             )
@@ -224,7 +225,7 @@ class _Planner:
                 self.predictor = fitted_model(self.database)
         quantiles = lambda values: tuple(np.quantile(values, [0.5, 0.95]).tolist())
         bound = quantiles(self.probes.bounds(self.predictor))
-        return State(len(self.database), quantiles(self.predictor.leave_out_error_[:, 0]), bound)
+        return State(len(self.database), quantiles(self.predictor.leave_out_error_["G"]), bound)
 
     def next_round(self) -> list[_Task]:
         """Problems to compute next; none when the budget is spent."""

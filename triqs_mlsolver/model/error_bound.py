@@ -4,13 +4,14 @@ r"""From leave-out residuals to a calibrated bound on the error of a prediction.
 
 Two scales of the error are combined, and the larger one wins: a random forest that has learned log(error) from
 leave-out residuals (sharp inside known territory), and the standard deviation of the Gaussian process with the same
-kernel (grows outside it). The bound is the scale times the conformal quantile of error/scale over all stored points, the
-forest's scales being out-of-bag, since its own training residuals would flatter it.
+kernel (grows outside it). The bound is the scale times the conformal quantile of error/scale over all stored points,
+the forest's scales being out-of-bag, since its own training residuals would flatter it.
 
-A residual contains the noise of the left-out label, which a bound on the truth must not. Noise is subtracted in quadrature,
-point by point down to a share of the residual; where labels are mostly noise this still leaves its fluctuations, and the
-mean square of all residuals less that of the noise, with its own statistical error on top, is the sharper estimate. A
-forest would only learn the noise there: the Gaussian process, which knows it, gives the scale alone.
+A residual contains the noise of the left-out label, which a bound on the truth must not. Noise is subtracted in
+quadrature, point by point down to a share of the residual; where labels are mostly noise this still leaves its
+fluctuations, and the mean square of all residuals less that of the noise, with its own statistical error on top, is
+the sharper estimate. A forest would only learn the noise there: the Gaussian process, which knows it, gives the scale
+alone.
 """
 
 from __future__ import annotations
@@ -18,15 +19,20 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import BaseEstimator
 
-_SMALLEST_ERROR, _LARGEST_ERROR = 1e-7, 1e6  # errors below count as the first, what is not finite as the other
-_FOREST_FROM = 25  # points from which the forest is worth asking
-_ALIKE_FROM = 300  # points from which out-of-bag scales are as sharp as those of predictions
-_LEAST_SHARE = 0.3  # share of a residual that is never put down to the label's noise
-_TAIL = (
-    2.5  # 95 % quantile of an error in units of its root mean square: 2 for a Gaussian, 2.98 for the worst unimodal law
+from .constants import (
+    ALIKE_FROM,
+    FOREST_FROM,
+    FOREST_INPUTS,
+    FOREST_LEAF,
+    FOREST_TREES,
+    LARGEST_ERROR,
+    LEAST_SHARE,
+    MOMENTS_FROM,
+    MOSTLY_NOISE,
+    REFIT_GROWTH,
+    SMALLEST_ERROR,
+    TAIL,
 )
-_MOMENTS_FROM = 10  # points from which a mean square is worth something
-_GROWTH = 1.1  # the forest is fitted anew when the data have grown by this factor
 
 
 class ErrorBound(BaseEstimator):
@@ -49,7 +55,7 @@ class ErrorBound(BaseEstimator):
         Typical ratio of error to Gaussian-process standard deviation.
     """
 
-    def __init__(self, confidence: float = 0.95, n_estimators: int = 60, random_state: int = 0):
+    def __init__(self, confidence: float = 0.95, n_estimators: int = FOREST_TREES, random_state: int = 0):
         self.confidence = confidence
         self.n_estimators = n_estimators
         self.random_state = random_state
@@ -64,31 +70,32 @@ class ErrorBound(BaseEstimator):
         std : (N,) or (N, n_kinds) array
             Leave-out standard deviation, in the units of the errors as far as these are known.
         error : (N, n_kinds) array
-            Leave-out errors, those of the labels included. Not finite: as large as can be in the first way, none in others.
+            Leave-out errors, those of the labels included. Not finite: as large as can be in the first way, none in
+            others.
         noise : (N, n_kinds) array, optional
             Root mean square error of the labels.
         followers : (N, n_followers) array, optional
             Errors that share the scale of the first kind, each with a quantile of its own; noise is not taken off.
         way : (N,) array of int, optional
-            How a point was left out, 0 being the strictest way, in which all were: a bound holds for each way on its own.
-            Later residuals must come after earlier ones, also of other ways.
+            How a point was left out, 0 being the strictest way, in which all were: a bound holds for each way on its
+            own. Later residuals must come after earlier ones, also of other ways.
         point : (N,) array of int, optional
             The point a residual belongs to.
         """
-        total = np.maximum(np.asarray(error, float), _SMALLEST_ERROR)
+        total = np.maximum(np.asarray(error, float), SMALLEST_ERROR)
         noise, std = np.broadcast_to(noise, total.shape), _as_columns(std, total.shape[1])
         way = np.zeros(len(total), int) if way is None else np.asarray(way)
         point = np.arange(len(total)) if point is None else np.asarray(point)
         first = way == 0
-        total = np.where(first[:, None] & ~np.isfinite(total), _LARGEST_ERROR, total)
+        total = np.where(first[:, None] & ~np.isfinite(total), LARGEST_ERROR, total)
         asked = np.isfinite(total).all(axis=1)
         ways = [asked & (way == k) for k in np.unique(way[asked])]
-        error = np.sqrt(np.maximum(total**2 - noise**2, (_LEAST_SHARE * total) ** 2))
-        self.noisy_ = np.median((noise / total)[first], axis=0) > 0.5  # per kind of error
+        error = np.sqrt(np.maximum(total**2 - noise**2, (LEAST_SHARE * total) ** 2))
+        self.noisy_ = np.median((noise / total)[first], axis=0) > MOSTLY_NOISE  # per kind of error
         inputs, std = self._inputs(summary, std), self._scale(std)
         self.std_factor_ = np.median((error / std)[first], axis=0)
         scale = std * self.std_factor_
-        if first.sum() >= _FOREST_FROM and not self.noisy_.all():
+        if first.sum() >= FOREST_FROM and not self.noisy_.all():
             if not hasattr(self, "forest_") or self._has_outgrown(asked):
                 self._fit_forest(inputs, np.log(error), asked, point)
             expected = self.forest_(inputs)
@@ -97,7 +104,7 @@ class ErrorBound(BaseEstimator):
             scale = np.where(self.noisy_, scale, np.maximum(scale, np.exp(expected)))
         self.quantile_ = np.max([self._quantile(total[w], error[w], noise[w], scale[w]) for w in ways], axis=0)
         if followers is not None:
-            ratio = np.maximum(np.asarray(followers, float), _SMALLEST_ERROR) / scale[:, :1]
+            ratio = np.maximum(np.asarray(followers, float), SMALLEST_ERROR) / scale[:, :1]
             quantile = np.max([_conformal_quantile(ratio[w], self.confidence) for w in ways], axis=0)
             self.quantile_ = np.concatenate([self.quantile_, quantile])
         return self
@@ -105,7 +112,7 @@ class ErrorBound(BaseEstimator):
     def _quantile(self, total, error, noise, scale) -> np.ndarray:
         """Quantile of error/scale, (n_kinds,), of points that were left out in one way."""
         quantile = _conformal_quantile(error / scale, self.confidence)
-        if len(total) >= _MOMENTS_FROM and self.confidence <= 0.95:
+        if len(total) >= MOMENTS_FROM and self.confidence <= 0.95:
             sharper = _moment_quantile(total / scale, noise / scale)
             quantile = np.where(self.noisy_, np.minimum(quantile, sharper), quantile)
         return quantile
@@ -113,21 +120,23 @@ class ErrorBound(BaseEstimator):
     def _has_outgrown(self, asked: np.ndarray) -> bool:
         """Whether the forest is too old: many more residuals, or new ones of points that it knows in another way."""
         late = asked[: len(self.expected_)] & np.isnan(self.expected_[:, 0])
-        return asked.sum() > _GROWTH * self.n_fitted_ or bool(late.any())
+        return asked.sum() > REFIT_GROWTH * self.n_fitted_ or bool(late.any())
 
     def _fit_forest(self, inputs, log_error, asked, point):
-        """A random forest whose trees draw points with all their residuals, which are too alike to judge each other."""
+        """A random forest whose trees draw points with all their residuals, too alike to judge each other."""
         from sklearn.tree import DecisionTreeRegressor
 
-        # an out-of-bag scale is the mean of one tree in e: more scatter than in predictions, and so too wide a quantile.
+        # an out-of-bag scale is the mean of one tree in e: more scatter than in predictions, so too wide a quantile.
         # Many points are worth the trees that make both alike; for few ones a wide quantile is welcome
-        n_trees = self.n_estimators if asked.sum() < _ALIKE_FROM else round(np.e * self.n_estimators)
+        n_trees = self.n_estimators if asked.sum() < ALIKE_FROM else round(np.e * self.n_estimators)
         random, n = np.random.default_rng(self.random_state), int(point.max()) + 1
         total, n_seen, trees = np.zeros_like(log_error), np.zeros(len(asked)), []
         for seed in range(n_trees):
             drawn = np.bincount(random.integers(n, size=n), minlength=n)[point]
             inside, outside = asked & (drawn > 0), asked & (drawn == 0)
-            tree = DecisionTreeRegressor(min_samples_leaf=3, max_features=0.5, random_state=self.random_state + seed)
+            tree = DecisionTreeRegressor(
+                min_samples_leaf=FOREST_LEAF, max_features=FOREST_INPUTS, random_state=self.random_state + seed
+            )
             trees.append(tree.fit(inputs[inside], log_error[inside], sample_weight=drawn[inside]))
             if outside.any():
                 total[outside] += tree.predict(inputs[outside]).reshape(-1, log_error.shape[1])
@@ -179,11 +188,11 @@ def _moment_quantile(ratio: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """95 % quantile of the noise-free ratio, from the mean square of `ratio` less that of `noise` (upper limit)."""
     square = ratio**2 - noise**2
     mean, error = square.mean(axis=0), square.std(axis=0, ddof=1) / np.sqrt(len(square))
-    return _TAIL * np.sqrt(np.maximum(mean, 0.0) + 1.64 * error)
+    return TAIL * np.sqrt(np.maximum(mean, 0.0) + 1.64 * error)
 
 
 class FlatForest:
-    """A fitted forest as flat arrays: one sample goes down all trees at once, in microseconds instead of milliseconds."""
+    """A fitted forest as flat arrays: one sample goes down all trees at once, in microseconds, not milliseconds."""
 
     def __init__(self, estimators):
         trees = [estimator.tree_ for estimator in estimators]

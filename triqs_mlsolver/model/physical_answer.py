@@ -14,7 +14,7 @@ from ..problem import Problem, Solution
 from ..problem.solution import static_moments
 from ..version import version
 from .features.descriptor import Description, diagonals
-from .features.training_set import connected, excess_of
+from .features.labelled_rows import connected, excess_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,87 +6,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 
 from .. import approximations
-from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..problem.fidelity import is_exact
 from ..problem.symmetry import why_not_learnable
+from .calibration import Calibration, in_units
+from .constants import (
+    CLUSTER_LENGTH_SCALE,
+    LENGTH_SCALE,
+    MANY_GROUPS,
+    MIN_POINTS,
+    REFIT_GROWTH,
+    SMOOTHEST,
+    SMOOTHNESS_CHOICE,
+    TUNE_FROM,
+    TUNE_GROWTH,
+)
 from .error_bound import ErrorBound
-from .features.descriptor import SPREADS, Description, Descriptor, Indescribable, Kind, Row, first_frequency, max_norm
+from .features.descriptor import Description, Descriptor, Indescribable, Kind, Row, first_frequency
+from .features.labelled_rows import as_numbers, from_numbers
 from .features.reduction import GroupedPCA
 from .features.representation import N_LEGENDRE
-from .features.training_set import (
-    RowCache,
-    TrainingSet,
-    groups_of_one,
-    largest_of_problem,
-    once_per_problem,
-    some_problems,
-    teaches,
-)
+from .features.training_set import RowCache, TrainingSet, teaches
 from .physical_answer import Correction, physical_answer
+from .prediction import Prediction
 from .regression import regressors
-from .regression.kernel_ridge import SMOOTHNESS
+from .regression.kernel import SMOOTHNESS, KernelSettings
+from .regression.samples import Samples
 from .regression.transform import TargetTransform
 from .regression.tuning import likely_difference, tune
 from .selection import SearchResult, search
-
-# Starting length scales per group of features; found on random baths, adapted to the data by `tune`.
-_LENGTH_SCALE = {"beta": 5.0, "U": 4.0, "level": 4.0, "Delta": 0.17, "baseline": 0.7, "baseline - hubbard_i": 0.3}
-_LENGTH_SCALE |= {f"{name} spread": _LENGTH_SCALE[name] for name in SPREADS}
-_CLUSTER_LENGTH_SCALE = 0.14  # of the distance to every other cheap solver
-_SMOOTHNESS, _SMOOTHEST = (1.5, 2.5), 3.5  # Matérn kernels to choose from; the last only where many groups of points are
-# known: the smoother the kernel, the bolder its standard deviation beyond the points of a scan
-_TUNE_FROM, _TUNE_GROWTH = 30, 1.6
-_REFIT_GROWTH = 1.1  # growth of the data at which what cannot be appended to is fitted anew
-_CALIBRATION_ROWS = 1500  # rows whose leave-out residuals are computed where each has its price
-_MIN_POINTS = 5
-_EDGE = 0.02  # share of a parameter's stored range by which a problem may lie outside it
-_VALUES_TO_EXTRAPOLATE = 4  # of a parameter, from which on the next one may be answered
-_REACH_QUANTILE, _REACH = 0.95, 1.2  # beyond 1.2 times this quantile of the stored points' own leave-out standard
-# deviations a problem is novel: too few residuals there speak of errors so far out, and a few outliers must not change that
-_LABEL_SIGMAS = 2.0  # error bars of the labels, as far as they enter a prediction, that its bound contains
-_SPREAD_FLOOR = 0.002  # a bound is never smaller than this share of the cheap solvers' disagreement,
-_MANY_GROUPS = 100  # which falls like 1/n beyond that many groups of points: their residuals then know better
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """A predicted solution and how far it can be trusted.
-
-    Attributes
-    ----------
-    solution : Solution or None
-        In the units and block order of the problem; None where the model has nothing to say.
-    error_bound : float
-        Bound on max over τ and flavours of abs(G_model − G_exact), at the predictor's confidence (dimensionless).
-    sigma_bound : float
-        Bound on abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)), which bounds the relative error of Z (dimensionless).
-    novel : str or None
-        Why the problem lies outside known territory, if it does; the bounds then say nothing.
-    nearest : float
-        Distance to the nearest stored point in the kernel's feature space (dimensionless; inf without points).
-    moved : float
-        Largest change of G(τ) by which the raw prediction was made physical; contained in the bounds.
-    density_bound, docc_bound : float
-        Bounds on the errors of ⟨n⟩ per flavour and of ⟨n_i n_j⟩, averaged over shells of flavours: for one orbital, of
-        ⟨n↑n↓⟩ (dimensionless).
-    """
-
-    solution: Solution | None
-    error_bound: float
-    sigma_bound: float
-    novel: str | None
-    nearest: float
-    moved: float = 0.0
-    density_bound: float = np.inf
-    docc_bound: float = np.inf
+from .territory import Novelty, Territory
 
 
 class Predictor(BaseEstimator):
@@ -100,8 +56,8 @@ class Predictor(BaseEstimator):
         "kernel_ridge", "random_forest", "extra_trees", "gaussian_process", "mlp" or "average" (of the first and the
         third).
     approximations : str or sequence of str, optional
-        Cheap solvers "ipt", "hubbard_i", "nca", "hartree_fock", "ed1", "ed2", "ed3": the first is the baseline, the others
-        are features. Default: see `Descriptor`. Empty: G itself is learned.
+        Cheap solvers "ipt", "hubbard_i", "nca", "hartree_fock", "ed1", "ed2", "ed3": the first is the baseline, the
+        others are features. Default: see `Descriptor`. Empty: G itself is learned.
     representation : {"legendre", "chebyshev", "tau_mesh", "ir"}
         Basis of functions of τ, for features and corrections.
     transform : {"identity", "scaled", "asinh", "tanh"}
@@ -115,26 +71,25 @@ class Predictor(BaseEstimator):
 
     Attributes
     ----------
-    regression_ : SymmetricKernelRidge, or another regressor with its interface
     training_ : TrainingSet or None
         None before the first point.
-    bound_ : ErrorBound
-    label_noise_ : (n_rows, 2) array
-        Standard error of each label's G(τ), typically its largest, and of Σ(iω₀), relative.
-    leave_out_error_ : (n_rows, 2) array
-        Errors of G(τ), the largest over τ, and of Σ(iω₀), relative, of each row with an exact label predicted without
-        its group; where that has its price, of a random share of the rows only.
-    difference_ : tuple of float
-        Per cheap fidelity (`training_.cheap`), variance of its difference from exact labels in units of their own.
+    regression_ : SymmetricKernelRidge, or another regressor with its interface
+        From features, of which `pca` leaves some, to corrections, of which `transform` makes something.
+    kernel_ : KernelSettings
+        As tuned; `difference_` are the variances by which cheap labels differ, one per fidelity in `training_.cheap`.
+    calibration_ : Calibration
+        What residuals say of errors; its `bound_`, `label_noise_`, `leave_out_error_` and `floor_` are here too.
+    territory_ : Territory
+        Where bounds may be believed, up to standard deviations of `reach_`.
     n_points_ : int
         Exact answers.
 
     Examples
     --------
     >>> from triqs_mlsolver.exact.ed import ED
-    >>> problems = [Problem.siam(beta=10.0, U=U, mu=U / 2, eps=[-0.5, 0.5], V=[0.35, 0.35]) for U in (1.0, 1.2, 1.4, 1.6, 2.0)]
-    >>> predictor = Predictor().fit([(p, ED().solve(p)) for p in problems])
-    >>> new = Problem.siam(beta=10.0, U=1.8, mu=0.9, eps=[-0.5, 0.5], V=[0.35, 0.35])
+    >>> problem = lambda U: Problem.siam(beta=10.0, U=U, mu=U / 2, eps=[-0.5, 0.5], V=[0.35, 0.35])
+    >>> predictor = Predictor().fit([(problem(U), ED().solve(problem(U))) for U in (1.0, 1.2, 1.4, 1.6, 2.0)])
+    >>> new = problem(1.8)
     >>> prediction = predictor.predict(new)
     >>> error = abs(prediction.solution.G_l[0] - ED().solve(new).G_l[0]).max() / 10.0
     >>> bool(error < prediction.error_bound < 0.05), prediction.novel
@@ -186,12 +141,14 @@ class Predictor(BaseEstimator):
             known = cache.get([p.id for p in points], self.training_.version)
         fresh = {}
         for point in points:
-            lines = known.get(getattr(point, "id", None))
-            if lines is None:
-                lines = self._lines(*_pair(point))
-                if lines is not None and cache is not None:
-                    fresh[point.id] = lines
-            self._append(lines, getattr(point, "fidelity", "exact"))
+            numbers = known.get(getattr(point, "id", None))
+            if numbers is not None:
+                rows = from_numbers(numbers, self.training_.row_type)
+            else:
+                rows = self._rows(*_pair(point))
+                if rows is not None and cache is not None:
+                    fresh[point.id] = as_numbers(rows)
+            self._append(rows, getattr(point, "fidelity", "exact"))
         if cache is not None:
             cache.put(fresh, self.training_.version if self.training_ else "")
         if self.n_points_:
@@ -205,20 +162,20 @@ class Predictor(BaseEstimator):
         if not (is_exact(fidelity) or self._learns_from_cheap):
             return self
         before = self.n_rows_
-        self._append(self._lines(problem, solution), fidelity)
+        self._append(self._rows(problem, solution), fidelity)
         if self.n_rows_ == before or self.n_points_ == 0:
             return self
-        is_due = self.n_rows_ >= max(_TUNE_FROM, _TUNE_GROWTH * self.n_tuned_) or before < _MIN_POINTS
-        if is_due or self.n_tuned_ == 0 or len(self.training_.cheap) > len(self.difference_):
+        is_due = self.n_rows_ >= max(TUNE_FROM, TUNE_GROWTH * self.n_tuned_) or before < MIN_POINTS
+        if is_due or self.n_tuned_ == 0 or len(self.training_.cheap) > len(self.kernel_.difference):
             self._refit()
-        elif not self.regression_.quick_leave_out and self.n_rows_ >= _REFIT_GROWTH * self.n_fitted_:
+        elif not self.regression_.quick_leave_out and self.n_rows_ >= REFIT_GROWTH * self.n_fitted_:
             self._fit_regression()
         else:
             data, noise = self.training_, self.training_.relative_noise()
             for row in range(before, self.n_rows_):
                 target = self.transform_.transform(data.y[row] / data.amplitude[row])
-                source = {"source": int(data.source[row])} if data.cheap else {}
-                self.regression_.append(self.reduction_.transform(data.X[row]), target, noise[row], **source)
+                x = self.reduction_.transform(data.X[row])
+                self.regression_.append(x, target, noise[row], int(data.source[row]))
             if self.regression_.quick_leave_out:
                 self._calibrate()
         return self
@@ -229,8 +186,8 @@ class Predictor(BaseEstimator):
         Both share what was learned, until a point is added to either.
         """
         other = copy(self)
-        other.confidence = confidence
-        other.bound_ = ErrorBound(confidence, random_state=self.random_state)
+        other.confidence, other.territory_ = confidence, copy(self.territory_)
+        other.calibration_ = Calibration(confidence, random_state=self.random_state)
         other._calibrate()
         return other
 
@@ -240,13 +197,45 @@ class Predictor(BaseEstimator):
         return 0 if self.training_ is None else len(self.training_)
 
     @property
+    def bound_(self) -> ErrorBound:
+        """Forest, scales and quantiles of the bounds."""
+        return self.calibration_.bound_
+
+    @property
+    def label_noise_(self) -> np.ndarray:
+        """Standard errors of the labels, (n_rows,) of `calibration.LABEL_NOISE`."""
+        return self.calibration_.label_noise_
+
+    @property
+    def leave_out_error_(self) -> np.ndarray:
+        """Errors of rows with an exact label predicted without their group, (n,) of `calibration.ERRORS`."""
+        return self.calibration_.leave_out_error_
+
+    @property
+    def floor_(self) -> float:
+        """Share of the cheap solvers' disagreement that a bound is never below."""
+        return self.calibration_.floor_
+
+    @property
+    def reach_(self) -> float:
+        """Standard deviation that stored points, left out, hardly ever exceed."""
+        return self.territory_.reach_
+
+    @property
+    def difference_(self) -> tuple[float, ...]:
+        """Per cheap fidelity, variance of its difference from exact labels in units of their own."""
+        return self.kernel_.difference
+
+    @property
     def _learns_from_cheap(self) -> bool:
         return self.regressor == "kernel_ridge"
 
     def _clear(self):
         regressors.check(self.regressor)
         if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence = {self.confidence!r} is no probability: give one between 0 and 1, such as 0.95")
+            raise ValueError(
+                f"confidence = {self.confidence!r} is no probability: give one between 0 and 1, such as 0.95"
+            )
         if self.nu is not None and self.nu not in SMOOTHNESS:
             raise ValueError(f"nu = {self.nu!r} is not known: choose one of {', '.join(map(str, SMOOTHNESS))}")
         if self.pca is not None and not self.pca >= 1:
@@ -259,7 +248,6 @@ class Predictor(BaseEstimator):
         self.descriptor_ = Descriptor(names, self.representation)
         self.training_: TrainingSet | None = None
         self.n_points_ = self.n_tuned_ = self.n_fitted_ = 0
-        self._reach_known: tuple[int, list] = (0, [])
 
     def _prepare(self, points: list) -> bool:
         """Whether the kind of problem is known, from the first point that can be described if need be."""
@@ -268,133 +256,67 @@ class Predictor(BaseEstimator):
             first = next(described, None)
             if first is not None:
                 self.training_ = TrainingSet(self.descriptor_, Kind.of(_pair(first)[0]))
+                self.territory_ = Territory(self.training_)
         return self.training_ is not None
 
-    def _lines(self, problem: Problem, solution: Solution) -> np.ndarray | None:
+    def _rows(self, problem: Problem, solution: Solution) -> np.ndarray | None:
         """What is kept of one point; None where this model has nothing to say of it."""
-        if self._reason(problem) is not None or not self._prepare([(problem, solution)]):
+        if self._unsuited(problem) is not None or not self._prepare([(problem, solution)]):
             return None
         try:
             return self.training_.rows_of(problem, solution)
         except Indescribable:
             return None
 
-    def _append(self, lines: np.ndarray | None, fidelity: str):
-        if lines is None or fidelity in self.descriptor_.solvers(self.training_.kind):  # known as a feature
+    def _append(self, rows: np.ndarray | None, fidelity: str):
+        if rows is None or fidelity in self.descriptor_.solvers(self.training_.kind):  # known as a feature
             return
-        self.training_.append(lines, fidelity)
+        self.training_.append(rows, fidelity)
         self.n_points_ += is_exact(fidelity)
 
-    def _reason(self, problem: Problem) -> str | None:
+    def _unsuited(self, problem: Problem) -> Novelty | None:
         """Why `problem` cannot be described, or lies outside what this model is about."""
         reason = why_not_learnable(problem)
         if reason is None and self.training_ is not None and Kind.of(problem) != self.training_.kind:
             reason = f"the stored points have {self.training_.kind}, this problem has {Kind.of(problem)}"
-        return reason
+        return None if reason is None else Novelty("unsuited", reason)
 
     def _refit(self):
         """Length scales and everything that depends on them."""
         data = self.training_
         self.reduction_ = GroupedPCA(self.pca).fit(data.X, group=data.layout.group, parity=data.layout.parity)
-        self.length_scale_ = np.array([_LENGTH_SCALE.get(name, _CLUSTER_LENGTH_SCALE) for name in data.layout.names])
-        self.alpha_ = regressors.ALPHA
-        self.difference_ = ()
-        self.nu_ = _SMOOTHNESS[0] if self.nu is None else self.nu
+        length_scale = np.array([LENGTH_SCALE.get(name, CLUSTER_LENGTH_SCALE) for name in data.layout.names])
+        self.kernel_ = KernelSettings(self.reduction_.group_, self.reduction_.parity_, length_scale)
+        if self.nu is not None:
+            self.kernel_ = replace(self.kernel_, nu=self.nu)
         self.n_tuned_ = self.n_rows_
-        self._fit_regression(tuned=self.n_rows_ >= _TUNE_FROM)
+        self._fit_regression(tuned=self.n_rows_ >= TUNE_FROM)
 
     def _fit_regression(self, tuned: bool = False):
-        data = self.training_
-        X, scaled, noise = self.reduction_.transform(data.X), data.y / data.amplitude[:, None], data.relative_noise()
+        data, seed = self.training_, self.random_state
+        scaled = data.y / data.amplitude[:, None]
         self.transform_ = TargetTransform(self.transform).fit(scaled)
-        y = self.transform_.transform(scaled)
-        common = {"output_parity": data.output_parity, "noise": noise}
-        cheap = {"source": data.source} if data.cheap else {}
-        build = lambda n: regressors.build(
-            self.regressor,
-            n,
-            self.reduction_.group_,
-            self.reduction_.parity_,
-            self.length_scale_,
-            alpha=self.alpha_,
-            nu=self.nu_,
-            difference=self.difference_,
-            seed=self.random_state,
-        )
-        if cheap:
-            self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
+        X, y = self.reduction_.transform(data.X), self.transform_.transform(scaled)
+        samples = Samples(X, y, data.output_parity, data.relative_noise(), data.source)
+        if data.cheap:
+            self.kernel_ = replace(self.kernel_, difference=likely_difference(self.kernel_, samples, seed=seed))
         if tuned and self.regressor in regressors.TUNABLE:
-            error = lambda residual, rows: data.max_error(self._in_units(residual, rows))
-            choice = _SMOOTHNESS + (_SMOOTHEST,) * (data.n_scanned >= _MANY_GROUPS)
-            found = tune(
-                regressors.kernel(build(1)),
-                X,
-                y,
-                **common,
-                **cheap,
-                labels=data.groups(),
-                error=error,
-                smoothness=choice if self.nu is None else None,
-                seed=self.random_state,
+            error = lambda residual, rows: data.max_error(in_units(data, self.transform_, residual, rows))
+            choice = SMOOTHNESS_CHOICE + (SMOOTHEST,) * (data.n_scanned >= MANY_GROUPS)
+            smoothness = choice if self.nu is None else None
+            self.kernel_ = tune(
+                self.kernel_, samples, labels=data.groups(), error=error, smoothness=smoothness, seed=seed
             )
-            self.length_scale_, self.alpha_, self.nu_ = found["length_scale"], found["alpha"], found["nu"]
-            if cheap:
-                self.difference_ = likely_difference(build(1), X, y, **common, **cheap, seed=self.random_state)
-        self.regression_ = build(len(X)).fit(X, y, **common, **cheap)
-        self.bound_ = ErrorBound(self.confidence, random_state=self.random_state)
+            if data.cheap:
+                self.kernel_ = replace(self.kernel_, difference=likely_difference(self.kernel_, samples, seed=seed))
+        self.regression_ = samples.teach(regressors.build(self.regressor, len(samples), self.kernel_, seed=seed))
+        self.calibration_ = Calibration(self.confidence, random_state=seed)
         self.n_fitted_ = self.n_rows_
         self._calibrate()
 
-    def _in_units(self, residual: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Residuals of the correction from those of its transform."""
-        data = self.training_
-        amplitude = data.amplitude[rows, None]
-        y = data.y[rows] / amplitude
-        predicted = self.transform_.inverse_transform(self.transform_.transform(y) - residual)
-        return (y - predicted) * amplitude
-
     def _calibrate(self):
-        data, groups = self.training_, self.training_.groups()
-        self.floor_ = _SPREAD_FLOOR * min(1.0, _MANY_GROUPS / max(data.n_scanned, 1))
-        rows = np.flatnonzero(data.source == 0)  # errors are those of exact labels
-        if not self.regression_.quick_leave_out and len(rows) > _CALIBRATION_ROWS:
-            rows = rows[some_problems(data.problem[rows], _CALIBRATION_ROWS, self.random_state)]
-        per_G0 = 1 / (np.abs(data.G0) ** 2 * data.sigma_unit)
-        self.label_noise_ = data.label_error * np.column_stack([np.ones_like(per_G0), per_G0])
-        scale = _scale_of_errors(data.amplitude[rows], per_G0[rows])
-        apart = self._left_out(groups, rows)
-        self.leave_out_error_ = apart[0][:, :2]
-        nearby = np.full_like(apart[0], np.nan), apart[1].copy()
-        in_company = ~np.isin(groups[rows], groups_of_one(groups, data.problem))
-        if in_company.any():  # the others would give the same again
-            nearby[0][in_company], nearby[1][in_company] = self._left_out(data.problem, rows[in_company])
-        # Loops ask for new values of their parameter, and often for the same: without all that is stored there, and with.
-        samples = []
-        for error, std in (apart, nearby):
-            columns = [error, std, std[:, None] * scale, -self.label_noise_[rows]]
-            once, worst = once_per_problem(data.problem[rows], std * scale[:, 0], np.column_stack(columns))
-            if not samples:
-                self.reach_ = float(np.quantile(worst[:, 4], _REACH_QUANTILE))
-            samples.append((data.summary[rows][once], worst[:, 5:7], worst[:, :2], -worst[:, 7:], worst[:, 2:4]))
-        in_turn = [np.stack(parts, axis=1).reshape(-1, parts[0].shape[1]) for parts in zip(*samples)]
-        n = len(samples[0][0])
-        self.bound_.fit(*in_turn, way=np.tile([0, 1], n), point=np.repeat(np.arange(n), 2))
-
-    def _left_out(self, labels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Errors of G(τ), Σ(iω₀), ⟨n⟩ and ⟨n_i n_j⟩ (n_rows, 4), standard deviations (n_rows,), by label left out."""
-        data = self.training_
-        residual, std = self.regression_.leave_out(labels, rows)
-        residual = self._in_units(residual, rows)
-        G0, unit = data.G0[rows], data.sigma_unit[rows]
-        G = residual[:, : data.n_G] @ self.descriptor_.representation.synthesis
-        shift = G @ first_frequency(N_LEGENDRE)
-        # 1/G = iω₀ − h − Δ − Σ, so a change of G at fixed Δ changes Σ by −δ(1/G); relative to ω₀ − Im Σ
-        sigma_error = np.abs(1 / G0 - 1 / (G0 - shift)) / unit
-        density_error = np.abs(legendre.at_ends(1.0, G.T)[1])  # n = −G(β⁻)
-        pairs = np.abs(residual[:, data.n_G : data.n_G + len(data.kind.shells)]).max(axis=1)
-        # of ⟨n_i n_j⟩ = connected + ⟨n_i⟩⟨n_j⟩, where the other flavour may be the fuller one
-        docc_error = pairs + 2 * largest_of_problem(data.problem[rows], data.density[rows]) * density_error
-        return np.column_stack([max_norm(G), sigma_error, density_error, docc_error]), std
+        self.calibration_.fit(self.training_, self.regression_, self.transform_)
+        self.territory_.fit(self.calibration_.leave_out_std_)
 
     # -- predicting ------------------------------------------------------------------------------------------------
 
@@ -402,67 +324,49 @@ class Predictor(BaseEstimator):
         """The solution of `problem` as far as it is known, with bounds on its error."""
         if not hasattr(self, "n_points_"):
             self._clear()
-        reason = self._reason(problem)
-        if reason is None and self.n_points_ < _MIN_POINTS:
-            reason = f"{self.n_points_} stored points are too few"
-        if reason:
-            return Prediction(None, np.inf, np.inf, reason, np.inf)
+        novelty = self._unsuited(problem)
+        if novelty is None and self.n_points_ < MIN_POINTS:
+            novelty = Novelty("few points", f"{self.n_points_} stored points are too few")
+        if novelty is not None:
+            return Prediction.of_nothing(novelty)
         try:
             return self.predict_described(problem, self.descriptor_.describe(problem.canonical()))
         except Indescribable as error:
-            return Prediction(None, np.inf, np.inf, str(error), np.inf)
+            return Prediction.of_nothing(Novelty("indescribable", str(error)))
 
     def predict_described(self, problem: Problem, description: Description) -> Prediction:
         """The same for a problem whose description is at hand, by a predictor with five points or more."""
         X = self._features(description.rows)
         correction, std, bounds = self._ask(description.rows, X)
         answer = physical_answer(description, correction, self.n_points_)
-        bound = bounds.max(axis=0)
         floor = self.floor_ * description.spread
+        bound = {error: max(bounds[error].max(), floor) for error in bounds.dtype.names}
         return Prediction(
             answer.solution.in_units_of(problem),
-            # the physical answer is the one nearest to the raw prediction, and the truth is physical: moving there makes the
-            # error smaller, not larger, in the mean square over τ; in the maximum over τ it does on average
-            float(np.hypot(max(bound[0], floor), answer.moved)),
-            float(max(bound[1], floor) + answer.sigma_moved),
-            self._novelty(description, std),
-            float(self.regression_.nearest(X).max()),
-            answer.moved,
-            float(max(bound[2], floor) + answer.moved),
-            float(max(bound[3], floor) + answer.moved),
+            # the physical answer is the one nearest to the raw prediction, and the truth is physical: moving there
+            # makes the error smaller, not larger, in the mean square over τ; in the maximum over τ it does on average
+            error_bound=float(np.hypot(bound["G"], answer.moved)),
+            sigma_bound=float(bound["Sigma"] + answer.sigma_moved),
+            novelty=self.territory_.novelty(description, std),
+            nearest=float(self.regression_.nearest(X).max()),
+            moved=answer.moved,
+            density_bound=float(bound["density"] + answer.moved),
+            docc_bound=float(bound["docc"] + answer.moved),
         )
 
     def row_bounds(self, rows: Sequence[Row]) -> np.ndarray:
-        """Bounds on the errors of G(τ), Σ(iω₀), ⟨n⟩ and ⟨n_i n_j⟩ for rows of descriptions, (n_rows, 4).
+        """Bounds on the errors of rows of descriptions, (n_rows,) of `calibration.ERRORS`.
 
         What it takes to make an answer physical is not in them.
         """
         return self._ask(rows, self._features(rows))[2]
 
     def _ask(self, rows: Sequence[Row], X: np.ndarray) -> tuple[Correction, np.ndarray, np.ndarray]:
-        """Of rows with features `X`: corrections, standard deviations (n_rows,), and bounds (n_rows, 4)."""
-        amplitude = np.array([row.amplitude for row in rows])
+        """Of rows with features `X`: corrections, standard deviations (n_rows,), bounds (n_rows,) of `ERRORS`."""
         scaled, std = self.regression_.predict(X, return_std=True)
-        correction = self._correction(scaled, amplitude)
+        correction = self._correction(scaled, np.array([row.amplitude for row in rows]))
         G0 = np.array([row.G0 for row in rows]) + correction.G_l @ first_frequency(N_LEGENDRE)
-        Delta0 = np.array([row.Delta0 for row in rows])
-        unit = _scale_of_errors(amplitude, 1 / (np.abs(G0) ** 2 * np.abs((1 / G0 + Delta0).imag)))
-        bounds = self.bound_.predict(np.stack([row.summary for row in rows]), std[:, None] * unit)
-        bounds[:, :2] = np.hypot(bounds[:, :2], _LABEL_SIGMAS * self._label_noise_at(X, amplitude))
-        return correction, std, bounds
-
-    def _label_noise_at(self, X: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
-        """Statistical error of raw predictions that comes from those of the labels, for G and Σ(iω₀), (n_rows, 2).
-
-        The standard deviation of the Gaussian process knows the noise of G as a whole only; that of Σ(iω₀) can be far
-        larger, and a prediction that leans on a single label inherits all of it.
-        """
-        if not np.any(self.label_noise_):
-            return np.zeros((len(X), 2))
-        known = len(self.label_noise_)  # rows since the last calibration are left out
-        weights = self.regression_.weights(X)[:, :known]
-        weights *= amplitude[:, None] / self.training_.amplitude[:known]
-        return np.sqrt(weights**2 @ self.label_noise_**2)
+        return correction, std, self.calibration_.bounds(rows, X, G0, std)
 
     def _features(self, rows: Sequence[Row]) -> np.ndarray:
         return self.reduction_.transform(np.stack([row.features for row in rows]))
@@ -473,60 +377,6 @@ class Predictor(BaseEstimator):
         pairs = slice(n_G, n_G + len(self.training_.kind.shells))
         synthesis = self.descriptor_.representation.synthesis
         return Correction(values[:, :n_G] @ synthesis, values[:, pairs], values[:, pairs.stop :])
-
-    def _within_reach(self) -> list[tuple[str, int, float, float]]:
-        """Name, column and reach of each parameter; found anew when the data have grown."""
-        data, layout = self.training_, self.training_.layout
-        if self._reach_known[0] != len(data):
-            known = data.source == 0 if data.cheap else slice(None)
-            found = []
-            for name in ("beta", "U", "level", "U spread", "level spread"):
-                for column in layout.columns(name):
-                    seen = data.X[known, column]
-                    if layout.parity[column] < 0:
-                        low, high = -np.inf, _reach(np.abs(seen))[1]  # between a level and its mirror image
-                    elif name == "beta":  # bounds hold least beyond the coldest
-                        low, high = seen.min() - 1e-6, seen.max() + 1e-6
-                    else:
-                        low, high = _reach(seen)
-                    found.append((name, column, low, high))
-            self._reach_known = (len(data), found)
-        return self._reach_known[1]
-
-    def _novelty(self, description: Description, std: np.ndarray) -> str | None:
-        """A parameter beyond the stored range, or a bath further from all others than any stored point is."""
-        for name, column, low, high in self._within_reach():
-            value = np.array([row.features[column] for row in description.rows])
-            if self.training_.layout.parity[column] < 0:
-                value = np.abs(value)
-            if np.any(value < low) or np.any(value > high):
-                return f"{name} lies outside the stored range"
-        if np.max(std) > _REACH * self.reach_:
-            return "the bath is unlike any stored one"
-        return None
-
-
-def _scale_of_errors(amplitude: np.ndarray, on_sigma: np.ndarray) -> np.ndarray:
-    """Errors of G(τ) and of Σ(iω₀), relative, per unit of standard deviation, (n_rows, 2).
-
-    `on_sigma`, of G(iω₀)/β on Σ(iω₀): −δ(1/G) relative to ω₀ − Im Σ.
-    """
-    return amplitude[:, None] * np.column_stack([np.ones_like(on_sigma), on_sigma])
-
-
-def _reach(seen: np.ndarray) -> tuple[float, float]:
-    """The stored range of a parameter, and beyond each end as much as the last two values there are apart.
-
-    That far the bounds have been tried: the values at the ends, too, are left out and predicted from the others.
-    """
-    values = np.unique(np.round(seen, 3))
-    if len(values) == 1:  # it never varied, and nothing is known of what it does
-        return seen.min() - 1e-6, seen.max() + 1e-6
-    edge = 1e-3 + _EDGE * (values[-1] - values[0])
-    if len(values) < _VALUES_TO_EXTRAPOLATE:
-        return values[0] - edge, values[-1] + edge
-    gaps = np.diff(values)
-    return values[0] - gaps[0] - edge, values[-1] + gaps[-1] + edge
 
 
 def _pair(point) -> tuple[Problem, Solution]:
@@ -541,8 +391,10 @@ class StoredPoint(Protocol):
     problem_id: str
 
 
-def predict_left_out(points: Sequence[StoredPoint], point: StoredPoint, predictor: Predictor | None = None) -> Prediction:
-    """What the model would say of a stored `point` if it were not stored: fitted on all `points` but the answers to its problem.
+def predict_left_out(
+    points: Sequence[StoredPoint], point: StoredPoint, predictor: Predictor | None = None
+) -> Prediction:
+    """What the model would say of a stored `point` if it were not: fitted on all `points` but answers to its problem.
 
     Near neighbours stay: for points of one DMFT loop the prediction flatters the model. `predictor`, which stays as it
     is, brings the settings; by default those of `Predictor()`.

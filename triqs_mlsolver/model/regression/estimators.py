@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Any scikit-learn regressor in the place of the kernel ridge, made particle-hole covariant; and averages of several."""
+"""Any scikit-learn regressor in the place of the kernel ridge, made particle-hole covariant; averages of several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.model_selection import GroupKFold
 
-_FOLDS = 5
+from ..constants import FOLDS
+from .kernel import KernelSettings
 
 
 class SymmetricEstimator(RegressorMixin, BaseEstimator):
@@ -17,9 +18,9 @@ class SymmetricEstimator(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : scikit-learn regressor
-        Takes features in units of `length_scale`.
-    group, parity, length_scale
-        As for `SymmetricKernelRidge`.
+        Takes features in units of the length scales.
+    settings : KernelSettings
+        Of which length scales and parities count.
 
     Attributes
     ----------
@@ -34,20 +35,18 @@ class SymmetricEstimator(RegressorMixin, BaseEstimator):
 
     quick_leave_out = False
 
-    def __init__(self, estimator, group, parity, length_scale):
+    def __init__(self, estimator, settings: KernelSettings):
         self.estimator = estimator
-        self.group = group
-        self.parity = parity
-        self.length_scale = length_scale
+        self.settings = settings
 
-    def fit(self, X, y, *, output_parity, noise=None) -> SymmetricEstimator:
-        """Train on rows `X` (N, n_features) and `y` (N, n_outputs); `noise` is not used."""
+    def fit(self, X, y, *, output_parity, noise=None, source=None) -> SymmetricEstimator:
+        """Train on rows `X` (N, n_features) and `y` (N, n_outputs); `noise` and `source` are not used."""
         self.X_, self.y_ = np.array(X, float), np.array(y, float)
         self.output_parity_ = np.asarray(output_parity)
         self.fitted_ = self._trained(self.X_, self.y_)
         return self
 
-    def append(self, x, y, noise: float = 0.0) -> SymmetricEstimator:
+    def append(self, x, y, noise: float = 0.0, source: int = 0) -> SymmetricEstimator:
         """Keep one more row; the estimator itself is trained again by the next `fit`."""
         self.X_ = np.concatenate([self.X_, np.asarray(x, float)[None]])
         self.y_ = np.concatenate([self.y_, np.asarray(y, float)[None]])
@@ -60,35 +59,32 @@ class SymmetricEstimator(RegressorMixin, BaseEstimator):
 
     def nearest(self, X: np.ndarray) -> np.ndarray:
         """Distance of each row of `X` (n, n_features) to the nearest stored row, in length scales; (n,)."""
-        return self._nearest(self._scaled(np.atleast_2d(X)), self._scaled(self.X_))
+        return self._nearest(self.settings.scaled(np.atleast_2d(X)), self.settings.scaled(self.X_))
 
     def weights(self, X: np.ndarray) -> np.ndarray:
         """One for the nearest stored row, (n, N): no more is known of what an estimator leans on."""
-        square = self._squares(self._scaled(np.atleast_2d(X)), self._scaled(self.X_))
+        square = self._squares(self.settings.scaled(np.atleast_2d(X)), self.settings.scaled(self.X_))
         return np.eye(len(self.X_))[square.argmin(axis=1)]
 
     def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
         """Residuals and distances with whole labels left out, by cross-validation."""
-        n_folds = min(_FOLDS, len(np.unique(labels)))
+        n_folds = min(FOLDS, len(np.unique(labels)))
         residual, distance = np.zeros_like(self.y_), np.zeros(len(self.y_))
         for kept, left in GroupKFold(n_folds).split(self.X_, groups=labels):
             model = self._trained(self.X_[kept], self.y_[kept])
             residual[left] = self.y_[left] - self._ask(model, self.X_[left])
-            distance[left] = self._nearest(self._scaled(self.X_[left]), self._scaled(self.X_[kept]))
+            distance[left] = self._nearest(self.settings.scaled(self.X_[left]), self.settings.scaled(self.X_[kept]))
         return (residual, distance) if rows is None else (residual[rows], distance[rows])
 
-    def _scaled(self, X: np.ndarray) -> np.ndarray:
-        return X / np.asarray(self.length_scale)[self.group]
-
     def _trained(self, X: np.ndarray, y: np.ndarray):
-        x = self._scaled(X)
+        x = self.settings.scaled(X)
         return clone(self.estimator).fit(
-            np.concatenate([x, x * self.parity]), np.concatenate([y, y * self.output_parity_])
+            np.concatenate([x, x * self.settings.parity]), np.concatenate([y, y * self.output_parity_])
         )
 
     def _ask(self, model, X: np.ndarray) -> np.ndarray:
-        x = self._scaled(X)
-        direct, mirrored = (model.predict(v).reshape(len(x), -1) for v in (x, x * self.parity))
+        x = self.settings.scaled(X)
+        direct, mirrored = (model.predict(v).reshape(len(x), -1) for v in (x, x * self.settings.parity))
         return 0.5 * (direct + self.output_parity_ * mirrored)
 
     def _nearest(self, x: np.ndarray, stored: np.ndarray) -> np.ndarray:
@@ -98,7 +94,7 @@ class SymmetricEstimator(RegressorMixin, BaseEstimator):
         """Squared distances of scaled rows to stored ones, or to their mirror images where those are nearer."""
         each = [
             np.sum(x**2, axis=1)[:, None] - 2 * x @ y.T + np.sum(y**2, axis=1)[None]
-            for y in (stored, stored * self.parity)
+            for y in (stored, stored * self.settings.parity)
         ]
         return np.maximum(np.minimum(*each), 0.0)
 
@@ -121,16 +117,16 @@ class Average(RegressorMixin, BaseEstimator):
         """Stored rows, (N, n_features)."""
         return self.members[0].X_
 
-    def fit(self, X, y, *, output_parity, noise=None) -> Average:
+    def fit(self, X, y, *, output_parity, noise=None, source=None) -> Average:
         """Fit every member."""
         for member in self.members:
-            member.fit(X, y, output_parity=output_parity, noise=noise)
+            member.fit(X, y, output_parity=output_parity, noise=noise, source=source)
         return self
 
-    def append(self, x, y, noise: float = 0.0) -> Average:
+    def append(self, x, y, noise: float = 0.0, source: int = 0) -> Average:
         """One more row for every member."""
         for member in self.members:
-            member.append(x, y, noise)
+            member.append(x, y, noise, source)
         return self
 
     def predict(self, X, return_std: bool = False):

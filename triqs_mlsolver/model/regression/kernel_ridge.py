@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-r"""Kernel ridge regression with a symmetrised Matérn kernel, closed-form leave-out residuals and cheap growth.
+r"""Kernel ridge regression with a symmetrised kernel, closed-form leave-out residuals and cheap growth.
 
-With P the reflection that multiplies feature j by `parity[j]`, even outputs are learned with
-K₊ = (k(x, x') + k(x, Px'))/2 and odd ones with K₋ = (k(x, x') − k(x, Px'))/2, so that y(Px) = ±y(x) holds exactly. The
-inverse of K + noise is kept, so that leaving points out and adding one cost no new factorisation:
-leave-out residuals e_I = ((A⁻¹)_II)⁻¹ α_I, growth by the bordering formula.
-
-Labels may come from cheaper sources: those of source s are the truth plus a difference, itself a Gaussian process with
-s²_s times the same kernel (Kennedy, O'Hagan, Biometrika 87, 1 (2000), the truth being the base of all sources). So the
-kernel between two rows of one cheap source is (1 + s²_s) k, and everything else stays as it is.
+The inverse of K + noise is kept, so that leaving points out and adding one cost no new factorisation: leave-out
+residuals e_I = ((A⁻¹)_II)⁻¹ α_I, growth by the bordering formula.
 """
 
 from __future__ import annotations
@@ -19,13 +13,7 @@ from scipy.linalg.blas import dsymv
 from scipy.linalg.lapack import dpotrf, dpotri
 from sklearn.base import BaseEstimator, RegressorMixin
 
-_MATERN = {
-    0.5: lambda r: np.exp(-r),
-    1.5: lambda r: (1 + np.sqrt(3) * r) * np.exp(-np.sqrt(3) * r),
-    2.5: lambda r: (1 + np.sqrt(5) * r + 5 / 3 * r**2) * np.exp(-np.sqrt(5) * r),
-    3.5: lambda r: (1 + np.sqrt(7) * r + 14 / 5 * r**2 + 7**1.5 / 15 * r**3) * np.exp(-np.sqrt(7) * r),
-}
-SMOOTHNESS = tuple(_MATERN)
+from .kernel import KernelSettings
 
 
 class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
@@ -33,18 +21,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    group : (n_features,) array of int
-        Group of each feature; features of a group share a length scale.
-    parity : (n_features,) array of ±1
-        Sign of each feature under the reflection.
-    length_scale : (n_groups,) array
-        Length scale per group.
-    alpha : float
-        Ridge, added to the diagonal beside each sample's own noise.
-    nu : {0.5, 1.5, 2.5, 3.5}
-        Smoothness of the Matérn kernel.
-    difference : sequence of float
-        s² of the cheap sources 1, 2, ...: variance of their difference from the truth, in units of the truth's own.
+    settings : KernelSettings
 
     Attributes
     ----------
@@ -62,7 +39,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 9)[:, None]
-    >>> model = SymmetricKernelRidge(np.zeros(1, int), -np.ones(1), np.ones(1), alpha=1e-9)
+    >>> model = SymmetricKernelRidge(KernelSettings(np.zeros(1, int), -np.ones(1), np.ones(1), alpha=1e-9))
     >>> model = model.fit(X, np.hstack([X**2, X**3]), output_parity=np.array([1, -1]))
     >>> bool(np.allclose(model.predict(-X) * [1, -1], model.predict(X)))
     True
@@ -70,53 +47,27 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
     quick_leave_out = True  # residuals follow from the fit itself
 
-    def __init__(self, group, parity, length_scale, alpha: float = 1e-6, nu: float = 1.5, difference=()):
-        self.group = group
-        self.parity = parity
-        self.length_scale = length_scale
-        self.alpha = alpha
-        self.nu = nu
-        self.difference = difference
-
-    # -- kernel ----------------------------------------------------------------------------------------------------
-
-    def _scaled(self, X: np.ndarray) -> np.ndarray:
-        return X / np.asarray(self.length_scale)[self.group]
+    def __init__(self, settings: KernelSettings):
+        self.settings = settings
 
     def kernels(self, X: np.ndarray, Y: np.ndarray) -> dict[int, np.ndarray]:
         """K₊ and K₋ between rows of `X` (n, n_features) and `Y` (m, n_features)."""
-        return self._kernels(self._scaled(X), self._scaled(Y))
-
-    def _kernels(self, x: np.ndarray, y: np.ndarray, y_square: np.ndarray | None = None) -> dict[int, np.ndarray]:
-        """The same from scaled rows, and the squared lengths (m,) of those in `y` where they are at hand."""
-        square = np.sum(x**2, axis=1)[:, None] + (np.sum(y**2, axis=1) if y_square is None else y_square)[None, :]
-        matern = _MATERN[self.nu]
-        direct = matern(np.sqrt(np.maximum(square - 2 * x @ y.T, 0.0)))
-        mirrored = matern(np.sqrt(np.maximum(square - 2 * (x * self.parity) @ y.T, 0.0)))
-        return {1: 0.5 * (direct + mirrored), -1: 0.5 * (direct - mirrored)}
-
-    def _labels(self, x: np.ndarray, source: np.ndarray) -> dict[int, np.ndarray]:
-        """K₊ and K₋ between labels at scaled rows: those of one cheap source share its difference from the truth."""
-        K = self._kernels(x, x)
-        if np.any(source):
-            shared = 1 + np.append(0.0, self.difference)[source] * (source[:, None] == source)
-            K = {s: k * shared for s, k in K.items()}
-        return K
+        return self.settings.between(self.settings.scaled(X), self.settings.scaled(Y))
 
     def nearest(self, X: np.ndarray) -> np.ndarray:
-        """Distance of each row of `X` (n, n_features) to the nearest stored row or mirror image, in length scales; (n,)."""
-        x = self._scaled(np.atleast_2d(X))
-        overlap = np.maximum(x @ self.scaled_.T, (x * self.parity) @ self.scaled_.T)
+        """Distance of rows `X` (n, n_features) to the nearest stored row or mirror image, in length scales; (n,)."""
+        x = self.settings.scaled(np.atleast_2d(X))
+        overlap = np.maximum(x @ self.scaled_.T, (x * self.settings.parity) @ self.scaled_.T)
         square = np.sum(x**2, axis=1)[:, None] - 2 * overlap + self.square_[None, :]
         return np.sqrt(np.maximum(square.min(axis=1), 0.0))
 
     # -- fit -------------------------------------------------------------------------------------------------------
 
     def fit(self, X, y, *, output_parity, noise=None, source=None) -> SymmetricKernelRidge:
-        """Fit rows `X` (N, n_features) to `y` (N, n_outputs) with relative noise variances `noise` and `source` (N,)."""
+        """Fit rows `X` (N, n_features) to `y` (N, n_outputs), relative noise variances `noise` and `source` (N,)."""
         self._keep(X, y, output_parity, noise, source)
-        K = self._labels(self.scaled_, self.source_)
-        self.inverse_ = {s: _inverse(k + np.diag(self.alpha + self.noise_)) for s, k in K.items()}
+        K = self.settings.between_labels(self.scaled_, self.source_)
+        self.inverse_ = {s: _inverse(k + np.diag(self.settings.alpha + self.noise_)) for s, k in K.items()}
         self._solve()
         return self
 
@@ -126,7 +77,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
         self.output_parity_ = np.asarray(output_parity)
         self.noise_ = np.zeros(len(self.X_)) if noise is None else np.array(noise, float)
         self.source_ = np.zeros(len(self.X_), int) if source is None else np.array(source, int)
-        self.scaled_ = self._scaled(self.X_)
+        self.scaled_ = self.settings.scaled(self.X_)
         self.square_ = np.sum(self.scaled_**2, axis=1)
 
     def _keep_one(self, x, y, noise: float, source: int, scaled) -> None:
@@ -139,13 +90,13 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     def append(self, x, y, noise: float = 0.0, source: int = 0) -> SymmetricKernelRidge:
         """Add one row `x` (n_features,) with outputs `y` (n_outputs,) at O(N²) cost."""
         x = np.asarray(x, float)[None]
-        scaled = self._scaled(x)
-        cross, own = self._kernels(self.scaled_, scaled), self._kernels(scaled, scaled)
+        scaled = self.settings.scaled(x)
+        cross, own = self.settings.between(self.scaled_, scaled), self.settings.between(scaled, scaled)
         if source:
-            variance = self.difference[source - 1]
+            variance = self.settings.difference[source - 1]
             cross = {s: k * (1 + variance * (self.source_ == source)[:, None]) for s, k in cross.items()}
             own = {s: k * (1 + variance) for s, k in own.items()}
-        ridge = self.alpha + noise
+        ridge = self.settings.alpha + noise
         unexplained = {s: own[s][0, 0] + ridge - cross[s][:, 0] @ a @ cross[s][:, 0] for s, a in self.inverse_.items()}
         self._keep_one(x, y, noise, source, scaled)
         if min(unexplained.values()) < 0.5 * ridge:  # below the ridge only by rounding: the inverse has worn out
@@ -164,8 +115,8 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
     # -- predict ---------------------------------------------------------------------------------------------------
 
     def predict(self, X, return_std: bool = False):
-        """Outputs (n, n_outputs) and, if asked, the standard deviation (n,) of the Gaussian process of unit variance."""
-        K = self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_, self.square_)
+        """Outputs (n, n_outputs) and, if asked, standard deviations (n,) of the Gaussian process of unit variance."""
+        K = self.settings.between(self.settings.scaled(np.atleast_2d(X)), self.scaled_, self.square_)
         out = np.empty((len(K[1]), len(self.output_parity_)))
         for s, k in K.items():
             columns = self.output_parity_ == s
@@ -180,13 +131,14 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
 
         In units in which the prior variances of an even and an odd output add up to one.
         """
-        x = self._scaled(np.atleast_2d(X))
-        cross, own = self._kernels(x, self.scaled_), self._kernels(x, x)
+        x = self.settings.scaled(np.atleast_2d(X))
+        cross, own = self.settings.between(x, self.scaled_), self.settings.between(x, x)
         return {s: own[s] - k @ self.inverse_[s] @ k.T for s, k in cross.items()}
 
     def weights(self, X: np.ndarray) -> np.ndarray:
         """How much each stored row contributes to the even outputs at rows of `X` (n, n_features); (n, N)."""
-        return self._kernels(self._scaled(np.atleast_2d(X)), self.scaled_, self.square_)[1] @ self.inverse_[1]
+        x = self.settings.scaled(np.atleast_2d(X))
+        return self.settings.between(x, self.scaled_, self.square_)[1] @ self.inverse_[1]
 
     def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (n, n_outputs) and standard deviations (n,) with all rows of the same label left out together.
@@ -201,7 +153,7 @@ class SymmetricKernelRidge(RegressorMixin, BaseEstimator):
                 columns = np.flatnonzero(self.output_parity_ == s)
                 at = together[:, :, None], columns
                 residual[at] = covariance @ self.dual_coef_[at]
-                known = self.noise_[together] + self.alpha
+                known = self.noise_[together] + self.settings.alpha
                 variance[together] += np.diagonal(covariance, axis1=1, axis2=2) - known
         std = np.sqrt(np.maximum(variance, 0.0))
         return (residual, std) if rows is None else (residual[rows], std[rows])

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Kernel ridge regression on the nearest stored rows only: for data too many for one matrix.
 
-Each prediction solves the two kernel systems of its `n_neighbours` nearest rows. On 4000 random baths 200 neighbours are
-within 3 % of all of them; the cost no longer depends on the number of rows but for the search.
+Each prediction solves the two kernel systems of its `n_neighbours` nearest rows: the cost no longer depends on the
+number of rows but for the search.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from ..constants import NEIGHBOURS
+from .kernel import KernelSettings
 from .kernel_ridge import SymmetricKernelRidge
 
 
@@ -19,8 +21,7 @@ class LocalKernelRidge(SymmetricKernelRidge):
 
     Parameters
     ----------
-    group, parity, length_scale, alpha, nu, difference
-        As for `SymmetricKernelRidge`.
+    settings : KernelSettings
     n_neighbours : int
         Rows that enter each prediction.
 
@@ -32,10 +33,8 @@ class LocalKernelRidge(SymmetricKernelRidge):
 
     quick_leave_out = False
 
-    def __init__(
-        self, group, parity, length_scale, alpha: float = 1e-6, nu: float = 1.5, difference=(), n_neighbours: int = 300
-    ):
-        super().__init__(group, parity, length_scale, alpha, nu, difference)
+    def __init__(self, settings: KernelSettings, n_neighbours: int = NEIGHBOURS):
+        super().__init__(settings)
         self.n_neighbours = n_neighbours
 
     def fit(self, X, y, *, output_parity, noise=None, source=None) -> LocalKernelRidge:
@@ -46,12 +45,12 @@ class LocalKernelRidge(SymmetricKernelRidge):
     def append(self, x, y, noise: float = 0.0, source: int = 0) -> LocalKernelRidge:
         """Keep one more row."""
         x = np.asarray(x, float)[None]
-        self._keep_one(x, y, noise, source, self._scaled(x))
+        self._keep_one(x, y, noise, source, self.settings.scaled(x))
         return self
 
     def predict(self, X, return_std: bool = False):
         """Outputs (n, n_outputs) and, if asked, standard deviations (n,) given the neighbours."""
-        x = self._scaled(np.atleast_2d(X))
+        x = self.settings.scaled(np.atleast_2d(X))
         found = [self._solve_near(row, self._neighbours(row)) for row in x]
         out = np.stack([mean for mean, _ in found])
         return (out, np.array([std for _, std in found])) if return_std else out
@@ -59,14 +58,14 @@ class LocalKernelRidge(SymmetricKernelRidge):
     def weights(self, X: np.ndarray) -> np.ndarray:
         """How much each stored row contributes to the even outputs at rows of `X` (n, n_features); (n, N)."""
         out = np.zeros((len(X), len(self.X_)))
-        for row, x in zip(out, self._scaled(np.atleast_2d(X))):
+        for row, x in zip(out, self.settings.scaled(np.atleast_2d(X))):
             near = self._neighbours(x)
             row[near] = self._weights_of(x, near)[1][0]
         return out
 
     def nearest(self, X: np.ndarray) -> np.ndarray:
         """Distance of each row of `X` (n, n_features) to the nearest stored row, in length scales; (n,)."""
-        return np.array([np.sqrt(self._square_distances(x).min()) for x in self._scaled(np.atleast_2d(X))])
+        return np.array([np.sqrt(self._square_distances(x).min()) for x in self.settings.scaled(np.atleast_2d(X))])
 
     def leave_out(self, labels: np.ndarray, rows=None) -> tuple[np.ndarray, np.ndarray]:
         """Residuals and standard deviations of `rows`, each with all rows of its label left out."""
@@ -81,7 +80,7 @@ class LocalKernelRidge(SymmetricKernelRidge):
 
     def _square_distances(self, x: np.ndarray) -> np.ndarray:
         """Squared distances of one scaled row to all, or to their mirror images where those are nearer, (N,)."""
-        even = x * (self.parity > 0)
+        even = x * (self.settings.parity > 0)
         overlap = self.scaled_ @ np.stack([even, x - even], axis=1)
         return np.maximum(self.square_ + x @ x - 2 * (overlap[:, 0] + np.abs(overlap[:, 1])), 0.0)
 
@@ -106,11 +105,11 @@ class LocalKernelRidge(SymmetricKernelRidge):
         """For even and odd outputs, weights of the rows `near` at one scaled row, and the kernel between them."""
         if len(near) == 0:
             return {}
-        K = self._labels(self.scaled_[near], self.source_[near])
-        cross = self._kernels(x[None], self.scaled_[near])
+        K = self.settings.between_labels(self.scaled_[near], self.source_[near])
+        cross = self.settings.between(x[None], self.scaled_[near])
         found = {}
         for sign, k in K.items():
-            k[np.diag_indices_from(k)] += self.alpha + self.noise_[near]
+            k[np.diag_indices_from(k)] += self.settings.alpha + self.noise_[near]
             factor = cho_factor(k, overwrite_a=True, check_finite=False)
             found[sign] = cho_solve(factor, cross[sign][0], check_finite=False), cross[sign][0]
         return found

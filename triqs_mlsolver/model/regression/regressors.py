@@ -15,13 +15,11 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ..constants import EXACT_UP_TO, TREES
 from .estimators import Average, SymmetricEstimator
+from .kernel import KernelSettings
 from .kernel_ridge import SymmetricKernelRidge
 from .local_kernel import LocalKernelRidge
-
-ALPHA = 1e-6
-EXACT_UP_TO = 3000  # rows up to which one matrix holds all of them
-_TREES = 100
 
 NAMES = ("kernel_ridge", "random_forest", "extra_trees", "gaussian_process", "mlp", "average")
 TUNABLE = ("kernel_ridge", "average")  # regressors with a kernel whose length scales are worth finding
@@ -38,28 +36,21 @@ def check(regressor) -> None:
         raise TypeError(f"regressor = {regressor!r} has no fit and predict: give a name or a scikit-learn regressor")
 
 
-def build(
-    regressor: str | RegressorMixin, n_rows: int, group, parity, length_scale, *, alpha: float, nu: float, seed: int, difference=()
-):
+def build(regressor: str | RegressorMixin, n_rows: int, settings: KernelSettings, *, seed: int):
     """An unfitted regressor with the interface of `SymmetricKernelRidge` for that many rows."""
-    kernel = LocalKernelRidge if n_rows > EXACT_UP_TO else SymmetricKernelRidge
-    ridge = lambda: kernel(group, parity, length_scale, alpha, nu, difference)
+    ridge = (LocalKernelRidge if n_rows > EXACT_UP_TO else SymmetricKernelRidge)(settings)
     if regressor == "kernel_ridge":
-        return ridge()
-    of = lambda estimator: SymmetricEstimator(estimator, group, parity, length_scale)
+        return ridge
     if regressor == "average":
-        return Average([ridge(), of(_ESTIMATORS["extra_trees"](seed))])
-    return of(_ESTIMATORS[regressor](seed) if isinstance(regressor, str) else regressor)
-
-
-def kernel(regressor) -> SymmetricKernelRidge:
-    """The kernel ridge in a tunable regressor."""
-    return regressor.members[0] if isinstance(regressor, Average) else regressor
+        return Average([ridge, SymmetricEstimator(_ESTIMATORS["extra_trees"](seed), settings)])
+    return SymmetricEstimator(_ESTIMATORS[regressor](seed) if isinstance(regressor, str) else regressor, settings)
 
 
 def _mlp(seed: int):
     """The network of two hidden layers of 51 tanh units, inputs and outputs standardised."""
-    network = MLPRegressor(hidden_layer_sizes=(51, 51), activation="tanh", learning_rate_init=2e-4, batch_size=8, random_state=seed)
+    network = MLPRegressor(
+        hidden_layer_sizes=(51, 51), activation="tanh", learning_rate_init=2e-4, batch_size=8, random_state=seed
+    )
     return TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
 
 
@@ -70,8 +61,8 @@ def _gaussian_process(seed: int):
 
 
 _ESTIMATORS: dict[str, Callable] = {
-    "random_forest": lambda seed: RandomForestRegressor(_TREES, random_state=seed),
-    "extra_trees": lambda seed: ExtraTreesRegressor(_TREES, random_state=seed),
+    "random_forest": lambda seed: RandomForestRegressor(TREES, random_state=seed),
+    "extra_trees": lambda seed: ExtraTreesRegressor(TREES, random_state=seed),
     "gaussian_process": _gaussian_process,
     "mlp": _mlp,
 }

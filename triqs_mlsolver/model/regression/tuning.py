@@ -7,87 +7,83 @@ How much cheap labels, where there are any, differ from exact ones is what makes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
-from sklearn.base import clone
 
+from ..constants import CLOSE_LABELS, DIFFERENCES, TUNE_ALPHA_REACH, TUNE_REACH, TUNE_ROWS, TUNE_SHARE
+from .kernel import KernelSettings
 from .kernel_ridge import SymmetricKernelRidge
-
-_LARGEST_SUBSET = 300
-_CLOSE = 0.1  # difference of cheap labels up to which their errors, too, tell how good a kernel is
-_DIFFERENCES = tuple(np.logspace(-6, 4, 21).tolist())
+from .samples import Samples
 
 
 def tune(
-    model: SymmetricKernelRidge,
-    X,
-    y,
+    start: KernelSettings,
+    samples: Samples,
     *,
-    output_parity,
-    noise,
-    labels,
-    error,
-    source=None,
+    labels: np.ndarray,
+    error: Callable[[np.ndarray, np.ndarray], np.ndarray],
     smoothness: Sequence[float] | None = None,
-    reach: float = 4.0,
+    reach: float = TUNE_REACH,
     seed: int = 0,
-) -> dict:
-    """Better parameters `length_scale`, `alpha` and `nu` than those of `model`.
+) -> KernelSettings:
+    """Better length scales, ridge and ν than those of `start`.
 
     Parameters
     ----------
-    model : SymmetricKernelRidge
-        Starting point.
-    X, y, output_parity, noise, labels, source
-        Data as for `SymmetricKernelRidge.fit` and `leave_out`.
+    start : KernelSettings
+        Starting point; also says how much cheap labels differ from exact ones.
+    samples : Samples
+    labels : (N,) array
+        Samples of the same label are left out together.
     error : callable
         From residuals (n, n_outputs) and row numbers (n,) to errors (n,).
     smoothness : sequence of float, optional
-        Values of ν to choose from; default: that of `model`.
+        Values of ν to choose from; default: that of `start`.
     reach : float
         Largest factor by which a length scale may leave its starting value: long ones flatter extrapolation.
     seed : int
         Seed for the choice of the subset.
     """
-    source = np.zeros(len(X), int) if source is None else source
-    rows = _subset(source, np.random.default_rng(seed))
-    judged = np.append(0.0, model.difference)[source[rows]] < _CLOSE
-    start = np.log(np.append(model.length_scale, model.alpha))
-    bounds = np.append(np.full(len(start) - 1, np.log(reach)), np.log(1e2))
+    rows = _subset(samples.source, np.random.default_rng(seed))
+    seen = samples.take(rows)
+    judged = np.append(0.0, start.difference)[seen.source] < CLOSE_LABELS
+    center = np.log(np.append(start.length_scale, start.alpha))
+    bounds = np.append(np.full(len(center) - 1, np.log(reach)), np.log(TUNE_ALPHA_REACH))
 
-    def parameters(p, nu):
-        return {"length_scale": np.exp(p[:-1]), "alpha": float(np.exp(p[-1])), "nu": nu}
+    def variant(p: np.ndarray, nu: float) -> KernelSettings:
+        return replace(start, length_scale=np.exp(p[:-1]), alpha=float(np.exp(p[-1])), nu=nu)
 
-    def cost(p, nu):
-        kernel = clone(model).set_params(**parameters(p, nu))
-        kernel.fit(X[rows], y[rows], output_parity=output_parity, noise=noise[rows], source=source[rows])
-        residual, _ = kernel.leave_out(labels[rows])
+    def cost(p: np.ndarray, nu: float) -> float:
+        residual, _ = seen.teach(SymmetricKernelRidge(variant(p, nu))).leave_out(labels[rows])
         e = np.sort(error(residual[judged], rows[judged]))
-        return np.log(np.mean(e[: max(1, int(0.98 * len(e)))]) + 1e-9)
+        return np.log(np.mean(e[: max(1, int(TUNE_SHARE * len(e)))]) + 1e-9)
 
-    found = [(*_pattern_search(lambda p, nu=nu: cost(p, nu), start, bounds), nu) for nu in smoothness or (model.nu,)]
+    found = [(*_pattern_search(lambda p, nu=nu: cost(p, nu), center, bounds), nu) for nu in smoothness or (start.nu,)]
     _, p, nu = min(found, key=lambda f: f[0])
-    return parameters(p, nu)
+    return variant(p, nu)
 
 
-def likely_difference(model: SymmetricKernelRidge, X, y, *, output_parity, noise, source, seed: int = 0) -> tuple[float, ...]:
-    """The most likely `difference` of each cheap source, given the other parameters of `model`; data as for `tune`.
+def likely_difference(settings: KernelSettings, samples: Samples, *, seed: int = 0) -> tuple[float, ...]:
+    """The most likely `difference` of each cheap source, given the other parameters in `settings`.
 
     The likelihood is that of one source and the exact labels, for the most likely size of the truth.
     """
     found = []
-    for number in range(1, source.max() + 1):
-        rows = _subset(np.where(source == number, 1, np.where(source == 0, 0, -1)), np.random.default_rng(seed))
+    for number in range(1, samples.source.max() + 1):
+        source = np.select([samples.source == number, samples.source == 0], [1, 0], -1)
+        rows = _subset(source, np.random.default_rng(seed))
+        seen = replace(samples, source=source).take(rows)
 
-        def surprise(value, rows=rows):
-            kernel = clone(model).set_params(difference=(value,))
-            kernel.fit(X[rows], y[rows], output_parity=output_parity, noise=noise[rows], source=source[rows] > 0)
+        def surprise(value: float, seen=seen) -> float:
+            kernel = seen.teach(SymmetricKernelRidge(replace(settings, difference=(value,))))
             square = max(float(np.sum(kernel.dual_coef_ * kernel.y_)), 1e-300)
-            volume = sum(np.sum(output_parity == s) * -np.linalg.slogdet(a)[1] for s, a in kernel.inverse_.items())
+            parity = samples.output_parity
+            volume = sum(np.sum(parity == s) * -np.linalg.slogdet(a)[1] for s, a in kernel.inverse_.items())
             return kernel.y_.size * np.log(square) + volume
 
-        found.append(min(_DIFFERENCES, key=surprise))
+        found.append(min(DIFFERENCES, key=surprise))
     return tuple(found)
 
 
@@ -96,10 +92,10 @@ def _some(rows: np.ndarray, n: int, random: np.random.Generator) -> np.ndarray:
 
 
 def _subset(source: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Rows to judge parameters by: all or `_LARGEST_SUBSET`, half of them exact where enough are cheap (source > 0)."""
+    """Rows to judge parameters by: all or `TUNE_ROWS`, half of them exact where enough are cheap (source > 0)."""
     exact, cheap = np.flatnonzero(source == 0), np.flatnonzero(source > 0)
-    n_exact = min(len(exact), max(_LARGEST_SUBSET // 2, _LARGEST_SUBSET - len(cheap)))
-    return np.concatenate([_some(exact, n_exact, random), _some(cheap, _LARGEST_SUBSET - n_exact, random)])
+    n_exact = min(len(exact), max(TUNE_ROWS // 2, TUNE_ROWS - len(cheap)))
+    return np.concatenate([_some(exact, n_exact, random), _some(cheap, TUNE_ROWS - n_exact, random)])
 
 
 def _pattern_search(cost, start, bounds, *, steps=(0.7, 0.35), sweeps=3) -> tuple[float, np.ndarray]:
