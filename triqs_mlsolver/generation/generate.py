@@ -18,7 +18,7 @@ from ..exact.quality import objections
 from ..lattice.bethe import solve_bethe
 from ..numerics import legendre
 from ..problem import Problem, Solution
-from ..tools import mpi
+from ..tools import mpi, seeds
 from . import sampling
 from .sampling import Bounds, Sequence
 
@@ -28,7 +28,6 @@ CHEAP = {"hubbard_i": HubbardI(), "ipt": IPT(), "ed1": FewSiteED(1), "ed2": FewS
 
 _HARVESTED = (1, 2, 3, 4, 6, 8, 11, 15)  # iterations of a DMFT loop: early ones differ most
 _ROUND = 500  # problems per rank between two looks at what is left
-_SEED_STRIDE = 7919
 _PATIENCE = 5.0  # seconds a failed rank waits for the others, which may be deep in an exact run
 
 
@@ -232,7 +231,7 @@ class _Work:
 
     def solve(self, index: int, problem: Problem) -> None:
         """Solve one problem; store the answer, or the inputs with the reason why not."""
-        options = {"random_seed": 34788 + _SEED_STRIDE * index + self.seed, **self.options}
+        options = {"random_seed": seeds.of_run(seeds.DEFAULT + self.seed, index), **self.options}
         solver = cheap_or_exact(self.exact, problem, **options)
         solution, reason = answer(solver, problem)
         if reason:

@@ -20,7 +20,7 @@ from ..decision.knowledge import fitted_model
 from ..decision.log import DecisionLog
 from ..exact import registry
 from ..problem import Problem
-from ..tools import mpi
+from ..tools import mpi, seeds
 from .candidates import Candidates, most_uncertain, recombined
 from .generate import answer
 
@@ -189,7 +189,7 @@ class _Work:
     def _seed(self) -> int:
         """Of the next run, different on all ranks where they run on their own."""
         number = len(self.done) * (1 if self.share else self.comm.size) + (0 if self.share else self.comm.rank)
-        return int(np.random.SeedSequence([self.seed, len(self.database), number]).generate_state(1)[0] % 2**31)
+        return seeds.mixed(self.seed, len(self.database), number)
 
 
 class _Planner:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...numerics.causality import project_delta
 from ...problem import Problem, Solution
+from ...tools import seeds
 from ...tools.mpi import on_threads
 from ..statistics import autocorrelation_time, merged_pairs
 from .result import Analysis, Workspace, analyse, as_solution, measured_length
@@ -29,7 +30,6 @@ _DEFAULT_TARGET = 5e-4
 _STUCK = 0.9  # an eightfold run should cut the error to 0.35 of what it was; beyond this it is given up
 _NOT_CAUSAL = 0.05  # relative distance from the closest causal Δ beyond which a problem is refused
 _POSITIVE = 1e-9  # Δ(τ) above this, relative to its largest magnitude, is projected
-_RANK_STRIDE = 928374  # between the seeds of neighbouring ranks, as in triqs_cthyb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class SegmentSolver:
     n_cycles: int | None = None
     length_cycle: int | None = None
     n_warmup_cycles: int | None = None
-    random_seed: int = 34788
+    random_seed: int = seeds.DEFAULT
     max_time: float = -1
     target_error: float | None = None
     n_threads: int = 1
@@ -226,7 +226,7 @@ class _Run:
 
         if self.rank == 0 and not discard_stale(kernel.run, kernel.SOURCES):
             log.warning("segment: compiling the sampling kernel, once on this machine (about 10 seconds)")
-        seed = self.options.random_seed + _RANK_STRIDE * self.rank
+        seed = seeds.of_rank(self.options.random_seed, self.rank)
         chain = MarkovChain(self.problem, self.symmetries, measured_length(self.problem), seed)
         chain.advance(1, 1, False)
         return chain
