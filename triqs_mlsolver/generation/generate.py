@@ -19,6 +19,7 @@ from ..lattice.bethe import solve_bethe
 from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..tools import mpi, seeds
+from ..tools.validation import check_name, whole
 from . import sampling
 from .sampling import Bounds, Sequence
 
@@ -70,7 +71,7 @@ def generate(
     n : int
         Points of this sampling there shall be.
     draw : {"lecture", "uniform", "sobol", "furthest", "walk", "dmft"} or Sequence
-        See `database.sampling.draw`; "dmft" takes problems out of loops on the Bethe lattice that IPT drives.
+        See `sampling.draw`; "dmft" takes problems out of loops on the Bethe lattice that IPT drives.
     exact : str or object with solve(problem)
         An exact solver (see `exact.registry`), or a cheap one: "hubbard_i", "ipt", "ed1", "ed2", "ed3".
     fidelity : str, optional
@@ -78,7 +79,7 @@ def generate(
     seed : int
         Of the sampling, and of Monte Carlo runs.
     bounds : dict, optional
-        Ranges of the sampling, see `database.sampling.Bounds`.
+        Ranges of the sampling, see `sampling.Bounds`.
     options : dict, optional
         Run parameters of the exact solver, such as `target_error` or `n_cycles`.
     comm : mpi.Comm, optional
@@ -112,7 +113,7 @@ def generate(
         tasks = mpi.on_root(comm, work.next_tasks)
         if not tasks:
             computed, refused = (comm.allreduce(number) for number in (work.computed, len(work.refused)))
-            return Generated(int(n), computed, refused)
+            return Generated(work.n, computed, refused)
         with mpi.shared_errors(comm, "solving the problems", _PATIENCE), threadpool_limits(1, user_api="blas"):
             for index, problem in dealt(tasks, comm):
                 work.solve(index, problem)
@@ -135,9 +136,9 @@ def sequence(draw: str | Sequence, seed: int = 0, **bounds) -> Sequence:
     """
     if isinstance(draw, Sequence):
         return draw
-    if draw not in SAMPLINGS:
-        raise ValueError(f"sampling = {draw!r} is not known: choose one of {', '.join(SAMPLINGS)}")
+    check_name("sampling", draw, SAMPLINGS, quoted=False)
     if draw == "dmft":
+        sampling.check_bounds(bounds)
         return Sequence(draw, seed, _harvest(Bounds(**bounds), seed))
     return sampling.draw(draw, seed, **bounds)
 
@@ -174,9 +175,10 @@ class _Work:
     refused: set[str] = field(default_factory=set)
 
     def __post_init__(self):
-        if int(self.n) != self.n or self.n < 1:
-            raise ValueError(f"n = {self.n!r}: give the number of points, a whole number of at least 1")
+        self.n = whole("n", self.n, 1, "the number of points, a whole number of at least 1")
+        self.seed = whole("seed", self.seed, 0)
         check_solver(self.exact)
+        registry.check_options(self.options)
         self.sequence = sequence(self.draw, self.seed, **self.bounds)
         if not isinstance(self.database, Database):
             self.database = open_database(self.database)

@@ -22,6 +22,7 @@ from ...numerics import legendre
 from ...problem import Problem, Solution
 from ...problem.solution import static_moments
 from ...tools import seeds
+from ...tools.validation import MAX_TIME, TARGET_ERROR, check_number, whole
 from ..statistics import dominance, jackknife_error, largest_error, leave_one_out
 from .parameters import DEFAULTS
 from .smooth_estimate import SmoothEstimate, smoothed
@@ -78,8 +79,15 @@ class CthybSolver(_Parameters):
     name: ClassVar[str] = "cthyb"
 
     def __post_init__(self):
-        if self.n_runs < 2:
-            raise ValueError(f"n_runs = {self.n_runs} gives no error bars: at least 2 independent runs are needed")
+        put = lambda name, value: object.__setattr__(self, name, value)
+        put("n_runs", whole("n_runs", self.n_runs, 2, "a whole number of at least 2: a single run gives no error bars"))
+        for name, least in (("n_cycles", 1), ("length_cycle", 1), ("n_warmup_cycles", 0), ("random_seed", 0)):
+            if (value := getattr(self, name)) is not None:
+                put(name, whole(name, value, least))
+        if self.target_error is not None:
+            check_number("target_error", self.target_error, TARGET_ERROR, positive=True)
+        if self.max_time not in (None, -1):
+            check_number("max_time", self.max_time, MAX_TIME, positive=True)
         if self.n_cycles is not None and self.n_cycles < self.n_runs:
             raise ValueError(
                 f"n_cycles = {self.n_cycles} cannot be divided into {self.n_runs} independent runs: ask for more cycles"
