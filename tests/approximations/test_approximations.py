@@ -14,6 +14,7 @@ from triqs_mlsolver.approximations import IPT, NCA, FewSiteED, HubbardI
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
+from triqs_mlsolver.model.features.descriptor import Descriptor
 from triqs_mlsolver.numerics import legendre
 
 SPINS = (("up", 1), ("down", 1))
@@ -375,6 +376,40 @@ def test_few_site_ed_is_continuous(n_bath):
 def test_few_site_ed_refuses_other_numbers(n_bath):
     with pytest.raises(ValueError, match=f"n_bath = {n_bath}.*1, 2 or 3"):
         FewSiteED(n_bath)
+
+
+def test_few_site_ed_answers_the_numbers_it_is_asked(draw):
+    """A kept answer is found by its numbers: not by the object, which may change or be another one at the same place."""
+    problem = draw(np.random.default_rng(5), 3)
+    other = Problem(problem.beta, problem.gf_struct, problem.h_loc0, problem.Delta_l, 1.5 * problem.U, bath=problem.bath)
+    wanted, before = FewSiteED(1).solve(other), FewSiteED(1).solve(problem)
+    assert np.max(np.abs(before.nn - wanted.nn)) > 1e-3
+    problem.U[:] *= 1.5
+    assert np.max(np.abs(FewSiteED(1).solve(problem).nn - wanted.nn)) < 1e-9
+
+
+def test_few_site_ed_keeps_names_apart():
+    """Problems that are equal, as they are the same question, have answers in their own words."""
+    solver, named = FewSiteED(2), Problem.siam(5.0, 2.0, 1.0, [0.1], [0.5])
+    other = Problem(5.0, (("a", 1), ("b", 1)), named.h_loc0, named.Delta_l, named.U, bath=named.bath)
+    assert other == named
+    assert (solver.solve(named).gf_struct, solver.solve(other).gf_struct) == (named.gf_struct, other.gf_struct)
+
+
+def test_what_is_done_to_an_answer_does_not_reach_the_next(draw):
+    problem = draw(np.random.default_rng(7), 3)
+    first = FewSiteED(1).solve(problem)
+    nn, G = first.nn.copy(), first.G_l[0].copy()
+    first.nn[:], first.G_l[0][:], first.provenance["solver"] = 7.0, 7.0, "me"
+    again = FewSiteED(1).solve(problem)
+    assert np.array_equal(again.nn, nn) and np.array_equal(again.G_l[0], G) and again.provenance["solver"] == "ed1"
+
+
+def test_a_cluster_that_two_ask_for_is_diagonalised_once(draw, monkeypatch):
+    solved, solve = [], FewSiteED._solve
+    monkeypatch.setattr(FewSiteED, "_solve", lambda self, problem: solved.append(self.name) or solve(self, problem))
+    Descriptor(approximations=("ipt", "ed1", "ed2")).describe(draw(np.random.default_rng(8), 3).canonical())
+    assert sorted(solved) == ["ed1", "ed2"]
 
 
 def test_nca_where_its_usual_steps_are_too_long():

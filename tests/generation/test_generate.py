@@ -108,6 +108,11 @@ def test_cheap_answers_live_beside_exact_ones(tmp_path):
     ({"n": 2, "exact": "segmnt"}, ValueError, "did you mean 'segment'"),
     ({"n": 2, "draw": "grid"}, ValueError, "choose one of lecture"),
     ({"n": 2, "bounds": {"U": (2, 1)}}, ValueError, "the lower one first"),
+    ({"n": "ten"}, TypeError, "n = 'ten' is not a number: give the number of points"),
+    ({"n": 2, "seed": -1}, ValueError, "seed = -1 is not possible"),
+    ({"n": 2, "bounds": {"betas": (1, 2)}}, TypeError, "a sampling has no option 'betas': did you mean 'beta'"),
+    ({"n": 2, "draw": "dmft", "bounds": {"Us": (1, 2)}}, TypeError, "has no option 'Us': did you mean 'U'"),
+    ({"n": 2, "options": {"n_cycle": 100}}, TypeError, "an exact solver has no option 'n_cycle': did you mean 'n_cycles'"),
 ])  # fmt: skip
 def test_impossible_calls_are_refused_before_anything_runs(tmp_path, arguments, error, message):
     with pytest.raises(error, match=message):

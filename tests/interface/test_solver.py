@@ -549,10 +549,10 @@ def test_everything_a_run_found_is_read_back(tmp_path):
     """Decision, error bars and what only Monte Carlo measures, also from an archive of what was read back."""
     S = siam_solver(database=None, exact="segment", tolerance=0.05)
     S.solve(h_int=H_INT, n_cycles=3000, measure_pert_order=True)
-    for name, stored in (("first.h5", S), ("again.h5", None)):
-        stored = stored or back
+    back = S
+    for name in ("first.h5", "again.h5"):
         with HDFArchive(str(tmp_path / name), "w") as A:
-            A["S"] = stored
+            A["S"] = back
         with HDFArchive(str(tmp_path / name), "r") as A:
             back = A["S"]
         assert back.last_decision == S.last_decision and str(back.last_decision) == str(S.last_decision)

@@ -86,3 +86,12 @@ def test_products_stay_on_the_grid():
     E = energy[a] + energy[b] - energy[c]
     exact = np.sum(w[..., None] / (1j * grid.omega - E[..., None]), axis=(0, 1, 2))
     assert np.max(np.abs(grid.to_iw(beta, product) - exact)) < 1e-9
+
+
+def test_grids_of_one_cutoff_are_the_same():
+    """Matrices are kept by what a grid is, not by where it lies in memory."""
+    one, other, wider = dlr.Grid(40.0), dlr.Grid(40.0), dlr.Grid(80.0)
+    assert one == other and hash(one) == hash(other) and one != wider
+    for n in (16, 24):
+        assert one.quadrature_from_tau(n) is other.quadrature_from_tau(n)
+        assert wider.quadrature_from_tau(n).shape == (n, len(wider.tau))

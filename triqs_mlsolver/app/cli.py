@@ -54,4 +54,8 @@ def _mistake(error: Exception) -> click.ClickException | None:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version, prog_name="mlsolver")
 def main() -> None:
-    """Impurity solver that answers from a learned database and computes what it does not know."""
+    """Impurity solver that answers from a learned database and computes what it does not know.
+
+    A database is named by its file, or "starter": the one that comes with the package, with what was added to it in
+    mlsolver.h5 in the working directory.
+    """

@@ -85,8 +85,7 @@ class Demo:
 
 
 def _row(name: str, c: Converged) -> str:
-    bound = np.nanmax(c.bounds) if np.any(np.isfinite(c.bounds)) else np.inf
-    bound = max((b for b in c.bounds if np.isfinite(b)), default=bound)
+    bound = max((b for b in c.bounds if np.isfinite(b)), default=np.inf)
     exact = int(sum(c.exact))
     mark = "" if c.converged else "  not converged"
     return (

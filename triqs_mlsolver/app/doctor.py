@@ -58,7 +58,7 @@ def examine(database: str | os.PathLike = "mlsolver.h5") -> list[Finding]:
 
     Parameters
     ----------
-    database : path
+    database : path or "starter"
         The database that runs will use: whether it opens, and whether its directory is writable.
 
     Returns
@@ -213,9 +213,10 @@ def numba_cache() -> Finding:
 
 def database_place(database: str | os.PathLike) -> Finding:
     """Whether the database opens and its directory can be written."""
-    from ..database import Database, DatabaseError
+    from ..database import DatabaseError, open_database, starter
 
-    path = Path(database).expanduser().absolute()
+    is_starter = database == starter.NAME
+    path = Path(starter.OWN_POINTS if is_starter else database).expanduser().absolute()
     topic, elsewhere = "database", "choose a directory that exists and that you may write to: database=<path>"
     if not path.parent.is_dir():
         return Finding(topic, "broken", f"{path.parent} is no directory", elsewhere)
@@ -224,9 +225,10 @@ def database_place(database: str | os.PathLike) -> Finding:
         return Finding(topic, "broken", f"{path.parent}: {trouble}", remedy)
     free = shutil.disk_usage(path.parent).free
     there = "none yet, created by the first solve"
-    if path.exists() or Path(f"{path}.journal").is_dir():
+    if is_starter or path.exists() or Path(f"{path}.journal").is_dir():
         try:
-            there = f"{len(Database(path, read_only=True))} points"
+            found = open_database(database, read_only=True)
+            there = f"{len(found)} points" + (f", {found.n_of_base} of them the starter's" if is_starter else "")
         except (OSError, DatabaseError, ValueError) as error:
             remedy = "restore it from a copy, or move it away and start a new one; on file systems without locks "
             return Finding(topic, "broken", str(error), remedy + "export HDF5_USE_FILE_LOCKING=FALSE")

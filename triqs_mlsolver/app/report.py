@@ -72,6 +72,8 @@ def _points(database: Database) -> list[str]:
     rows = [("points", f"{info['points']} ({info['removed']} removed)")]
     rows += [("by solver", counts(info["solvers"])), ("by fidelity", counts(info["fidelities"]))]
     rows += [(label, "{:.4g} to {:.4g}".format(*info["ranges"][key])) for key, label in ranges.items()]
+    if info["base"]:
+        rows.insert(1, ("on top of", f"{info['points_of_base']} points of {info['base']}"))
     quantiles = ", ".join(f"{value:.2g} ({name})" for name, value in info["error_bar_quantiles"].items())
     rows += [("error bars of G(τ), quantiles", quantiles), ("time in exact runs", f"{info['seconds']:.0f} s")]
     rows += [("dates", " to ".join(date[:16].replace("T", " ") for date in info["dates"]))]

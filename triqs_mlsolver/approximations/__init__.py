@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Cheap solvers whose error is learned. Each has the shape of an exact solver: `solve(problem) -> Solution`."""
 
+from ..tools.validation import did_you_mean
 from .few_site_ed import FewSiteED
 from .hartree_fock import HartreeFock
 from .hubbard_i import HubbardI
@@ -23,5 +24,6 @@ def named(name: str):
         For an unknown name.
     """
     if name not in _BY_NAME:
-        raise ValueError(f"approximation {name!r} is not known: choose among {', '.join(_BY_NAME)}")
+        hint = did_you_mean(name, _BY_NAME, "; ")
+        raise ValueError(f"approximation {name!r} is not known: choose among {', '.join(_BY_NAME)}{hint}")
     return _BY_NAME[name]

@@ -15,7 +15,9 @@ temperatures. At high temperature, these are the sites whose Δ is right at the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,9 +32,6 @@ from .local import LocalGrid, pair_occupancy
 _N_IW = 256  # Matsubara frequencies that are averaged over
 _WIDTHS = {1: (0.1,), 2: (0.02, 0.3), 3: (0.02, 0.1, 0.5)}  # per number of sites: c, and the other w_j / D
 _NARROW = 0.01  # width, in units of T, at which a filter passes one frequency only
-_LATEST: dict[
-    int, tuple
-] = {}  # per number of sites, the problem solved last: IPT asks for densities, then the model for G
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,7 @@ class FewSiteED:
 
     def solve(self, problem: Problem) -> Solution:
         """The answer with the cluster's self-energy; ValueError where the cluster is too large."""
-        asked, answer = _LATEST.get(self.n_bath, (None, None))
-        if asked is not problem:
-            answer = self._solve(problem)
-            _LATEST[self.n_bath] = problem, answer
-        return answer
+        return copy.deepcopy(_solved(self, _Asked(_content(problem), problem)))  # the kept one is nobody's to change
 
     def _solve(self, problem: Problem) -> Solution:
         bath = self._bath(problem)
@@ -88,6 +83,27 @@ class FewSiteED:
             orbitals = np.einsum("ak,wab,bk->kw", basis, Delta_iw, basis)
             baths.append(joined_bath([projected_bath(problem.beta, d, filters) for d in orbitals], basis))
         return tuple(baths)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A problem that is another one where all of its numbers are: `Problem` itself forgives rounding and other names."""
+
+    content: tuple
+    problem: Problem = field(compare=False)
+
+
+@lru_cache(maxsize=4)  # IPT asks for the densities, then the model for G
+def _solved(solver: FewSiteED, asked: _Asked) -> Solution:
+    return solver._solve(asked.problem)
+
+
+def _content(problem: Problem) -> tuple:
+    """All that tells the problem from others, hashable."""
+    arrays = [*problem.h_loc0, *problem.Delta_l, problem.U]
+    arrays += [array for bath in problem.bath or () for array in (bath.eps, bath.V)]
+    exact = tuple((array.shape, array.tobytes()) for array in arrays)
+    return problem.beta, problem.gf_struct, problem.terms, problem.bath is None, exact
 
 
 def low_frequency_filters(beta_scale: float, n: int) -> np.ndarray:

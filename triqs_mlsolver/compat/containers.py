@@ -74,9 +74,7 @@ def block_arrays(G, gf_struct, mesh, what: str) -> list[np.ndarray]:
     if sorted(given) != sorted(expected):
         unknown = [bl for bl in given if bl not in expected]
         hint = did_you_mean(unknown[0], expected) if unknown else ""
-        raise ValueError(
-            f"{what} has the blocks {given}, gf_struct has {expected}{hint if 'did you mean' in hint else ''}"
-        )
+        raise ValueError(f"{what} has the blocks {given}, gf_struct has {expected}{hint}")
     arrays = []
     for bl, size in gf_struct:
         data = G[bl].data

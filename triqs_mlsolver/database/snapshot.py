@@ -359,9 +359,10 @@ class _damage_named:
 
 
 def _damaged(path: str, error: Exception) -> DatabaseError:
+    alone = f"; the points in {path}.journal/ are then served alone" if os.path.isdir(f"{path}.journal") else ""
     return DatabaseError(
         f"{path} ({os.path.getsize(path)} bytes) is damaged or no HDF5 file ({error}). It has not been touched: "
-        f"restore it from a copy, or move it away; the points in {path}.journal/ are then served alone"
+        f"restore it from a copy, or move it away{alone}"
     )
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..numerics import legendre
 from ..problem.fidelity import distrust
+from ..tools.validation import closest
 from .point import Record
 
 _TEXT = ("id", "problem_id", "solver", "version", "fidelity", "host", "date", "package_version")
@@ -96,8 +96,8 @@ def summary(database: Any) -> dict:
 
 def unknown_name(name: str, allowed: Iterable[str]) -> TypeError:
     """The error for a name that is none, with the nearest that is one."""
-    near = difflib.get_close_matches(name, allowed, 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = closest(name, allowed)
+    hint = f" Did you mean {near!r}?" if near else ""
     return TypeError(f"there is no column {name!r}.{hint} Columns: {', '.join(allowed)}")
 
 

@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
 from ..problem import Problem, Solution
+from ..tools.validation import check_keywords, check_name
 
 NAMES = ("auto", "segment", "cthyb", "ed")
 _HOME = {"segment": ("segment", "SegmentSolver"), "cthyb": ("cthyb.solver", "CthybSolver"), "ed": ("ed", "ED")}
@@ -37,12 +38,7 @@ def check(exact: str | ExactSolver) -> None:
     ValueError, TypeError
     """
     if isinstance(exact, str):
-        if exact not in NAMES:
-            close = difflib.get_close_matches(exact, NAMES, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(
-                f"exact = {exact!r} is not an exact solver: choose one of {', '.join(map(repr, NAMES))}{hint}"
-            )
+        check_name("exact", exact, NAMES, kind="an exact solver")
     elif inspect.isclass(exact):
         raise TypeError(
             f"exact = {exact.__name__} is a class, not a solver: pass an instance with a method solve(problem), "
@@ -58,6 +54,17 @@ def check(exact: str | ExactSolver) -> None:
 def name_of(exact: str | ExactSolver) -> str:
     """The name of a solver that is given by name or as an object."""
     return exact if isinstance(exact, str) else exact.name
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse run parameters that no exact solver has; each takes those it knows.
+
+    Raises
+    ------
+    TypeError
+    """
+    known = dict.fromkeys(field.name for name in _HOME for field in fields(_class(name)))
+    check_keywords("an exact solver", options, known)
 
 
 def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactSolver:

@@ -19,7 +19,8 @@ from ..lattice.bethe import solve_bethe
 from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..problem.fidelity import as_good_as
-from ..tools import mpi
+from ..tools import mpi, seeds
+from ..tools.validation import check_name, whole
 from . import sampling
 from .sampling import Bounds, Sequence
 
@@ -29,7 +30,6 @@ CHEAP = {"hubbard_i": HubbardI(), "ipt": IPT(), "ed1": FewSiteED(1), "ed2": FewS
 
 _HARVESTED = (1, 2, 3, 4, 6, 8, 11, 15)  # iterations of a DMFT loop: early ones differ most
 _ROUND = 500  # problems per rank between two looks at what is left
-_SEED_STRIDE = 7919
 _PATIENCE = 5.0  # seconds a failed rank waits for the others, which may be deep in an exact run
 
 
@@ -72,7 +72,7 @@ def generate(
     n : int
         Points of this sampling there shall be.
     draw : {"lecture", "uniform", "sobol", "furthest", "walk", "dmft"} or Sequence
-        See `database.sampling.draw`; "dmft" takes problems out of loops on the Bethe lattice that IPT drives.
+        See `sampling.draw`; "dmft" takes problems out of loops on the Bethe lattice that IPT drives.
     exact : str or object with solve(problem)
         An exact solver (see `exact.registry`), or a cheap one: "hubbard_i", "ipt", "ed1", "ed2", "ed3".
     fidelity : str, optional
@@ -80,7 +80,7 @@ def generate(
     seed : int
         Of the sampling, and of Monte Carlo runs.
     bounds : dict, optional
-        Ranges of the sampling, see `database.sampling.Bounds`.
+        Ranges of the sampling, see `sampling.Bounds`.
     options : dict, optional
         Run parameters of the exact solver, such as `target_error` or `n_cycles`.
     comm : mpi.Comm, optional
@@ -114,7 +114,7 @@ def generate(
         tasks = mpi.on_root(comm, work.next_tasks)
         if not tasks:
             computed, refused = (comm.allreduce(number) for number in (work.computed, len(work.refused)))
-            return Generated(int(n), computed, refused)
+            return Generated(work.n, computed, refused)
         with mpi.shared_errors(comm, "solving the problems", _PATIENCE), threadpool_limits(1, user_api="blas"):
             for index, problem in dealt(tasks, comm):
                 work.solve(index, problem)
@@ -137,9 +137,9 @@ def sequence(draw: str | Sequence, seed: int = 0, **bounds) -> Sequence:
     """
     if isinstance(draw, Sequence):
         return draw
-    if draw not in SAMPLINGS:
-        raise ValueError(f"sampling = {draw!r} is not known: choose one of {', '.join(SAMPLINGS)}")
+    check_name("sampling", draw, SAMPLINGS, quoted=False)
     if draw == "dmft":
+        sampling.check_bounds(bounds)
         return Sequence(draw, seed, _harvest(Bounds(**bounds), seed))
     return sampling.draw(draw, seed, **bounds)
 
@@ -176,9 +176,10 @@ class _Work:
     refused: set[str] = field(default_factory=set)
 
     def __post_init__(self):
-        if int(self.n) != self.n or self.n < 1:
-            raise ValueError(f"n = {self.n!r}: give the number of points, a whole number of at least 1")
+        self.n = whole("n", self.n, 1, "the number of points, a whole number of at least 1")
+        self.seed = whole("seed", self.seed, 0)
         check_solver(self.exact)
+        registry.check_options(self.options)
         self.sequence = sequence(self.draw, self.seed, **self.bounds)
         if not isinstance(self.database, Database):
             self.database = open_database(self.database)
@@ -231,7 +232,7 @@ class _Work:
 
     def solve(self, index: int, problem: Problem) -> None:
         """Solve one problem; store the answer, or the inputs with the reason why not."""
-        options = {"random_seed": 34788 + _SEED_STRIDE * index + self.seed, **self.options}
+        options = {"random_seed": seeds.of_run(seeds.DEFAULT + self.seed, index), **self.options}
         solver = cheap_or_exact(self.exact, problem, **options)
         solution, reason = answer(solver, problem)
         if reason:

@@ -22,7 +22,8 @@ from ..exact import registry
 from ..model.constants import MIN_POINTS
 from ..problem import Problem
 from ..problem.fidelity import as_good_as
-from ..tools import mpi
+from ..tools import mpi, seeds
+from ..tools.validation import check_number, whole
 from .candidates import Candidates, most_uncertain, recombined
 from .generate import answer
 
@@ -117,7 +118,10 @@ def refresh(
     start = time.perf_counter()
     with mpi.shared_errors(comm, "the preparation"):
         _check(budget, minutes)
+        whole("seed", seed, 0)
         registry.check(exact)
+        registry.check_options(options or {})
+        check_number("tolerance", tolerance, "a positive error bound on G(tau), for example 0.002", positive=True)
         work = _Work(database, exact, tolerance, seed, options or {}, comm, share)
         planner = _Planner(work, budget, minutes, start) if mpi.is_root(comm) else None
     before = mpi.on_root(comm, lambda: planner.state())
@@ -139,10 +143,10 @@ def refresh(
 def _check(budget: int | None, minutes: float | None) -> None:
     if budget is None and minutes is None:
         raise ValueError("nothing to spend: give a budget of exact runs, minutes, or both")
-    if budget is not None and (int(budget) != budget or budget < 1):
-        raise ValueError(f"budget = {budget}: give a whole number of exact runs, at least 1")
-    if minutes is not None and not minutes > 0:
-        raise ValueError(f"minutes = {minutes}: give a positive time")
+    if budget is not None:
+        whole("budget", budget, 1, "a whole number of exact runs, at least 1")
+    if minutes is not None:
+        check_number("minutes", minutes, "a positive time", positive=True)
 
 
 def _has_time(start: float, minutes: float | None) -> bool:
@@ -190,7 +194,7 @@ class _Work:
     def _seed(self) -> int:
         """Of the next run, different on all ranks where they run on their own."""
         number = len(self.done) * (1 if self.share else self.comm.size) + (0 if self.share else self.comm.rank)
-        return int(np.random.SeedSequence([self.seed, len(self.database), number]).generate_state(1)[0] % 2**31)
+        return seeds.mixed(self.seed, len(self.database), number)
 
 
 class _Planner:

@@ -9,7 +9,7 @@ sequence is the same however many are asked for, so that work can be split over 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -17,6 +17,7 @@ from scipy.stats import qmc
 
 from ..numerics import legendre
 from ..problem import Problem
+from ..tools.validation import check_keywords, check_name, whole
 
 NAMES = ("lecture", "uniform", "sobol", "furthest", "walk")
 
@@ -72,8 +73,7 @@ class Bounds:
                 raise ValueError(f"{name} = {pair} reaches zero: give two positive numbers")
         if self.V is not None and not self.V[1] > 0:
             raise ValueError(f"V = {self.V}: without hybridisation there is nothing to learn; give a positive maximum")
-        if not 1 <= self.n_bath <= 6:
-            raise ValueError(f"n_bath = {self.n_bath}: give 1 to 6 bath sites, as many as exact diagonalisation takes")
+        whole("n_bath", self.n_bath, 1, "1 to 6 bath sites, as many as exact diagonalisation takes", largest=6)
 
     @property
     def dimension(self) -> int:
@@ -130,6 +130,11 @@ class Sequence:
         return self._drawn[i]
 
 
+def check_bounds(bounds: dict) -> None:
+    """Refuse names that are no fields of `Bounds`; TypeError."""
+    check_keywords("a sampling", bounds, [field.name for field in fields(Bounds)])
+
+
 def draw(name: str, seed: int = 0, **bounds) -> Sequence:
     """The sequence of a sampling.
 
@@ -153,8 +158,8 @@ def draw(name: str, seed: int = 0, **bounds) -> Sequence:
     >>> 5 <= problems[0].beta <= 50, problems[0] == draw("sobol", seed=1, beta=(5, 50), U=(0, 4))[0]
     (True, True)
     """
-    if name not in NAMES:
-        raise ValueError(f"no sampling {name!r}: choose one of {', '.join(NAMES)}")
+    check_name("sampling", name, NAMES, quoted=False)
+    check_bounds(bounds)
     within = replace(LECTURE if name == "lecture" else Bounds(), **bounds)
     points = {"lecture": _uniform, "uniform": _uniform, "sobol": _sobol, "furthest": _furthest, "walk": _walk}[name]
     return Sequence(name, seed, map(within.problem, points(within, seed)))

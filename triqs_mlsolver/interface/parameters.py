@@ -103,9 +103,9 @@ def checked(given: dict) -> Parameters:
             logger.warning("solve parameter %s is deprecated: use %s", name, DEPRECATED[name])
             name = DEPRECATED[name]
         if not _is_parameter(name):
-            raise TypeError(
-                f"solve() has no parameter {name!r}{did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])}"
-            )
+            hint = did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])
+            those = ": the parameters are those of triqs_cthyb, see help(Solver.solve)"
+            raise TypeError(f"solve() has no parameter {name!r}{hint or those}")
         if value is not None:
             params[name] = value
     if "h_int" not in params:

@@ -450,8 +450,7 @@ def _check_options(options: dict) -> None:
 
 
 def _hint(name: str, allowed) -> str:
-    text = validation.did_you_mean(name, allowed)
-    return text if "did you mean" in text else f": allowed are {', '.join(allowed)}"
+    return validation.did_you_mean(name, allowed) or f": allowed are {', '.join(allowed)}"
 
 
 def _is_result(value) -> bool:

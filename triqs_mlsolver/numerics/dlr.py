@@ -20,7 +20,7 @@ _KEPT = 64  # matrices of each kind, one per grid and length: random problems go
 
 
 class Grid:
-    """Nodes and transforms for β ω_max ≤ Λ.
+    """Nodes and transforms for β ω_max ≤ Λ. Grids of one Λ are equal, and share their matrices.
 
     Attributes
     ----------
@@ -46,6 +46,12 @@ class Grid:
         self.n = np.concatenate([-positive[::-1] - 1, positive])
         self.n_positive = len(positive)
         self.omega = np.pi * (2 * self.n + 1)
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Grid) and self.cutoff == other.cutoff
+
+    def __hash__(self) -> int:
+        return hash(self.cutoff)
 
     @cached_property
     def _tau_from_poles(self) -> np.ndarray:
@@ -84,24 +90,9 @@ class Grid:
         """Matrix (len(tau), r) from G(τ) at `self.tau` to G at other times `tau` (n,), in units of β."""
         return _eliminate(legendre.fermi_kernel(1.0, tau, self.poles), self._tau_from_poles)
 
-    @lru_cache(maxsize=_KEPT)
     def quadrature_from_tau(self, n: int) -> np.ndarray:
         """Matrix (n, r) from G(τ) at `tau` to the nodes of `legendre.quadrature`."""
-        return self.interpolation(legendre.quadrature(1.0, n)[0])
-
-    @lru_cache(maxsize=_KEPT)
-    def _legendre_from_tau(self, n_l: int) -> np.ndarray:
-        from_poles = legendre.from_poles(1.0, self.poles, np.eye(len(self.poles)), n_l)
-        return _eliminate(from_poles, self._tau_from_poles)
-
-    @lru_cache(maxsize=_KEPT)
-    def _tau_from_legendre(self, n_l: int) -> np.ndarray:
-        return legendre.vandermonde(2 * self.tau - 1, n_l)
-
-    @lru_cache(maxsize=_KEPT)
-    def _iw_from_legendre(self, n_l: int) -> np.ndarray:
-        positive = legendre.transfer_matrix(self.n[self.n >= 0], n_l)
-        return np.concatenate([positive[::-1].conj(), positive])
+        return _quadrature_from_tau(self, n)
 
     def to_iw(self, beta: float, values: np.ndarray) -> np.ndarray:
         """G(iω) at `n` from `values` (r, ...) of G(τ) at `tau`."""
@@ -113,15 +104,37 @@ class Grid:
 
     def to_legendre(self, beta: float, values: np.ndarray, n_l: int) -> np.ndarray:
         """G_l (n_l, ...) from `values` (r, ...) of G(τ) at `tau`."""
-        return beta * _applied(self._legendre_from_tau(n_l), values)
+        return beta * _applied(_legendre_from_tau(self, n_l), values)
 
     def tau_of_legendre(self, beta: float, coefficients: np.ndarray) -> np.ndarray:
         """G(τ) at `tau` from Legendre `coefficients` (n_l, ...)."""
-        return _applied(self._tau_from_legendre(len(coefficients)), coefficients) / beta
+        return _applied(_tau_from_legendre(self, len(coefficients)), coefficients) / beta
 
     def iw_of_legendre(self, coefficients: np.ndarray) -> np.ndarray:
         """G(iω) at `n` from Legendre `coefficients` (n_l, ...)."""
-        return _applied(self._iw_from_legendre(len(coefficients)), coefficients)
+        return _applied(_iw_from_legendre(self, len(coefficients)), coefficients)
+
+
+@lru_cache(maxsize=_KEPT)
+def _quadrature_from_tau(grid: Grid, n: int) -> np.ndarray:
+    return grid.interpolation(legendre.quadrature(1.0, n)[0])
+
+
+@lru_cache(maxsize=_KEPT)
+def _legendre_from_tau(grid: Grid, n_l: int) -> np.ndarray:
+    from_poles = legendre.from_poles(1.0, grid.poles, np.eye(len(grid.poles)), n_l)
+    return _eliminate(from_poles, grid._tau_from_poles)
+
+
+@lru_cache(maxsize=_KEPT)
+def _tau_from_legendre(grid: Grid, n_l: int) -> np.ndarray:
+    return legendre.vandermonde(2 * grid.tau - 1, n_l)
+
+
+@lru_cache(maxsize=_KEPT)
+def _iw_from_legendre(grid: Grid, n_l: int) -> np.ndarray:
+    positive = legendre.transfer_matrix(grid.n[grid.n >= 0], n_l)
+    return np.concatenate([positive[::-1].conj(), positive])
 
 
 def _applied(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -138,6 +138,26 @@ def test_cycles_that_cannot_be_divided_are_refused():
         CthybSolver(n_runs=1)
 
 
+@pytest.mark.parametrize("option, value, error, allowed", [
+    ("n_runs", "8", TypeError, "a whole number of at least 2: a single run gives no error bars"),
+    ("n_cycles", 0, ValueError, "a whole number of at least 1"),
+    ("n_cycles", "many", TypeError, "a whole number of at least 1"),
+    ("random_seed", 1.5, ValueError, "a whole number of at least 0"),
+    ("target_error", 0, ValueError, "a positive error of"),
+    ("max_time", -2, ValueError, "a positive number of seconds, or -1"),
+    ("max_time", float("inf"), ValueError, "a positive number of seconds, or -1"),
+])  # fmt: skip
+def test_impossible_options_are_refused_before_anything_runs(option, value, error, allowed):
+    with pytest.raises(error, match=f"{option} = {value!r} is not .*: give {allowed}"):
+        CthybSolver(**{option: value})
+
+
+def test_cycles_written_as_floats_are_whole():
+    solver = CthybSolver(n_cycles=1e5, n_runs=np.int64(4), random_seed=3.0, max_time=-1)
+    assert solver.parameters == {"n_cycles": 100_000, "random_seed": 3, "max_time": -1}
+    assert type(solver.n_cycles) is type(solver.n_runs) is int
+
+
 def test_parameters_are_passed_through():
     solver = CthybSolver(n_cycles=800, move_double=False, target_error=1e-3)
     params = solver._parameters_of_run(SIAM, 2)

@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Databases, logs and pictures named on the command line; what is wrong with them is said in one line."""
+"""Files to write, refused before anything is computed."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-
-if TYPE_CHECKING:
-    from ...database import Database
 
 
 class OutputFile(click.Path):
@@ -40,34 +35,6 @@ def writable(path: Path) -> Path:
 
 
 PICTURE = OutputFile(".png", ".pdf", ".svg")
-
-
-def open_database(path: Path) -> Database:
-    """The database, read only; BadParameter where there is none, or it is empty or damaged."""
-    from ...database import Database, DatabaseError
-
-    try:
-        database = Database(path, read_only=True)
-    except (OSError, DatabaseError) as error:
-        raise click.BadParameter(str(error), param_hint="FILE") from None
-    if not len(database):
-        raise click.BadParameter(f"{path} has no points yet: nothing to show", param_hint="FILE")
-    return database
-
-
-def read_log(path: Path) -> dict[str, np.ndarray]:
-    """The decision log `path`, or that of the database `path`; BadParameter where there is none."""
-    from ...decision.log import DecisionLog
-
-    file = path if path.suffix == ".log" else Path(f"{path}.log")
-    log = DecisionLog(file).read() if file.is_file() else {}
-    if not log:
-        why = "holds no decision" if file.is_file() else "is not there"
-        raise click.BadParameter(
-            f"the decision log {file} {why}: name a database that a Solver has used with learn=True, or its .log file",
-            param_hint="FILE",
-        )
-    return log
 
 
 def require_matplotlib() -> None:

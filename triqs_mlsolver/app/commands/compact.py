@@ -4,21 +4,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from ._shared import opened
+from ._databases import NAME, opened_to_change
 
 
 @click.command()
-@click.argument("database", type=click.Path(path_type=Path))
-def command(database: Path) -> None:
+@click.argument("database", type=NAME)
+def command(database: str) -> None:
     """Fold the journal of DATABASE into its snapshot; others may read and add meanwhile.
 
     Example: mlsolver compact bethe.h5
     """
-    db = opened(database)
+    db = opened_to_change(database)
     files = len(db.journal.names())
     db.compact()
     click.echo(f"{database}: {len(db)} points, {files - len(db.journal.names())} files of the journal folded in")

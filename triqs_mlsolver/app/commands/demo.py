@@ -11,6 +11,15 @@ from pathlib import Path
 import click
 
 
+def _only_starter(_, __, name: str | None) -> str | None:
+    if name not in (None, "starter"):
+        raise click.BadParameter(
+            f'{name!r} cannot be begun with: give "starter", or leave the option out; the demo keeps a database of its '
+            "own in the directory --output"
+        )
+    return name
+
+
 @click.command()
 @click.option("--beta", default=20.0, show_default=True, help="Inverse temperature in units of 1/D.")
 @click.option("--points", default=31, show_default=True, help="Values of U/D from 0.5 to 3.5, each way.")
@@ -27,7 +36,8 @@ import click
 )
 @click.option(
     "--database",
-    type=click.Choice(["starter"]),
+    metavar="starter",
+    callback=_only_starter,
     help="Begin with the database that comes with the package, which is never written to, instead of an empty one.",
 )
 def command(beta: float, points: int, tolerance: float, exact: str, output: Path, database: str | None) -> None:

@@ -11,23 +11,23 @@ from pathlib import Path
 import click
 import numpy as np
 
+from ._databases import NAME, opened
 from ._files import OutputFile
-from ._shared import opened
 
 _SERIES = ("Delta_l", "G_l", "G_l_error")
 
 
 @click.command()
-@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("database", type=NAME)
 @click.argument("output", type=OutputFile(".csv", ".npz"))
-def command(database: Path, output: Path) -> None:
+def command(database: str, output: Path) -> None:
     """Write DATABASE as plain tables to OUTPUT: .csv, one row per point, or .npz, with Delta_l and G_l.
 
     Numbers are dimensionless, in units of each problem's own scale D (the column `unit`).
 
     Example: mlsolver export bethe.h5 bethe.npz
     """
-    db = opened(database, read_only=True)
+    db = opened(database)
     temporary = output.with_name(f".{output.name}.tmp{output.suffix}")
     try:
         if output.suffix == ".csv":

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from ._shared import Progress, quiet_solvers
+from ._databases import NAME, file_of
+from ._progress import Progress, quiet_solvers
 
 _SAMPLINGS = ("lecture", "uniform", "sobol", "furthest", "walk", "dmft")
 _SOLVERS = ("auto", "ed", "segment", "cthyb", "hubbard_i", "ipt", "ed1", "ed2", "ed3")
@@ -29,7 +28,7 @@ def _ranges(command):
 
 
 @click.command()
-@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("database", type=NAME)
 @click.option("--n", required=True, type=click.IntRange(1), help="Points of this sampling there shall be.")
 @click.option("--sampling", default="lecture", show_default=True, type=click.Choice(_SAMPLINGS))
 @click.option("--exact", default="auto", show_default=True, type=click.Choice(_SOLVERS), help="Who solves them.")
@@ -40,7 +39,7 @@ def _ranges(command):
 @click.option("--n-cycles", type=click.IntRange(64), help="Cycles of a Monte Carlo run.")
 @click.option("--max-time", type=click.FloatRange(0, min_open=True), help="Seconds after which a run ends.")
 @click.option("--fidelity", help='Store the answers under this name, such as "short"; by default as exact.')
-def command(database: Path, n: int, sampling: str, exact: str, seed: int, n_bath: int | None, **given) -> None:
+def command(database: str, n: int, sampling: str, exact: str, seed: int, n_bath: int | None, **given) -> None:
     """Solve N problems and store them in DATABASE.
 
     What is there already is not computed again: a run that was killed is simply repeated. Under mpiexec the ranks share
@@ -67,11 +66,12 @@ def command(database: Path, n: int, sampling: str, exact: str, seed: int, n_bath
     with quiet_solvers(), Progress("points", mpi.is_root(comm)) as progress:
         try:
             done = generate(
-                str(database), n, draw=drawn, exact=exact, fidelity=fidelity, seed=seed, options=given, comm=comm,
+                database, n, draw=drawn, exact=exact, fidelity=fidelity, seed=seed, options=given, comm=comm,
                 watch=progress,
             )  # fmt: skip
         except TooManyRefused as error:
             raise click.ClickException(str(error)) from error
     if mpi.is_root(comm):
-        refused = f", {done.refused} runs refused (inputs in {database}.replay)" if done.refused else ""
-        click.echo(f"{database}: {done.points} points of this sampling, {done.computed} of them computed now{refused}")
+        file = file_of(database)
+        refused = f", {done.refused} runs refused (inputs in {file}.replay)" if done.refused else ""
+        click.echo(f"{file}: {done.points} points of this sampling, {done.computed} of them computed now{refused}")

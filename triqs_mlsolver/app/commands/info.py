@@ -5,19 +5,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from ._shared import opened
+from ._databases import NAME, opened
 
 _RANGES = {"beta": "beta D", "U": "U/D", "x": "level x/D"}  # x: from half filling, of the level
 
 
 @click.command()
-@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("database", type=NAME)
 @click.option("--json", "as_json", is_flag=True, help="Everything as one JSON object.")
-def command(database: Path, as_json: bool) -> None:
+def command(database: str, as_json: bool) -> None:
     """What DATABASE holds: points by solver and fidelity, ranges, error bars, provenance, disk use, calibration.
 
     Ranges are in units of each problem's own scale D (on the Bethe lattice the half bandwidth).
@@ -27,7 +26,7 @@ def command(database: Path, as_json: bool) -> None:
     from ...database.model_settings import load_settings
     from ...decision.log import DecisionLog
 
-    db = opened(database, read_only=True)
+    db = opened(database)
     info = db.info() | {"audits": audits(DecisionLog(f"{db.path}.log")), "model": load_settings(db.path)}
     click.echo(json.dumps(info, indent=2) if as_json else "\n".join(_lines(info)))
 

@@ -4,17 +4,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from ._files import read_log
+from ._databases import NAME, read_log
 
 
 @click.command()
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=NAME)
 @click.option("--last", default=20, show_default=True, type=click.IntRange(min=0), metavar="N", help="Rows; 0 for all.")
-def command(file: Path, last: int) -> None:
+def command(file: str, last: int) -> None:
     """Show the decisions recorded beside a database FILE, and how often the bounds held.
 
     Example: mlsolver log bethe.h5 --last 50

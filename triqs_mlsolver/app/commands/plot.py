@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from ._files import PICTURE, open_database, read_log, require_matplotlib
+from ._databases import NAME, opened, read_log
+from ._files import PICTURE, require_matplotlib
 
-_FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+_FILE = click.argument("file", metavar="FILE", type=NAME)
 
 
 def _out(default: str):
@@ -31,7 +32,7 @@ def command() -> None:
 @command.command()
 @_FILE
 @_out("reliability.png")
-def reliability(file: Path, output: Path) -> None:
+def reliability(file: str, output: Path) -> None:
     """True error against bound for every exact run that had one, and the share of bounds that held.
 
     Example: mlsolver plot reliability bethe.h5
@@ -45,7 +46,7 @@ def reliability(file: Path, output: Path) -> None:
 @command.command()
 @_FILE
 @_out("coverage.png")
-def coverage(file: Path, output: Path) -> None:
+def coverage(file: str, output: Path) -> None:
     """Where the points of the database lie: beta D, U/D and level.
 
     Example: mlsolver plot coverage bethe.h5 -o coverage.pdf
@@ -53,14 +54,14 @@ def coverage(file: Path, output: Path) -> None:
     require_matplotlib()
     from ...plots import plot_coverage
 
-    _write(lambda: plot_coverage(open_database(file)), output)
+    _write(lambda: plot_coverage(opened(file, with_points=True)), output)
 
 
 @command.command()
 @_FILE
 @_out("history.png")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the latest N solves.")
-def history(file: Path, output: Path, last: int | None) -> None:
+def history(file: str, output: Path, last: int | None) -> None:
     """Bound, source and Z of every solve in the decision log.
 
     Example: mlsolver plot history bethe.h5 --last 200
@@ -75,7 +76,7 @@ def history(file: Path, output: Path, last: int | None) -> None:
 @_FILE
 @_out("decision.png")
 @click.option("--point", default=-1, show_default=True, help="Number of the point; negative ones count from the end.")
-def decision(file: Path, output: Path, point: int) -> None:
+def decision(file: str, output: Path, point: int) -> None:
     """One stored problem as the model would answer it without its point: G and Sigma with bounds, and the exact ones.
 
     Example: mlsolver plot decision bethe.h5 --point 12
@@ -85,13 +86,13 @@ def decision(file: Path, output: Path, point: int) -> None:
     from ...model import predict_left_out
     from ...plots import plot_decision
 
-    database = open_database(file)
+    database = opened(file, with_points=True)
     if not -len(database) <= point < len(database):
         raise click.BadParameter(
             f"there is no point {point}: {file} holds points 0 to {len(database) - 1}", param_hint="--point"
         )
     asked = database[point]
-    prediction = predict_left_out(database, asked, stored_predictor(file))
+    prediction = predict_left_out(database, asked, stored_predictor(database.path))
     _write(lambda: plot_decision(asked.problem, prediction, asked.solution), output)
 
 

@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from ._shared import Progress, quiet_solvers, require
+from ._databases import NAME, file_of, require
+from ._progress import Progress, quiet_solvers
 
 
 @click.command()
-@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("database", type=NAME)
 @click.option("--budget", type=click.IntRange(1), help="Exact runs to spend.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Start no run after this time.")
 @click.option(
@@ -29,7 +28,7 @@ from ._shared import Progress, quiet_solvers, require
 @click.option("--n-cycles", type=click.IntRange(64), help="Cycles of a Monte Carlo run.")
 @click.option("--max-time", type=click.FloatRange(0, min_open=True), help="Seconds after which a run ends.")
 def command(
-    database: Path, budget: int | None, minutes: float | None, exact: str, tolerance: float, share: bool, seed: int,
+    database: str, budget: int | None, minutes: float | None, exact: str, tolerance: float, share: bool, seed: int,
     **options,
 ) -> None:  # fmt: skip
     """Spend exact runs where DATABASE needs them most.
@@ -54,15 +53,15 @@ def command(
     given = {name: value for name, value in options.items() if value is not None}
     with quiet_solvers(), Progress("runs", mpi.is_root(comm) and budget is not None) as progress:
         done = refresh(
-            str(database), budget=budget, minutes=minutes, exact=exact, tolerance=tolerance, share=share, seed=seed,
+            database, budget=budget, minutes=minutes, exact=exact, tolerance=tolerance, share=share, seed=seed,
             options=given, comm=comm, watch=progress,
         )  # fmt: skip
     if mpi.is_root(comm):
-        click.echo(_report(database, done))
+        click.echo(_report(file_of(database), done))
 
 
-def _report(database: Path, done) -> str:
-    lines = [f"{database}: {sum(done.runs.values())} exact runs in {done.seconds:.0f} s, {done.refused} refused"]
+def _report(file: str, done) -> str:
+    lines = [f"{file}: {sum(done.runs.values())} exact runs in {done.seconds:.0f} s, {done.refused} refused"]
     lines += [f"  {number:5d}  {reason}" for reason, number in done.runs.items()]
     lines.append(f"{'':30s}{'points':>8s}{'error 50 %':>12s}{'95 %':>10s}{'bound 50 %':>12s}{'95 %':>10s}")
     for name, s in (("before", done.before), ("after", done.after)):

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from ._files import OutputFile, open_database, read_log, require_matplotlib, writable
+from ._databases import NAME, opened, read_log
+from ._files import OutputFile, require_matplotlib, writable
 
 
 @click.command()
-@click.argument("file", metavar="FILE.h5", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=NAME)
 @click.option("-o", "--output", type=OutputFile(), help="Page to write.  [default: FILE.html]")
-def command(file: Path, output: Path | None) -> None:
+def command(file: str, output: Path | None) -> None:
     """Write one self-contained HTML page about a database: its points, its calibration, its last runs.
 
     Example: mlsolver report bethe.h5 -o report.html
@@ -22,9 +23,9 @@ def command(file: Path, output: Path | None) -> None:
     require_matplotlib()
     from ..report import page
 
-    database = open_database(file)
-    log = read_log(file) if Path(f"{file}.log").is_file() else {}
-    output = writable(output or file.with_suffix(".html"))
+    database = opened(file, with_points=True)
+    log = read_log(file, required=False)
+    output = writable(output or Path(file).with_suffix(".html"))
     try:
         output.write_text(page(database, log), encoding="utf-8")
     except OSError as error:

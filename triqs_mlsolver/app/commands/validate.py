@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from ._files import PICTURE, writable
-from ._shared import Progress, opened
+from ._databases import NAME, opened
+from ._files import PICTURE, require_matplotlib, writable
+from ._progress import Progress
 
 
 def _grid(_, __, options: tuple[str, ...]) -> dict:
@@ -34,7 +35,7 @@ def _value(text: str):
 
 
 @click.command()
-@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("database", type=NAME)
 @click.option(
     "--try",
     "grid",
@@ -67,7 +68,9 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
     from ...database.model_settings import load_settings, save_settings
     from ...decision.knowledge import stored_predictor
 
-    db = opened(database, read_only=True)
+    if output:
+        require_matplotlib()
+    db = opened(database)
     if store:
         writable(Path(f"{db.path}.model"))
     stored, predictor = list(db)[:points], stored_predictor(db.path)

@@ -21,6 +21,8 @@ from ...compat import containers
 from ...numerics import legendre
 from ...problem import Problem, Solution
 from ...problem.solution import static_moments
+from ...tools import seeds
+from ...tools.validation import MAX_TIME, TARGET_ERROR, check_number, whole
 from ..statistics import dominance, jackknife_error, largest_error, leave_one_out
 from .parameters import DEFAULTS
 from .smooth_estimate import SmoothEstimate, smoothed
@@ -34,9 +36,6 @@ _ATTEMPTS = 3  # at a run that measures NaN
 _TELLING = 8  # runs from which one that stands out can be told
 _CYCLES_PER_RUN = 5000  # where neither n_cycles nor more is asked for
 _MOST_COEFFICIENTS = 120
-_SEED_STRIDE = 104729  # between runs; cthyb's own default strides by 928374 between ranks
-_CTHYB_SEED = 34788
-_CTHYB_SEED_STRIDE = 928374
 
 
 _FROM_PROBLEM = ("h_int", "h_loc0")
@@ -80,8 +79,15 @@ class CthybSolver(_Parameters):
     name: ClassVar[str] = "cthyb"
 
     def __post_init__(self):
-        if self.n_runs < 2:
-            raise ValueError(f"n_runs = {self.n_runs} gives no error bars: at least 2 independent runs are needed")
+        put = lambda name, value: object.__setattr__(self, name, value)
+        put("n_runs", whole("n_runs", self.n_runs, 2, "a whole number of at least 2: a single run gives no error bars"))
+        for name, least in (("n_cycles", 1), ("length_cycle", 1), ("n_warmup_cycles", 0), ("random_seed", 0)):
+            if (value := getattr(self, name)) is not None:
+                put(name, whole(name, value, least))
+        if self.target_error is not None:
+            check_number("target_error", self.target_error, TARGET_ERROR, positive=True)
+        if self.max_time not in (None, -1):
+            check_number("max_time", self.max_time, MAX_TIME, positive=True)
         if self.n_cycles is not None and self.n_cycles < self.n_runs:
             raise ValueError(
                 f"n_cycles = {self.n_cycles} cannot be divided into {self.n_runs} independent runs: ask for more cycles"
@@ -163,7 +169,7 @@ class CthybSolver(_Parameters):
             params["max_time"] = max(1, int(params["max_time"]) // self.n_runs)
         n_cycles = params.get("n_cycles")
         # ranks must differ even where all were given the same seed
-        seed = int(params.get("random_seed", _CTHYB_SEED)) + _CTHYB_SEED_STRIDE * compat.mpi.rank
+        seed = seeds.of_rank(int(params.get("random_seed", seeds.DEFAULT)), compat.mpi.rank)
         if not problem.is_diagonal and self.partition_method is None:
             params |= {"partition_method": "quantum_numbers", "quantum_numbers": conserved_numbers(problem)}
         return {
@@ -171,7 +177,7 @@ class CthybSolver(_Parameters):
             "h_int": containers.interaction_operator(problem),
             "h_loc0": containers.quadratic_operator(problem.gf_struct, problem.h_loc0),
             "n_cycles": _CYCLES_PER_RUN if n_cycles is None else -(-int(n_cycles) // self.n_runs),
-            "random_seed": seed + _SEED_STRIDE * k,
+            "random_seed": seeds.of_part(seed, k),
             "measure_G_l": True,
             "measure_density_matrix": True,
             "use_norm_as_weight": True,

@@ -16,7 +16,9 @@ import numpy as np
 
 from ...numerics.causality import project_delta
 from ...problem import Problem, Solution
+from ...tools import seeds
 from ...tools.mpi import on_threads
+from ...tools.validation import MAX_TIME, TARGET_ERROR, check_number, whole
 from ..statistics import autocorrelation_time, merged_pairs
 from .result import Analysis, Workspace, analyse, as_solution, measured_length
 from .symmetries import Symmetries
@@ -29,7 +31,6 @@ _DEFAULT_TARGET = 5e-4
 _STUCK = 0.9  # an eightfold run should cut the error to 0.35 of what it was; beyond this it is given up
 _NOT_CAUSAL = 0.05  # relative distance from the closest causal Δ beyond which a problem is refused
 _POSITIVE = 1e-9  # Δ(τ) above this, relative to its largest magnitude, is projected
-_RANK_STRIDE = 928374  # between the seeds of neighbouring ranks, as in triqs_cthyb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ class SegmentSolver:
     n_cycles: int | None = None
     length_cycle: int | None = None
     n_warmup_cycles: int | None = None
-    random_seed: int = 34788
+    random_seed: int = seeds.DEFAULT
     max_time: float = -1
     target_error: float | None = None
     n_threads: int = 1
@@ -83,22 +84,12 @@ class SegmentSolver:
             ("n_cycles", _N_BINS), ("length_cycle", 1), ("n_warmup_cycles", 0), ("random_seed", 0), ("n_threads", 1)
         ):  # fmt: skip
             value = getattr(self, option)
-            if value is None and option not in ("random_seed", "n_threads"):
-                continue
-            allowed = f"a whole number of at least {least}"
-            _require_number(option, value, allowed)
-            if not np.isfinite(value) or int(value) != value or value < least:
-                raise ValueError(f"{option} = {value!r} is not possible: give {allowed}")
-            object.__setattr__(self, option, int(value))
+            if value is not None or option in ("random_seed", "n_threads"):
+                object.__setattr__(self, option, whole(option, value, least))
         if self.target_error is not None:
-            allowed = "a positive error of G(tau), for example 5e-4"
-            _require_number("target_error", self.target_error, allowed)
-            if not 0 < self.target_error < np.inf:
-                raise ValueError(f"target_error = {self.target_error!r} is not possible: give {allowed}")
-        allowed = "a positive number of seconds, or -1 for no limit"
-        _require_number("max_time", self.max_time, allowed)
-        if not (self.max_time > 0 or self.max_time == -1):
-            raise ValueError(f"max_time = {self.max_time!r} is not possible: give {allowed}")
+            check_number("target_error", self.target_error, TARGET_ERROR, positive=True)
+        if self.max_time not in (-1, np.inf):
+            check_number("max_time", self.max_time, MAX_TIME, positive=True)
 
     @staticmethod
     def supports(problem: Problem) -> str | None:
@@ -136,11 +127,6 @@ class SegmentSolver:
         run.sample()
         provenance = run.provenance() | {"delta_projection_distance": distance}
         return as_solution(problem, run.analysis, provenance, run.statistics())
-
-
-def _require_number(option: str, value, allowed: str) -> None:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{option} = {value!r} is not a number: give {allowed}")
 
 
 def causal_hybridisation(problem: Problem) -> tuple[list[np.ndarray], float]:
@@ -226,7 +212,7 @@ class _Run:
 
         if self.rank == 0 and not discard_stale(kernel.run, kernel.SOURCES):
             log.warning("segment: compiling the sampling kernel, once on this machine (about 10 seconds)")
-        seed = self.options.random_seed + _RANK_STRIDE * self.rank
+        seed = seeds.of_rank(self.options.random_seed, self.rank)
         chain = MarkovChain(self.problem, self.symmetries, measured_length(self.problem), seed)
         chain.advance(1, 1, False)
         return chain

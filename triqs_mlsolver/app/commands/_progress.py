@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""What commands share."""
+"""How far a command is, in place of the lines of the solvers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 
@@ -60,19 +59,3 @@ def quiet_solvers() -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
-
-
-def opened(path: Path, read_only: bool = False):
-    """The database at a path, which must be there, or "starter"."""
-    from ...database import open_database
-
-    require(path)
-    return open_database(str(path), read_only=read_only)
-
-
-def require(path: Path) -> None:
-    """Refuse a path where no database is: nothing is created by a slip of the pen."""
-    if str(path) == "starter":  # the one that comes with the package
-        return
-    if not path.exists() and not Path(f"{path}.journal").is_dir():
-        raise click.ClickException(f"there is no database {path}: correct the path, or fill one (mlsolver generate)")
