@@ -9,19 +9,18 @@ import numpy as np
 from ..decision.decision import Decision
 from ..exact.statistics import jackknife_error
 from ..numerics import legendre
+from ..numerics.significance import TWO_SIDED
 from ..problem import Problem, Solution
-
-BOUND_IN_STANDARD_ERRORS = 1.96  # the bounds of a model's answer hold with 95 % confidence
 
 
 def of_G_tau(solution: Solution, decision: Decision, tau: np.ndarray) -> list[np.ndarray]:
     """One standard error of G at times `tau`, (n_tau, n, n) per block (dimensionless).
 
     After an exact run from its jackknife samples, or from the error bars of the coefficients, taken as independent;
-    after a model's answer its bound over 1.96, at all times.
+    after a model's answer its bound, which holds with 95 % confidence, over 1.96, at all times.
     """
     if decision.source != "exact":
-        error = decision.error_bound / BOUND_IN_STANDARD_ERRORS
+        error = decision.error_bound / TWO_SIDED
         return [np.full((len(tau), size, size), error) for _, size in solution.gf_struct]
     samples = solution.statistics.get("samples")
     if samples is None:
@@ -39,7 +38,7 @@ def of_Sigma_iw(problem: Problem, solution: Solution, decision: Decision, n_iw: 
     that it is largest there.
     """
     if decision.source != "exact":
-        relative = decision.sigma_bound / BOUND_IN_STANDARD_ERRORS
+        relative = decision.sigma_bound / TWO_SIDED
         first = [np.diagonal(s[0]).imag for s in solution.Sigma_iw(problem, 1)]
         return [np.full((n_iw, len(s), len(s)), relative * np.max(np.pi / problem.beta - s)) for s in first]
     samples = solution.statistics.get("samples")
