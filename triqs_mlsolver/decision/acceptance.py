@@ -11,11 +11,11 @@ import numpy as np
 
 from ..model import Prediction
 from ..numerics import legendre
+from ..numerics.significance import TWO_SIDED
 from ..problem import Problem, Solution
 from ..tools.validation import number
 
 DEFAULT_TOLERANCE = 0.002
-BOUND_IN_STANDARD_ERRORS = 1.96  # bounds hold with 95 % confidence
 SIGMA_SHARE = 10.0  # default tolerance on Σ(iω₀) in units of that on G(τ); about what their errors are to each other
 _LARGEST_ALLOWANCE = 5.0
 
@@ -90,7 +90,7 @@ class Gate:
 
     def takes(self, problem: Problem, exact: Solution, noise: tuple[float, float]) -> bool:
         """Whether a stored exact answer with that `noise` (`comparison.label_noise`) is within the tolerances."""
-        error_bar, sigma_bar = BOUND_IN_STANDARD_ERRORS * np.array(noise)
+        error_bar, sigma_bar = TWO_SIDED * np.array(noise)
         within = error_bar <= self.tolerance and sigma_bar <= self.sigma_tolerance * allowance(problem, exact)
         return bool(self.tolerance > 0 and within)
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model import Prediction
+from ..numerics.significance import AGREEMENT
 from ..problem import Problem, Solution
 from ..problem.comparison import G_distance, compare
 from .acceptance import Gate
 
-_SIGMAS = 3.0  # error bars of the exact answer by which an observable may differ on top of the bound
 _REMEMBERED = 500  # accepted answers of a run that are kept to be doubted later
 
 
@@ -104,7 +104,7 @@ def certificate(
     error_bound, sigma_bound, density_bound, docc_bound = bounds
     found = compare(problem, answer, exact)
     nn_noise = sum(0.0 if s.nn_error is None else float(np.max(s.nn_error)) for s in (answer, exact))
-    noise = _SIGMAS * max(found.noise, nn_noise) + 1e-6
+    noise = AGREEMENT * max(found.noise, nn_noise) + 1e-6
     worst = int(np.argmax(np.abs(answer.density - exact.density)))
     observables = {
         "density": Agreement(float(answer.density[worst]), float(exact.density[worst]), density_bound + noise)
@@ -114,7 +114,7 @@ def certificate(
         observables["double occupancy"] = Agreement(answer.double_occupancy, exact.double_occupancy, allowed)
     Z, Z_exact = answer.Z(problem), exact.Z(problem)
     worst = int(np.argmax(np.abs(Z - Z_exact)))
-    relative = sigma_bound + _SIGMAS * found.sigma_noise + 1e-6
+    relative = sigma_bound + AGREEMENT * found.sigma_noise + 1e-6
     Z_allowed = abs(float(Z_exact[worst])) * (relative / (1 - relative) if relative < 0.5 else 2 * relative)
     observables = {"Z": Agreement(float(Z[worst]), float(Z_exact[worst]), Z_allowed), **observables}
     held = bool(np.all(found.over(error_bound + 1e-6, sigma_bound + 1e-6) <= 1))

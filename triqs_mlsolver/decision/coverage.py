@@ -101,7 +101,7 @@ def checked(log: Mapping[str, np.ndarray], kind: str = "G") -> np.ndarray:
 
 
 def held(log: Mapping[str, np.ndarray], kind: str = "G") -> np.ndarray:
-    """Rows whose error is at most the bound, two error bars of the exact answer allowed for, (n_rows,) bool."""
+    """Rows whose error is at most the bound, 1.96 error bars of the exact answer allowed for, (n_rows,) bool."""
     error, bound, noise = _numbers(log, kind)
     return error - SIGMAS * np.nan_to_num(noise) <= bound
 

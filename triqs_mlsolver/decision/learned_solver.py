@@ -18,12 +18,13 @@ from threadpoolctl import ThreadpoolController
 from ..database import Database, open_database
 from ..exact import registry
 from ..model import Prediction, Predictor
+from ..numerics.significance import TWO_SIDED
 from ..problem import Problem, Solution
 from ..problem.solution import key_figures
 from ..tools import mpi
 from ..tools.messages import report
 from ..tools.validation import number
-from .acceptance import BOUND_IN_STANDARD_ERRORS, DEFAULT_TOLERANCE, Gate
+from .acceptance import DEFAULT_TOLERANCE, Gate
 from .certificate import AcceptedAnswers, Certificate, certificate
 from .decision import Answer, Decision
 from .exact_runs import ExactRuns
@@ -288,7 +289,7 @@ class LearnedSolver:
         self._gate.see(problem, self._last_noise)
         if not force_exact and (found := self._knowledge.stored_answer(problem, registry.name_of(self.exact), self._gate)):
             point, solution, noise = found
-            error_bar, sigma_bar = BOUND_IN_STANDARD_ERRORS * np.array(noise)
+            error_bar, sigma_bar = TWO_SIDED * np.array(noise)
             reason = f"error bar {error_bar:.2g} <= {self.tolerance:.2g}, of Sigma(iw0) {sigma_bar:.2g} | point {point.index}"
             claimed = Prediction(None, float(error_bar), float(sigma_bar), None, nearest=0.0)
             return _Plan("stored", reason, claimed, stored=solution)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..numerics import legendre
+from ..numerics.significance import BROKEN
 from ..problem import Problem, Solution
 from ..problem.solution import static_moments
 from ..problem.symmetry import legendre_over_flavours, pair_mean, pairs_alike
@@ -15,7 +16,6 @@ _MIN_SIGN = 0.1
 _MIN_INDEPENDENT = 50  # independent samples a Monte Carlo run needs
 _DOMINANT = 0.3  # share of one bin in the variance beyond which rare events carry the answer
 _WORST_FIT = 0.05  # relative error of a fitted bath beyond which its answer is one to another problem
-_SIGMAS = 5.0  # error bars by which exact relations may fail
 
 
 def objections(problem: Problem, solution: Solution) -> list[str]:
@@ -34,19 +34,19 @@ def objections(problem: Problem, solution: Solution) -> list[str]:
     for (name, size), g, s in zip(solution.gf_struct, solution.G_l, slack):
         start, end = legendre.at_ends(solution.beta, g)
         deviation = np.max(np.abs(start + end + np.eye(size)))
-        if deviation > 1e-6 + _SIGMAS * s:
+        if deviation > 1e-6 + BROKEN * s:
             found.append(f"sum rule of block {name!r} violated by {deviation:.2g}")
         lowest = legendre.to_matsubara(g, 3)
         spectral = np.linalg.eigvalsh(-(lowest - lowest.conj().transpose(0, 2, 1)) / 2j)
-        if np.min(spectral) < -_SIGMAS * s * solution.beta:
+        if np.min(spectral) < -BROKEN * s * solution.beta:
             found.append(f"G of block {name!r} is not causal at the lowest frequencies")
     ends = np.concatenate([-np.diag(legendre.at_ends(solution.beta, g)[1]) for g in solution.G_l])
     density_error = 0.0 if solution.nn_error is None else np.max(np.diag(solution.nn_error))
     mismatch = np.max(np.abs(ends - solution.density))
-    if mismatch > 1e-6 + _SIGMAS * (density_error + max(slack)):
+    if mismatch > 1e-6 + BROKEN * (density_error + max(slack)):
         found.append(f"densities differ from −G(β⁻) by {mismatch:.2g}")
     noise = 0.0 if solution.nn_error is None else np.max(solution.nn_error)
-    if np.min(solution.nn) < -1e-9 - _SIGMAS * noise or np.max(solution.nn) > 1 + 1e-9 + _SIGMAS * noise:
+    if np.min(solution.nn) < -1e-9 - BROKEN * noise or np.max(solution.nn) > 1 + 1e-9 + BROKEN * noise:
         found.append("correlators ⟨n_i n_j⟩ lie outside [0, 1]")
     found += _wrong_moments(problem, solution, noise + max(slack)) + _asymmetry(problem, solution)
     return found + _sampling(solution.provenance)
@@ -65,7 +65,7 @@ def _wrong_moments(problem: Problem, solution: Solution, noise: float) -> list[s
     given, expected = (solution.Sigma_infty, solution.Sigma_1), static_moments(problem, solution.nn)
     for name, unit, a, b in zip(("Σ∞", "Σ₁"), (U, U**2), given, expected):
         deviation = max(float(np.max(np.abs(x - y))) for x, y in zip(a, b))
-        if deviation > (1e-6 + 3 * _SIGMAS * noise) * unit:  # Σ₁ is quadratic in densities
+        if deviation > (1e-6 + 3 * BROKEN * noise) * unit:  # Σ₁ is quadratic in densities
             found.append(f"{name} is {deviation:.2g} off what ⟨n_i n_j⟩ gives")
     return found
 
@@ -77,7 +77,7 @@ def _asymmetry(problem: Problem, solution: Solution) -> list[str]:
     error = 0.0
     if solution.G_l_error is not None:
         error = max(float(np.max(e)) for e in solution.G_l_error) / problem.beta
-    if deviation > 1e-8 + _SIGMAS * error:
+    if deviation > 1e-8 + BROKEN * error:
         return [f"flavours that the problem does not tell apart are {deviation:.2g} off their mean"]
     return []
 
@@ -94,7 +94,7 @@ def _sampling(provenance: dict) -> list[str]:
         ("drift", "the first quarter of the run and the rest"), ("symmetry_deviation", "flavours that should be equal")
     ):  # fmt: skip
         deviation = provenance.get(name)
-        if deviation is not None and not abs(deviation) <= _SIGMAS:
+        if deviation is not None and not abs(deviation) <= BROKEN:
             found.append(f"{what} differ by {deviation:.1f} standard errors")
     share = provenance.get("dominance")
     if share is not None and not share <= _DOMINANT:

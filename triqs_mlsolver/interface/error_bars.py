@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..decision.acceptance import BOUND_IN_STANDARD_ERRORS
 from ..decision.decision import Answer
 from ..exact.statistics import jackknife_error
 from ..numerics import legendre
+from ..numerics.significance import TWO_SIDED
 from ..problem import Solution
 
 
@@ -17,11 +17,11 @@ def of_G_tau(answer: Answer, tau: np.ndarray) -> list[np.ndarray]:
     """One standard error of G at times `tau`, (n_tau, n, n) per block (dimensionless).
 
     After an exact run from its jackknife samples, or from the error bars of the coefficients, taken as independent;
-    after a model's answer its bound over 1.96, at all times.
+    after a model's answer its bound, which holds with 95 % confidence, over 1.96, at all times.
     """
     solution, decision = answer.solution, answer.decision
     if not decision.has_error_bars:
-        error = decision.error_bound / BOUND_IN_STANDARD_ERRORS
+        error = decision.error_bound / TWO_SIDED
         return [np.full((len(tau), size, size), error) for _, size in solution.gf_struct]
     samples = solution.statistics.get("samples")
     if samples is None:
@@ -40,7 +40,7 @@ def of_Sigma_iw(answer: Answer, n_iw: int) -> list[np.ndarray]:
     """
     problem, solution, decision = answer.problem, answer.solution, answer.decision
     if not decision.has_error_bars:
-        relative = decision.sigma_bound / BOUND_IN_STANDARD_ERRORS
+        relative = decision.sigma_bound / TWO_SIDED
         first = [np.diagonal(s[0]).imag for s in solution.Sigma_iw(problem, 1)]
         return [np.full((n_iw, len(s), len(s)), relative * np.max(np.pi / problem.beta - s)) for s in first]
     samples = solution.statistics.get("samples")

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.significance import TWO_SIDED
+
 # -- the kernel: where the search for its parameters starts, and how far it may go
 
 # Length scale per group of features (dimensionless, as these are). Found on random baths; no table keeps that search.
@@ -150,8 +152,8 @@ ALIKE_FROM = 300
 
 # -- what a bound contains beside them
 
-# Error bars of the labels, as far as they enter a prediction.
-LABEL_SIGMAS = 2.0
+# Error bars of the labels, as far as they enter a prediction: the share of a Gaussian that a 95 % bound must hold.
+LABEL_SIGMAS = TWO_SIDED
 
 # Share of the cheap solvers' disagreement that a bound is never below, as long as fewer than MANY_GROUPS are known:
 # of a disagreement of 0.1 it is a tenth of the default tolerance. Chosen, not measured.

@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from ..numerics.significance import ONE_SIDED
 from .constants import (
     ALIKE_FROM,
     FOREST_FROM,
@@ -188,7 +189,7 @@ def _moment_quantile(ratio: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """95 % quantile of the noise-free ratio, from the mean square of `ratio` less that of `noise` (upper limit)."""
     square = ratio**2 - noise**2
     mean, error = square.mean(axis=0), square.std(axis=0, ddof=1) / np.sqrt(len(square))
-    return TAIL * np.sqrt(np.maximum(mean, 0.0) + 1.64 * error)
+    return TAIL * np.sqrt(np.maximum(mean, 0.0) + ONE_SIDED * error)
 
 
 class FlatForest:

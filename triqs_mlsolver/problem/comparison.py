@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numerics import legendre
+from ..numerics.significance import BROKEN, TWO_SIDED
 from .problem import Problem
 from .solution import Solution
 
-SIGMAS = 2.0  # error bars of a label that count in favour of a bound
-_REPEAT_SIGMAS, _REPEAT_SLACK = 5.0, 1e-6  # what two exact runs may differ by: error bars, and rounding
+SIGMAS = TWO_SIDED  # error bars of a label that count in favour of a bound
+_REPEAT_SLACK = 1e-6  # by which two exact runs may differ without error bars: rounding
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether two exact runs give the same G(τ) within their error bars."""
-        return self.error <= _REPEAT_SIGMAS * self.noise + _REPEAT_SLACK
+        """Whether two exact runs give the same G(τ) within their error bars, at the worst τ."""
+        return self.error <= BROKEN * self.noise + _REPEAT_SLACK
 
 
 def compare(problem: Problem, answer: Solution, reference: Solution) -> Comparison:
