@@ -39,7 +39,7 @@ def test_nodes(case):
     grid = case[0]
     assert np.all(np.diff(grid.tau) > 0) and grid.tau[0] >= 0 and grid.tau[-1] <= 1
     assert np.array_equal(grid.n, -grid.n[::-1] - 1) and len(np.unique(grid.n)) == len(grid.n)
-    assert np.sum(grid.n >= 0) == grid.n_positive
+    assert 2 * np.sum(grid.n >= 0) == len(grid.n)
 
 
 def test_tau_to_iw_and_back(case):

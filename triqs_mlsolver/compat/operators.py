@@ -150,11 +150,6 @@ def dagger(op: Operator) -> Operator:
     )
 
 
-def is_op_hermitian(op: Operator, tolerance: float = 0.0) -> bool:
-    """Whether `op` equals its conjugate, each coefficient to `tolerance`."""
-    return all(abs(v) <= tolerance for _, v in op - dagger(op))
-
-
 def _as_operator(x) -> Operator | None:
     if isinstance(x, Operator):
         return x

@@ -11,6 +11,7 @@ import secrets
 import time
 
 _TEMPORARY = ".tmp"
+_LEFT_BEHIND = 3600.0  # seconds after which nobody is still writing a temporary file
 _UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
 
 
@@ -76,11 +77,11 @@ def remove_if_there(path: str) -> None:
         os.unlink(path)
 
 
-def remove_leftovers(directory: str, older_than: float = 3600.0) -> None:
-    """Remove temporary files that killed writers left behind, `older_than` seconds old or more."""
+def remove_leftovers(directory: str) -> None:
+    """Remove temporary files that killed writers left behind an hour ago or more."""
     for entry in os.scandir(directory or "."):
         with contextlib.suppress(FileNotFoundError):
-            if is_temporary(entry.name) and time.time() - entry.stat().st_mtime > older_than:
+            if is_temporary(entry.name) and time.time() - entry.stat().st_mtime > _LEFT_BEHIND:
                 os.unlink(entry.path)
 
 

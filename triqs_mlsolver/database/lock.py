@@ -13,6 +13,7 @@ import time
 from .files import remove_if_there, temporary_name
 
 STALE_AFTER = 600.0  # seconds without a sign of life after which an owner on another machine is taken for dead
+_NAMELESS_AFTER = 10.0  # seconds after which a lock without an owner's name is that of one who died on creating it
 
 
 class Locked(RuntimeError):
@@ -23,7 +24,7 @@ class Lock:
     """An exclusive lock file that names its owner: host, pid and start of the process, time.
 
     An owner on this machine is dead when no such process exists, one elsewhere when its file has shown no sign of life
-    (`beat`) for `stale_after` seconds. A dead owner's lock is taken over. A live process on this machine never loses
+    (`beat`) for `STALE_AFTER` seconds. A dead owner's lock is taken over. A live process on this machine never loses
     it.
 
     Parameters
@@ -31,11 +32,10 @@ class Lock:
     path : str
     wait : float, optional
         Seconds to wait for another owner before `Locked` is raised.
-    stale_after : float, optional
     """
 
-    def __init__(self, path: str, wait: float = 0.0, stale_after: float = STALE_AFTER):
-        self.path, self.wait, self.stale_after = path, wait, stale_after
+    def __init__(self, path: str, wait: float = 0.0):
+        self.path, self.wait = path, wait
         self._content = b""
 
     def __enter__(self) -> Lock:
@@ -102,7 +102,7 @@ class Lock:
         if owner is not None and owner["host"] == socket.gethostname():
             return not _is_alive(owner)
         age = self._age()  # another machine's, or one whose writer died before it had signed
-        return age is not None and age > (self.stale_after if owner is not None else min(self.stale_after, 10.0))
+        return age is not None and age > (STALE_AFTER if owner is not None else _NAMELESS_AFTER)
 
     def _age(self) -> float | None:
         """Seconds since the last sign of life, by the clock of the file system rather than of either machine."""

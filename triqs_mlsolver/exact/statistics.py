@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_FEWEST_BLOCKS = 32  # the variance of fewer block means is too noisy to be used
+
 
 def leave_one_out(bins: np.ndarray) -> np.ndarray:
     """Mean over all bins, then the means that leave out one bin each: (1 + n_bins, ...) from (n_bins, ...)."""
@@ -38,7 +40,7 @@ def largest_error(samples: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.mean(np.max(np.abs(drawn @ matrix), axis=-1) ** 2, axis=0)
 
 
-def autocorrelation_time(blocks: np.ndarray, min_blocks: int = 32) -> float:
+def autocorrelation_time(blocks: np.ndarray) -> float:
     r"""Integrated autocorrelation time τ = Σ_{t≥1} ρ(t) in measurements; error bars grow by sqrt(1 + 2τ).
 
     From the plateau of the variance of block means (Flyvbjerg and Petersen, J. Chem. Phys. 91, 461),
@@ -48,11 +50,9 @@ def autocorrelation_time(blocks: np.ndarray, min_blocks: int = 32) -> float:
     ----------
     blocks : (n_levels, 3 or more) array
         For block length 2^level: number of blocks, sum of the block means, sum of their squares.
-    min_blocks : int
-        Levels with fewer blocks are too noisy to be used.
     """
     count, total, square = blocks[:, 0], blocks[:, 1], blocks[:, 2]
-    usable = count >= min_blocks
+    usable = count >= _FEWEST_BLOCKS
     if not usable[0]:
         return float("nan")
     n = count[usable]

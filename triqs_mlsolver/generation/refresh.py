@@ -27,7 +27,6 @@ from ..tools.validation import check_number, whole
 from .candidates import Candidates, most_uncertain, recombined
 from .generate import answer
 
-REASONS = ("missed in an audit", "noisy label", "uncertain in a run", "informative")
 _SHARES = (0.25, 0.25, 0.5, 1.0)  # of what is left of a round
 _ROUND = 10  # exact runs, or one per rank, between two looks at the model
 _POOL, _PROBES = 600, 100  # candidates to choose from; problems on which the bound is watched

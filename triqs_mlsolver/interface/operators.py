@@ -70,7 +70,7 @@ def parse_interaction(h_int: Iterable, gf_struct, name: str = "h_int") -> Intera
     return Interaction(U + U.T, tuple(other), _blocks(one_body, gf_struct, name))
 
 
-def parse_quadratic(h_loc0: Iterable, gf_struct, name: str = "h_loc0") -> tuple[np.ndarray, ...]:
+def parse_quadratic(h_loc0: Iterable, gf_struct) -> tuple[np.ndarray, ...]:
     """Matrix per block of a quadratic operator, e.g. the `h_loc0` of cthyb's Delta interface.
 
     Raises
@@ -78,10 +78,10 @@ def parse_quadratic(h_loc0: Iterable, gf_struct, name: str = "h_loc0") -> tuple[
     ValueError
         As `parse_interaction`, and if two-body terms are present.
     """
-    parsed = parse_interaction(h_loc0, gf_struct, name)
+    parsed = parse_interaction(h_loc0, gf_struct, "h_loc0")
     if np.any(parsed.U) or parsed.terms:
         raise ValueError(
-            f"{name} holds two-body terms: it is the quadratic local Hamiltonian, interactions go into h_int"
+            "h_loc0 holds two-body terms: it is the quadratic local Hamiltonian, interactions go into h_int"
         )
     return parsed.quadratic
 

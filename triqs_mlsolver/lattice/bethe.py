@@ -82,11 +82,11 @@ class ConvergedOrbitals:
     bounds: list = field(default_factory=list)
 
 
-def semicircle(beta: float, half_bandwidth: float = 1.0, n_l: int | None = None, *, level: float = 0.0) -> np.ndarray:
+def semicircle(beta: float, half_bandwidth: float = 1.0, *, level: float = 0.0) -> np.ndarray:
     """Legendre coefficients of the G of free electrons, (n_l,): a semicircular density of states about `level`."""
     theta = (np.arange(400) + 0.5) * np.pi / 400
     weight = 2 / 400 * np.sin(theta) ** 2
-    return legendre.from_poles(beta, level + half_bandwidth * np.cos(theta), weight, n_l)
+    return legendre.from_poles(beta, level + half_bandwidth * np.cos(theta), weight)
 
 
 def bethe_problem(beta: float, U: float, mu: float, G_l: np.ndarray, half_bandwidth: float = 1.0) -> Problem:

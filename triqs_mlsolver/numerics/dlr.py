@@ -44,7 +44,6 @@ class Grid:
         n = np.round((np.imag(basis.get_matsubara_frequencies(1.0)) / np.pi - 1) / 2).astype(int)
         positive = np.unique(np.where(n >= 0, n, -n - 1))
         self.n = np.concatenate([-positive[::-1] - 1, positive])
-        self.n_positive = len(positive)
         self.omega = np.pi * (2 * self.n + 1)
 
     def __eq__(self, other) -> bool:

@@ -22,14 +22,16 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss, legvander
 from scipy.special import spherical_jn
 
+_PRECISION = 1e-11  # relative, of functions with energies in the range that is asked for
 
-def n_legendre(beta_energy: float, precision: float = 1e-11) -> int:
-    r"""Number of coefficients that represents energies up to `beta_energy` / β to the relative `precision`.
+
+def n_legendre(beta_energy: float) -> int:
+    r"""Number of coefficients that represents energies up to `beta_energy` / β to `_PRECISION`.
 
     The coefficients of exp(-τ ε) fall like exp(-l² / (β ε)) beyond l ~ sqrt(β ε); a dozen more serve small β ε. Lengths
     come in multiples of eight, so that few transformation matrices are ever built.
     """
-    n = 14 + np.sqrt(max(beta_energy, 0.0) * np.log(1 / precision))
+    n = 14 + np.sqrt(max(beta_energy, 0.0) * np.log(1 / _PRECISION))
     return 8 * int(np.ceil(n / 8))
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import click
 
+_EVERY = 30.0  # seconds between two lines where there is no terminal
+
 
 class Progress:
     """How much of a known amount of work is done: a bar on a terminal, a line now and then elsewhere; on rank 0 only.
@@ -18,8 +20,8 @@ class Progress:
     Used as `with Progress("points") as progress: progress(17, 100)`.
     """
 
-    def __init__(self, unit: str, visible: bool = True, every: float = 30.0):
-        self.unit, self.visible, self.every = unit, visible, every
+    def __init__(self, unit: str, visible: bool = True):
+        self.unit, self.visible = unit, visible
         self._bar = None
         self._said = time.monotonic()
 
@@ -35,7 +37,7 @@ class Progress:
             return
         if sys.stderr.isatty():
             self._draw(done, total)
-        elif done >= total or time.monotonic() - self._said > self.every:
+        elif done >= total or time.monotonic() - self._said > _EVERY:
             self._said = time.monotonic()
             click.echo(f"{done} of {total} {self.unit}", err=True)
 

@@ -9,6 +9,8 @@ import numpy as np
 from ...numerics import legendre
 from ...problem import Problem
 
+_NEIGHBOURS = 2  # coefficients on each side over which error bars are averaged
+
 
 class SmoothEstimate:
     r"""Linear map from measured G_l to coefficients with exact tails.
@@ -73,13 +75,13 @@ def _least_squares(design: np.ndarray, target: np.ndarray, rows: np.ndarray, fix
     return start + null @ np.linalg.solve(normal, reduced.T @ (target - design @ start))
 
 
-def smoothed(error: np.ndarray, reach: int = 2) -> np.ndarray:
+def smoothed(error: np.ndarray) -> np.ndarray:
     """Root mean square over neighbours: few runs give ragged error bars, the true ones vary slowly with l.
 
     Coefficients that vanish by symmetry have no error and do not count.
     """
     known = error > 1e-9 * np.max(error, axis=0, initial=0.0)
-    square, weight = (_window_sum(a, reach) for a in (error**2 * known, known.astype(float)))
+    square, weight = (_window_sum(a, _NEIGHBOURS) for a in (error**2 * known, known.astype(float)))
     return known * np.sqrt(square / np.maximum(weight, 1.0))
 
 
