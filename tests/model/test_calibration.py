@@ -111,6 +111,22 @@ def test_bounds_contain_the_noise_of_the_labels_they_lean_on(family):
     assert np.all(np.array(bounds[1]) > np.array(bounds[0]))
 
 
+def test_an_error_that_labels_have_in_common_is_added_and_never_averaged_away(family):
+    """As of fitted baths: no noise, so that residuals do not contain it, however many labels there are."""
+    solved = [(p, ED().solve(p)) for p in (family(U) for U in np.linspace(0.5, 3.0, 24))]
+    common = {"G_tau_systematic": 1e-3, "G_iw0_systematic": 1e-4}
+    marked = [
+        (p, replace(s, provenance={**s.provenance, **common}, G_l_error=tuple(np.full(g.shape, 1e-3) for g in s.G_l)))
+        for p, s in solved
+    ]
+    clean, off = (Predictor(approximations=CHEAP).fit(points) for points in (solved, marked))
+    np.testing.assert_array_equal(off.bound_.quantile_, clean.bound_.quantile_)
+    for problem in (family(1.0), family(1.7), family(2.3)):
+        mine, theirs = off.predict(problem), clean.predict(problem)
+        np.testing.assert_array_equal(mine.solution.G_l[0], theirs.solution.G_l[0])
+        assert mine.error_bound > np.hypot(theirs.error_bound, 1.9e-3) * 0.99
+
+
 @pytest.mark.parametrize("scan", [True, False], ids=["scan over U", "baths at one U"])
 def test_repeating_runs_does_not_make_the_model_confident(family, scan):
     """Three answers to each problem instead of one: bounds as large as before, novelty too."""

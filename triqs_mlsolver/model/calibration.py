@@ -42,6 +42,8 @@ class Calibration:
     bound_ : ErrorBound
     label_noise_ : (n_rows,) array of `LABEL_NOISE`
         Standard error of each label: of G(τ), typically its largest, and of Σ(iω₀), relative.
+    is_noisy_ : (n_rows,) array of bool
+        Whether that error is statistical, and part of the residuals. Else labels that are near have it in common.
     leave_out_error_ : (n,) array of `ERRORS`
         Of each row with an exact label, left out with its group; of some of them where leaving out has its price.
     leave_out_std_ : (n_problems,) array
@@ -66,6 +68,7 @@ class Calibration:
         on_sigma = 1 / (np.abs(data.G0) ** 2 * data.sigma_unit)
         self.label_noise_ = np.empty(len(data), LABEL_NOISE)
         self.label_noise_["G"], self.label_noise_["Sigma"] = data.G_tau_error, data.G_iw0_error * on_sigma
+        self.is_noisy_ = data.noise > 0
         error, std = self._left_out(groups, rows)
         own_error, own_std = np.full(len(rows), np.nan, ERRORS), std.copy()
         in_company = ~np.isin(groups[rows], groups_of_one(groups, data.problem))
@@ -132,21 +135,21 @@ class Calibration:
 
     def _of_problems(self, problems: ByProblem, rows, error, std, on_sigma) -> dict[str, np.ndarray]:
         """What `ErrorBound.fit` asks for, each problem once: the worst of its rows, the least noise of its labels."""
-        data, noise = self._data, self.label_noise_[rows]
+        data, noisy, noise = self._data, self.is_noisy_[rows], self.label_noise_[rows]
         of_errors = _of_errors(std, data.amplitude[rows], on_sigma)
         worst = {name: problems.largest(error[name]) for name in ERRORS.names}
         return {
             "summary": data.summary[rows][problems.row_of_largest(std * data.amplitude[rows])],
             "std": problems.largest(of_errors),
             "error": np.column_stack([worst["G"], worst["Sigma"]]),
-            "noise": np.column_stack([problems.smallest(noise[name]) for name in LABEL_NOISE.names]),
+            "noise": np.column_stack([problems.smallest(np.where(noisy, noise[name], 0.0)) for name in LABEL_NOISE.names]),
             "followers": np.column_stack([worst["density"], worst["docc"]]),
         }
 
     # -- noise of the labels ---------------------------------------------------------------------------------------
 
     def _label_noise_at(self, X: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
-        """Statistical error of raw predictions that comes from those of the labels, (n_rows,) of `LABEL_NOISE`.
+        """Error of raw predictions that comes from those of the labels, (n_rows,) of `LABEL_NOISE`.
 
         The standard deviation of the Gaussian process knows the noise of G as a whole only; that of Σ(iω₀) can be far
         larger, and a prediction that leans on a single label inherits all of it.
@@ -154,8 +157,10 @@ class Calibration:
         known = len(self.label_noise_)  # rows since the last calibration are left out
         weights = self._regression.weights(X)[:, :known]
         weights *= amplitude[:, None] / self._data.amplitude[:known]
-        variance = weights**2 @ self.label_noise_.view(float).reshape(known, -1) ** 2
-        return np.sqrt(variance).view(LABEL_NOISE)[:, 0]
+        error = self.label_noise_.view(float).reshape(known, -1)
+        statistical = weights**2 @ (error * self.is_noisy_[:, None]) ** 2
+        systematic = np.abs(weights) @ (error * ~self.is_noisy_[:, None])
+        return np.sqrt(statistical + systematic**2).view(LABEL_NOISE)[:, 0]
 
 
 def in_units(data: TrainingSet, transform: TargetTransform, residual: np.ndarray, rows: np.ndarray) -> np.ndarray:

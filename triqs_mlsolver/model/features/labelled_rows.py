@@ -85,8 +85,8 @@ def rows_of(descriptor: Descriptor, kind: Kind, problem: Problem, solution: Solu
         own = np.zeros(1) if error is None else error[i]
         record["X"], record["amplitude"], record["summary"] = row.features, row.amplitude, row.summary
         record["y"] = np.concatenate([correction[i] @ descriptor.representation.analysis, averages[i], excess[i]])
-        record["noise"] = np.sum(own**2)
-        record["G_tau_error"], record["G_iw0_error"] = label_noise(own, exact.provenance)
+        record["noise"] = np.sum(own**2) if exact.is_noisy else 0.0
+        record["G_tau_error"], record["G_iw0_error"] = label_error(own, exact)
         record["G0"], record["sigma_unit"] = G0[i], abs(np.pi - canonical.beta * Sigma[i].imag)
         record["density"] = exact.density[i]
         record["problem"] = int(canonical.id[:13], 16)  # 52 bits: still exact as a float
@@ -101,15 +101,16 @@ def connected(nn: np.ndarray) -> np.ndarray:
     return out
 
 
-def label_noise(error: np.ndarray, provenance: dict) -> tuple[float, float]:
-    """Typical largest statistical error of G(τ) over τ, and that of G(iω₀)/β.
+def label_error(error: np.ndarray, exact: Solution) -> tuple[float, float]:
+    """Error bars of a label on G(τ), typically the largest over τ, and on G(iω₀)/β.
 
     The solver tells where it can. Otherwise they follow from the error bars of G_l/β, coefficients taken as
     independent; the median over τ is then a cautious stand-in for the largest.
     """
     at_tau = np.median(np.sqrt(legendre.vandermonde(NODES, len(error)) ** 2 @ error**2))
     at_iw0 = np.sqrt(np.sum(np.abs(first_frequency(len(error)) * error) ** 2))
-    return float(provenance.get("G_tau_noise", at_tau)), float(provenance.get("G_iw0_noise", at_iw0))
+    told = exact.told_error("G_tau"), exact.told_error("G_iw0")
+    return tuple(float(own if said is None else said) for said, own in zip(told, (at_tau, at_iw0)))
 
 
 def excess_of(problem: Problem, solution: Solution | None) -> np.ndarray:
