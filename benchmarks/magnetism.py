@@ -23,8 +23,8 @@ import numpy as np
 from loop import Memo
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.decision.exact_runs import TARGET_SHARE
 from triqs_mlsolver.lattice.bethe import semicircle, solve_bethe_orbitals
+from triqs_mlsolver.tools.constants import TARGET_SHARE
 
 SPINS = (("up", 1), ("down", 1))
 STAGGERED = {"up": "down", "down": "up"}

@@ -26,8 +26,8 @@ import numpy as np
 from loop import Memo, NearestStored
 
 from triqs_mlsolver import Database, LearnedSolver, Problem
-from triqs_mlsolver.decision.exact_runs import TARGET_SHARE
 from triqs_mlsolver.lattice.bethe import solve_bethe_orbitals
+from triqs_mlsolver.tools.constants import TARGET_SHARE
 
 BETA, ITERATIONS, AVERAGED = 20.0, 8, 4
 DENSITY = {"half": None, "one": 1.0, "two": 2.0}

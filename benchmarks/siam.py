@@ -23,8 +23,8 @@ import numpy as np
 from loop import Memo
 
 from triqs_mlsolver import Database, DiscreteBath, LearnedSolver, Problem
-from triqs_mlsolver.decision.exact_runs import TARGET_SHARE
 from triqs_mlsolver.problem.comparison import compare
+from triqs_mlsolver.tools.constants import TARGET_SHARE
 
 BETA, U, FIELD, GAMMA, HALF_WIDTH, N_LEVELS = 5.0, 5.0, 0.2, 1.0, 20.0, 400
 SPINS = (("up", 1), ("dn", 1))

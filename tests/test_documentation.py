@@ -16,10 +16,10 @@ from pkgutil import iter_modules
 import pytest
 
 from triqs_mlsolver import Solver, commands
-from triqs_mlsolver.decision.acceptance import SIGMA_SHARE
 from triqs_mlsolver.decision.learned_solver import LearnedSolver
 from triqs_mlsolver.exact.cthyb.parameters import DEFAULTS, REQUIRED
 from triqs_mlsolver.interface import parameters as cthyb_parameters
+from triqs_mlsolver.tools.constants import SIGMA_SHARE
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]

@@ -16,7 +16,9 @@ from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.decision.watch import Alarms, Widening
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver
+from triqs_mlsolver.model import Novelty
 from triqs_mlsolver.numerics import legendre
+from triqs_mlsolver.numerics.significance import TWO_SIDED
 from triqs_mlsolver.problem.comparison import Comparison, compare, label_noise
 from triqs_mlsolver.tools.mpi import on_threads
 
@@ -64,7 +66,7 @@ def stocked(points):
 
 def test_comparison_takes_off_what_error_bars_explain():
     found = Comparison(error=0.010, sigma_error=0.05, noise=0.002, sigma_noise=0.03)
-    assert np.allclose(found.over(0.003, 0.01), [0.006 / 0.003, 0.0])
+    assert np.allclose(found.over(0.003, 0.01), [(0.010 - TWO_SIDED * 0.002) / 0.003, 0.0])
     assert found.agrees and not replace(found, noise=0.0019).agrees
 
 
@@ -147,7 +149,7 @@ def test_every_bound_counts_when_answers_are_doubted(points, family):
         ({}, ""),
         ({"sigma_bound": 0.5}, "1-3"),
         ({"error_bound": 0.5}, "1-3"),
-        ({"novel": "outside"}, "1-3"),
+        ({"novelty": Novelty("bath", "outside")}, "1-3"),
         ({"solution": None}, "1-3"),
     ):
         assert answers.in_doubt(lambda p, c=change: replace(predictor.predict(p), **c), Gate()) == doubtful

@@ -11,8 +11,8 @@ from support.learned import CHEAP, error_of
 from triqs_mlsolver import Predictor, Problem
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.model import Novelty, Prediction
-from triqs_mlsolver.model.constants import REACH
 from triqs_mlsolver.model.territory import Range, Territory
+from triqs_mlsolver.tools.constants import REACH
 
 
 @pytest.mark.parametrize(

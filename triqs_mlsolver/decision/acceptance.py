@@ -13,12 +13,17 @@ from ..model import Prediction
 from ..numerics import legendre
 from ..numerics.significance import TWO_SIDED
 from ..problem import Problem, Solution
+from ..tools.constants import (
+    CREEPING_STEPS,
+    DEFAULT_TOLERANCE,
+    JUMP,
+    LARGEST_ALLOWANCE,
+    LEAST_TOLERANCE,
+    LOOPS,
+    SIGMA_SHARE,
+    STEP_SIGMAS,
+)
 from ..tools.validation import number
-
-DEFAULT_TOLERANCE = 0.002
-SIGMA_SHARE = 10.0  # default tolerance on Σ(iω₀) in units of that on G(τ); about what their errors are to each other
-_LARGEST_ALLOWANCE = 5.0
-
 
 #: Why the exact solver runs, or an answer of the model is taken.
 CAUSES = (
@@ -127,7 +132,7 @@ def allowance(problem: Problem, solution: Solution) -> float:
     It is Z itself that is to be protected, whose relative error this is.
     """
     Z = float(np.max(solution.Z(problem)))
-    return float(np.clip(0.5 / max(Z, 1e-9), 1.0, _LARGEST_ALLOWANCE))
+    return float(np.clip(0.5 / max(Z, 1e-9), 1.0, LARGEST_ALLOWANCE))
 
 
 class CriticalSlowing:
@@ -145,15 +150,9 @@ class CriticalSlowing:
         Factor for the tolerance, between 1/2 and 1: an exact run has an error bar of its own.
     """
 
-    _SMALLEST = 0.5
-    _MEMORY = 4  # distances over which r is averaged
-    _NOISE = 3  # a step tells something if it is longer than this many times the noise of the answers at its ends
-    _LATEST = 8  # problems that the next one may go on from: so many loops can be told apart
-    _JUMP = 3  # a step this many times longer than the one before begins another loop
-
     def __init__(self):
         self.share = 1.0
-        self._asked: deque[_Step] = deque(maxlen=self._LATEST)
+        self._asked: deque[_Step] = deque(maxlen=LOOPS)
 
     def see(self, problem: Problem, noise: float) -> None:
         """Take note of the next problem, and of the statistical error of the answer to the one before."""
@@ -167,14 +166,14 @@ class CriticalSlowing:
         self.share = 1.0
         if len(step.lengths) >= 2 and step.lengths[0] > 0:
             r = (step.lengths[-1] / step.lengths[0]) ** (1 / (len(step.lengths) - 1))
-            self.share = float(np.clip(2 * (1 - r), self._SMALLEST, 1.0))
+            self.share = float(np.clip(2 * (1 - r), LEAST_TOLERANCE, 1.0))
 
     def _go_on(self, step: _Step, last: _Step) -> None:
         length, step.before = step.distance(last), last.noise
-        if length <= max(self._NOISE * max(last.noise, last.before), 1e-9):
+        if length <= max(STEP_SIGMAS * max(last.noise, last.before), 1e-9):
             return
-        jumped = bool(last.lengths) and length > self._JUMP * last.lengths[-1]
-        step.lengths = [length] if jumped else [*last.lengths[1 - self._MEMORY :], length]
+        jumped = bool(last.lengths) and length > JUMP * last.lengths[-1]
+        step.lengths = [length] if jumped else [*last.lengths[1 - CREEPING_STEPS :], length]
 
 
 @dataclass(eq=False)

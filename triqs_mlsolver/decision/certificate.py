@@ -14,9 +14,8 @@ from ..model import Prediction
 from ..numerics.significance import AGREEMENT
 from ..problem import Problem, Solution
 from ..problem.comparison import G_distance, compare
+from ..tools.constants import ANSWERS_REMEMBERED
 from .acceptance import Gate
-
-_REMEMBERED = 500  # accepted answers of a run that are kept to be doubted later
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class AcceptedAnswers:
     """What the model has answered in this run, to be judged again when it turns out to have been too confident."""
 
     def __init__(self):
-        self._answers: deque[tuple[int, Problem, Prediction]] = deque(maxlen=_REMEMBERED)
+        self._answers: deque[tuple[int, Problem, Prediction]] = deque(maxlen=ANSWERS_REMEMBERED)
 
     def add(self, number: int, problem: Problem, prediction: Prediction) -> None:
         self._answers.append((number, problem, prediction))

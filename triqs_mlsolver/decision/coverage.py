@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..problem.comparison import SIGMAS
+from ..tools.constants import SURPRISE
 
 _CONFIDENCE = 0.95  # what a bound claims
-_SURPRISE = 1e-3  # probability below which a number of misses is no accident
 _COLUMNS = {
     "G": ("true_error", "error_bound", "noise"),
     "Sigma": ("true_sigma_error", "sigma_bound", "sigma_noise"),
@@ -52,7 +52,7 @@ class Coverage:
         from scipy.stats import binom  # slow to import
 
         misses = self.checks - self.held
-        return bool(misses and binom.sf(misses - 1, self.checks, 1 - _CONFIDENCE) < _SURPRISE)
+        return bool(misses and binom.sf(misses - 1, self.checks, 1 - _CONFIDENCE) < SURPRISE)
 
     def __str__(self) -> str:
         if not self.checks:

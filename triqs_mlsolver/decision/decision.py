@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..model import Prediction
 from ..problem import Problem, Solution
+
+if TYPE_CHECKING:
+    from ..model import Prediction
 
 
 @dataclass(frozen=True)

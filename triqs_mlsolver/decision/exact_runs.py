@@ -14,11 +14,8 @@ from ..approximations.atomic_limit import AtomicLimit
 from ..exact import registry
 from ..problem import Problem, Solution
 from ..problem.comparison import compare
-from ..tools import mpi
-
-TARGET_SHARE = 0.2  # error bar of an exact run, as a share of the tolerance
-_SEED_STEP = 7919
-_MOST_ANSWERS = 3  # of one problem
+from ..tools import mpi, seeds
+from ..tools.constants import MOST_ANSWERS, TARGET_SHARE
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class ExactRuns:
             "n_threads": self.n_threads,
         }
         options |= parameters
-        options.setdefault("random_seed", self.random_seed + _SEED_STEP * self.n_runs)
+        options.setdefault("random_seed", seeds.of_run(self.random_seed, self.n_runs))
         return registry.choose(exact, problem, **options)
 
     def run(self, solver: registry.ExactSolver, problem: Problem) -> Solution:
@@ -104,7 +101,7 @@ class ExactRuns:
         """
         parameters = {name: value for name, value in parameters.items() if name != "random_seed"}
         answers, pair = [first] if stored is None else [first, stored], None
-        while pair is None and len(answers) < _MOST_ANSWERS:
+        while pair is None and len(answers) < MOST_ANSWERS:
             answers.append(self.run(self.solver(exact, problem, parameters), problem))
             pair = mpi.on_root(self.comm, _agreeing_pair, problem, answers)
         odd = [i for i in range(len(answers)) if i not in (pair or (2,))]

@@ -21,19 +21,17 @@ from ..model import Prediction, Predictor
 from ..numerics.significance import TWO_SIDED
 from ..problem import Problem, Solution
 from ..problem.solution import key_figures
-from ..tools import mpi
+from ..tools import mpi, seeds
+from ..tools.constants import DEFAULT_TOLERANCE, LOG_REMEMBERED, UNCERTAIN
 from ..tools.messages import report
 from ..tools.validation import number
-from .acceptance import DEFAULT_TOLERANCE, Gate
+from .acceptance import Gate
 from .certificate import AcceptedAnswers, Certificate, certificate
 from .decision import Answer, Decision
 from .exact_runs import ExactRuns
 from .knowledge import Knowledge
 from .log import DecisionLog
 from .watch import Alarms
-
-_LOG_REMEMBERED = 500  # solves of earlier runs that count when the bounds are judged
-_UNCERTAIN = 0.5  # share of the tolerance beyond which the inputs of a model's answer are kept in the log
 
 
 class Uncertified(RuntimeError):
@@ -120,7 +118,7 @@ class LearnedSolver:
         audit_rate: float = 0.01,
         learn: bool = True,
         allow_uncertified: bool = False,
-        random_seed: int = 34788,
+        random_seed: int = seeds.DEFAULT,
         n_threads: int = 1,
         comm: mpi.Comm | None = None,
     ):
@@ -152,7 +150,7 @@ class LearnedSolver:
             raise ValueError(f"{database!r} was opened read only: pass learn=False, or open it for writing")
         path = database.path
         self.log = DecisionLog(f"{path}.log" if path and self.learn else None)
-        alarms = Alarms(self.log.read(last=_LOG_REMEMBERED))
+        alarms = Alarms(self.log.read(last=LOG_REMEMBERED))
         self._knowledge = Knowledge(database, alarms, learn=self.learn, random_state=self.random_seed % 2**32)
         if path:
             on_top = f" with those of {database.base}" if database.base else ""
@@ -369,8 +367,8 @@ class LearnedSolver:
 
 def _worth_refreshing(decision: Decision) -> bool:
     """A model's answer so uncertain that `refresh` may want to compute the problem: then the log keeps it."""
-    large = decision.error_bound > _UNCERTAIN * decision.tolerance
-    return decision.source in ("model", "uncertified") and (large or decision.sigma_bound > _UNCERTAIN * decision.sigma_tolerance)
+    large = decision.error_bound > UNCERTAIN * decision.tolerance
+    return decision.source in ("model", "uncertified") and (large or decision.sigma_bound > UNCERTAIN * decision.sigma_tolerance)
 
 
 def _joined(*texts: str) -> str:

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..tools.constants import (
+    CONTRADICTION,
+    NOVEL_CONTRADICTION,
+    SAME_BOUND,
+    WIDENING_DECAY,
+    WIDEST,
+    WORTH_A_SECOND_RUN,
+)
 from .coverage import binomial, coverage
-
-_DECAY = 0.9  # factor of the widening per check that held
-_WIDEST = 10.0  # no single miss, and no series of them, widens the bounds by more
-_SAME_BOUND = 30  # bounds of so many different problems that do not vary are none
-_CONTRADICTION = 1.5  # an exact answer this many bounds away from the prediction is run again
-_NOVEL_CONTRADICTION = 3.0  # where the problem is novel, and the bound a guess
 
 
 class Widening:
@@ -41,9 +43,9 @@ class Widening:
 
     def see(self, over: np.ndarray) -> None:
         """Take note of a check, errors in units of the bounds that were stated, (2,)."""
-        missed = self.factor * np.clip(over, 1.0, _WIDEST)
-        held = np.maximum(_DECAY * self.factor, 1.0)
-        self.factor = np.minimum(np.where(over > 1, missed, held), _WIDEST)
+        missed = self.factor * np.clip(over, 1.0, WIDEST)
+        held = np.maximum(WIDENING_DECAY * self.factor, 1.0)
+        self.factor = np.minimum(np.where(over > 1, missed, held), WIDEST)
 
 
 class Alarms:
@@ -63,11 +65,11 @@ class Alarms:
     def of_bound(self, problem_id: str, bound: float) -> str:
         """The alarm if the bounds of many different problems are all the same; else empty."""
         self._bounds[problem_id] = bound
-        if len(self._bounds) > _SAME_BOUND:
+        if len(self._bounds) > SAME_BOUND:
             self._bounds.popitem(last=False)
         values = np.array(list(self._bounds.values()))
-        constant = len(values) == _SAME_BOUND and np.ptp(values) <= 1e-6 * values.max()
-        return self._once("constant", constant, f"the bound has been {bound:.2g} for {_SAME_BOUND} different problems")
+        constant = len(values) == SAME_BOUND and np.ptp(values) <= 1e-6 * values.max()
+        return self._once("constant", constant, f"the bound has been {bound:.2g} for {SAME_BOUND} different problems")
 
     def of_check(self, over: np.ndarray) -> str:
         """Widen the bounds after a check; the alarm if they are violated more often than they claim, else empty."""
@@ -101,4 +103,4 @@ def contradicts(over: np.ndarray, error: float, tolerance: float, novel: bool) -
     novel : bool
         The bound is that of a problem outside known territory.
     """
-    return bool(over[0] > (_NOVEL_CONTRADICTION if novel else _CONTRADICTION) and error > 5 * tolerance)
+    return bool(over[0] > (NOVEL_CONTRADICTION if novel else CONTRADICTION) and error > WORTH_A_SECOND_RUN * tolerance)

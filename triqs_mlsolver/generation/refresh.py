@@ -15,14 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from ..database import Database, DatabaseError, Point, open_database
 from ..database.table import best_of_each_problem
-from ..decision.exact_runs import TARGET_SHARE
 from ..decision.knowledge import fitted_model
 from ..decision.log import DecisionLog
 from ..exact import registry
-from ..model.constants import MIN_POINTS
 from ..problem import Problem
 from ..problem.fidelity import as_good_as
 from ..tools import mpi, seeds
+from ..tools.constants import MIN_POINTS, TARGET_SHARE
 from ..tools.validation import check_number, whole
 from .candidates import Candidates, most_uncertain, recombined
 from .generate import answer

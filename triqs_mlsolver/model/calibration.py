@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..numerics import legendre
-from .constants import CALIBRATION_ROWS, LABEL_SIGMAS, MANY_GROUPS, SPREAD_FLOOR
+from ..tools.constants import CALIBRATION_ROWS, LABEL_SIGMAS, MANY_GROUPS, SPREAD_FLOOR
 from .error_bound import ErrorBound
 from .features.descriptor import Row, first_frequency, max_norm
 from .features.representation import N_LEGENDRE

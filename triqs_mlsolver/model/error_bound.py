@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..numerics.significance import ONE_SIDED
-from .constants import (
+from ..tools.constants import (
     ALIKE_FROM,
     FOREST_FROM,
     FOREST_INPUTS,

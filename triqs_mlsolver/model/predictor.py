@@ -16,8 +16,7 @@ from .. import approximations
 from ..problem import Problem, Solution
 from ..problem.fidelity import is_exact
 from ..problem.symmetry import why_not_learnable
-from .calibration import Calibration, in_units
-from .constants import (
+from ..tools.constants import (
     CLUSTER_LENGTH_SCALE,
     LENGTH_SCALE,
     MANY_GROUPS,
@@ -28,6 +27,7 @@ from .constants import (
     TUNE_FROM,
     TUNE_GROWTH,
 )
+from .calibration import Calibration, in_units
 from .error_bound import ErrorBound
 from .features.descriptor import Description, Descriptor, Indescribable, Kind, Row, first_frequency
 from .features.labelled_rows import as_numbers, from_numbers

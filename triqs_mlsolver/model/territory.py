@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from .constants import DIGITS, EDGE, REACH, REACH_QUANTILE, ROUNDING, VALUES_TO_EXTRAPOLATE
+from ..tools.constants import DIGITS, EDGE, REACH, REACH_QUANTILE, ROUNDING, VALUES_TO_EXTRAPOLATE
 from .features.descriptor import Description
 from .features.training_set import TrainingSet
 

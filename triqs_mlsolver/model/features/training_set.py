@@ -12,8 +12,8 @@ import numpy as np
 
 from ...problem import Problem, Solution
 from ...problem.fidelity import is_exact
+from ...tools.constants import DIGITS
 from ...version import version
-from ..constants import DIGITS
 from .descriptor import Descriptor, Kind, max_norm
 from .labelled_rows import REVISION, n_outputs, row_type, rows_of
 from .representation import N_LEGENDRE

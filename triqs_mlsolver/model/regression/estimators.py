@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.model_selection import GroupKFold
 
-from ..constants import FOLDS
+from ...tools.constants import FOLDS
 from .kernel import KernelSettings
 
 

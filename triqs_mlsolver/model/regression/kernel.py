@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..constants import ALPHA, SMOOTHNESS_CHOICE
+from ...tools.constants import ALPHA, SMOOTHNESS_CHOICE
 
 _MATERN = {
     0.5: lambda r: np.exp(-r),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from ..constants import NEIGHBOURS
+from ...tools.constants import NEIGHBOURS
 from .kernel import KernelSettings
 from .kernel_ridge import SymmetricKernelRidge
 

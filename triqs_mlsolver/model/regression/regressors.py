@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..constants import EXACT_UP_TO, TREES
+from ...tools.constants import EXACT_UP_TO, TREES
 from .estimators import Average, SymmetricEstimator
 from .kernel import KernelSettings
 from .kernel_ridge import SymmetricKernelRidge

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..constants import CLOSE_LABELS, DIFFERENCES, TUNE_ALPHA_REACH, TUNE_REACH, TUNE_ROWS, TUNE_SHARE
+from ...tools.constants import CLOSE_LABELS, DIFFERENCES, TUNE_ALPHA_REACH, TUNE_REACH, TUNE_ROWS, TUNE_SHARE
 from .kernel import KernelSettings
 from .kernel_ridge import SymmetricKernelRidge
 from .samples import Samples
