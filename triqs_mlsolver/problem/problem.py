@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from ..numerics import legendre
+from .interaction import normal_form
 
 _ID_DECIMALS = 9  # digits of the dimensionless problem that enter its id
 _ID_N_L = 40  # Legendre coefficients that enter the id
@@ -73,7 +74,8 @@ class Problem:
     U : (N, N) array
         Density-density interaction, symmetric, zero diagonal (energy).
     terms : tuple of (float, (int, int, int, int)), optional
-        Remaining two-body terms: coefficient and flavours (i, j, k, l) of c†_i c†_j c_k c_l.
+        Remaining two-body terms: coefficient and flavours (i, j, k, l) of c†_i c†_j c_k c_l. Kept in normal order
+        (i < j, k > l), equal ones added, without those that vanish; c†_i c†_j c_j c_i = n_i n_j is added to U.
     bath : sequence of DiscreteBath, optional
         The bath itself where it is known to be discrete, so that an exact diagonalisation needs no fit.
 
@@ -106,8 +108,9 @@ class Problem:
             ),
         )
         put("Delta_l", tuple(_delta(d, name, size) for d, (name, size) in self._blocks_of(self.Delta_l, "Delta_l")))
-        put("U", _interaction(self.U, self.n_flavours))
-        put("terms", _terms(self.terms, self.n_flavours))
+        U, terms = _interaction(self.U, self.n_flavours), _terms(self.terms, self.n_flavours)
+        for name, value in zip(("U", "terms"), normal_form(U, terms)):
+            put(name, value)
         if self.bath is not None:
             put("bath", tuple(b for b, _ in self._blocks_of(self.bath, "bath")))
             for b, (name, size) in zip(self.bath, self.gf_struct):

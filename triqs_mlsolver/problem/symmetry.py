@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..numerics import legendre
+from .interaction import interaction_table
 from .problem import Problem
 
 _LIMIT = 200  # permutations searched; those found generate all where there are more
@@ -70,20 +71,6 @@ def _keeps_terms(problem: Problem, flavours: tuple[int, ...]) -> bool:
     )
     scale = max(abs(value) for value in terms.values())
     return all(abs(terms.get(k, 0.0) - moved.get(k, 0.0)) <= ROUNDING * scale for k in terms.keys() | moved.keys())
-
-
-def interaction_table(terms) -> dict[tuple[int, int, int, int], float]:
-    """Coefficients of c†_i c†_j c_k c_l with i < j and k > l, equal ones added."""
-    table: dict[tuple[int, int, int, int], float] = {}
-    for value, (i, j, k, l) in terms:
-        if i == j or k == l:
-            continue
-        if i > j:
-            i, j, value = j, i, -value
-        if k < l:
-            k, l, value = l, k, -value
-        table[i, j, k, l] = table.get((i, j, k, l), 0.0) + value
-    return table
 
 
 def local_hamiltonian(problem: Problem) -> np.ndarray:
@@ -192,7 +179,7 @@ def why_not_learnable(problem: Problem) -> str | None:
 
 def _keeps_diagonal(problem: Problem) -> bool:
     """Whether all terms act on four different flavours, and signs of flavours that they conserve tell any two apart."""
-    terms = interaction_table(problem.terms)
+    terms = [flavours for _, flavours in problem.terms]
     if any(len(set(flavours)) < 4 for flavours in terms):
         return False
     span, N = ParitySpan(terms), problem.n_flavours

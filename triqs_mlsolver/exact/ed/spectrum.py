@@ -20,7 +20,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from ...problem import DiscreteBath, Problem
-from ...problem.symmetry import interaction_table, local_hamiltonian
+from ...problem.symmetry import local_hamiltonian
 from .fock import FockSpace, Moves, fock_space, occupations
 from .impurity_operators import interaction_energy, why_not_hermitian
 from .mode_permutations import ModePermutation, permutations_of
@@ -68,7 +68,7 @@ class Spectrum:
         t = one_body(problem, sites)
         n_modes, N = len(t), problem.n_flavours
         self.space = _space(problem, t)
-        coefficients = np.array([t[hop] for hop in _hops(t)] + list(_terms(problem).values()))
+        coefficients = np.array([t[hop] for hop in _hops(t)] + [value for value, _ in problem.terms])
         states = np.arange(2**n_modes)
         diagonal = occupations(states, n_modes) @ np.diag(t) + interaction_energy(problem)[states & (2**N - 1)]
         self.permutations: tuple[ModePermutation, ...] = permutations_of(problem, sites)
@@ -235,12 +235,8 @@ def _hops(t: np.ndarray) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for i, j in zip(*np.nonzero(np.triu(t, 1)))]
 
 
-def _terms(problem: Problem) -> dict[tuple[int, int, int, int], float]:
-    return {indices: value for indices, value in interaction_table(problem.terms).items() if value != 0}
-
-
 def _space(problem: Problem, t: np.ndarray) -> FockSpace:
     """The Fock space of the one-body Hamiltonian `t` and the interaction terms."""
     hops = tuple((((True, i), (False, j)), ((True, j), (False, i))) for i, j in _hops(t))
-    terms = tuple((((True, i), (True, j), (False, k), (False, l)),) for i, j, k, l in _terms(problem))
+    terms = tuple((((True, i), (True, j), (False, k), (False, l)),) for _, (i, j, k, l) in problem.terms)
     return fock_space(len(t), hops + terms)
