@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .parts import Parts
+from .permutations import orbit_labels
 
 _MOST_LABELLINGS = 1000  # compared: more only where hundreds of orders look alike and are not; see `block_order`
 
@@ -104,7 +105,7 @@ class _Labelling:
         tied = np.flatnonzero(colour == np.argmax(members > 1))
         tried: list[int] = []
         for part in tied.tolist():
-            if tried and self._connected(path)[part] in self._connected(path)[tried]:
+            if tried and (known := self._connected(path))[part] in known[tried]:
                 continue
             first = 2 * colour + 1
             first[part] -= 1
@@ -127,11 +128,5 @@ class _Labelling:
 
     def _connected(self, path: list[int]) -> np.ndarray:
         """Label of each part, equal for those that known symmetries connect while they leave all of `path` in place."""
-        labels = np.arange(self._parts.n)
         kept = [s for s in self._symmetries if np.array_equal(s[path], path)]
-        while True:
-            before = labels.copy()
-            for symmetry in kept:
-                labels = np.minimum(labels, labels[symmetry])
-            if np.array_equal(before, labels):
-                return labels
+        return orbit_labels(kept, np.arange(self._parts.n))

@@ -352,7 +352,7 @@ class Problem:
     @cached_property
     def id(self) -> str:
         """Content hash (16 hex digits) of the canonical problem, rounded and free of block names."""
-        order, rounded = self.canonical_order, self._rounded  # what `canonical` does, without checking the numbers again
+        order, rounded = self.canonical_order, self._rounded  # `canonical`, without checking the numbers again
         flavours = flavour_order(self.gf_struct, order)
         numbers = [rounded.beta, [self.gf_struct[b][1] for b in order], rounded.U[flavours][:, flavours]]
         numbers += [rounded.h_loc0[b] for b in order] + [rounded.Delta_l[b] for b in order]

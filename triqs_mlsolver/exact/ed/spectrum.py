@@ -51,7 +51,7 @@ class Spectrum:
     weights : list of (dim,) arrays
         Probabilities.
     permutations : tuple of ModePermutation
-        Symmetries, the identity included.
+        Generators of the symmetries.
 
     Raises
     ------
@@ -81,8 +81,7 @@ class Spectrum:
             if self.energies[s] is None:
                 H = self.space.hamiltonian(s, coefficients, diagonal)
                 self.energies[s], self.vectors[s] = np.linalg.eigh(H)
-                if len(self.permutations) > 1:
-                    self._fill_images(s)
+                self._fill_images(s)
         ground = min(E[0] for E in self.energies)
         self.energies = [E - ground for E in self.energies]
         self.weights = [np.exp(-self.problem.beta * E) for E in self.energies]
@@ -90,17 +89,20 @@ class Spectrum:
         self.weights = [w / self.partition for w in self.weights]
 
     def _fill_images(self, sector: int) -> None:
-        """Eigenstates of the sectors that a symmetry maps `sector` onto."""
-        states = self.space.sectors[sector]
-        first = occupations(states[:1], self.space.n_modes)[0]
-        for permutation in self.permutations:
-            image = self.space.sector_of[int(first @ (1 << permutation.modes))]
-            # a term of the size of rounding may join sectors on one side only
-            if self.energies[image] is None and len(self.space.sectors[image]) == len(states):
-                target, sign = permutation.act(states)
-                vectors = np.empty_like(self.vectors[sector])
-                vectors[self.space.place_of[target]] = sign[:, None] * self.vectors[sector]
-                self.energies[image], self.vectors[image] = self.energies[sector], vectors
+        """Eigenstates of the sectors that symmetries map `sector` onto, one after the other."""
+        reached = [sector]
+        for source in reached:
+            states = self.space.sectors[source]
+            first = occupations(states[:1], self.space.n_modes)[0]
+            for permutation in self.permutations:
+                image = int(self.space.sector_of[int(first @ (1 << permutation.modes))])
+                # a term of the size of rounding may join sectors on one side only
+                if self.energies[image] is None and len(self.space.sectors[image]) == len(states):
+                    target, sign = permutation.act(states)
+                    vectors = np.empty_like(self.vectors[source])
+                    vectors[self.space.place_of[target]] = sign[:, None] * self.vectors[source]
+                    self.energies[image], self.vectors[image] = self.energies[source], vectors
+                    reached.append(image)
 
     @property
     def flavour_permutations(self) -> tuple[tuple[int, ...], ...]:
