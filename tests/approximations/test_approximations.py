@@ -118,11 +118,10 @@ def test_free_of_units_and_of_block_order(solver, draw):
 
 
 @pytest.mark.parametrize("solver", [IPT()], ids=lambda s: s.name)
-def test_refuses_terms_beyond_density_density(solver):
+def test_takes_the_interaction_written_as_a_term(solver):
     p = Problem.siam(5.0, 2.0, 1.0, [0.0], [0.3])
-    exchange = Problem(p.beta, p.gf_struct, p.h_loc0, p.Delta_l, p.U, terms=((0.4, (0, 1, 1, 0)),))
-    with pytest.raises(ValueError, match="density-density|interaction"):
-        solver.solve(exchange)
+    term = Problem(p.beta, p.gf_struct, p.h_loc0, p.Delta_l, np.zeros((2, 2)), terms=((2.0, (0, 1, 1, 0)),))
+    assert_same_answer(p, solver.solve(p), solver.solve(term))
 
 
 @pytest.mark.parametrize("solver", [IPT()], ids=lambda s: s.name)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from support.orbitals import FOUR, kanamori
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.exact import registry
@@ -12,7 +12,8 @@ from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.registry import NoExactSolver, check, choose
 
 SIAM = Problem.siam(10.0, 2.0, 1.0, [-0.3, 0.4], [0.3, 0.3])
-EXCHANGE = replace(SIAM, terms=((0.2, (0, 1, 1, 0)),))
+BATH = DiscreteBath([0.2], [[0.3]])
+EXCHANGE = Problem.from_bath(5.0, FOUR, [[[-1.0]]] * 4, [BATH] * 4, *kanamori(2.0, 0.2))
 
 
 def coupled_orbitals():

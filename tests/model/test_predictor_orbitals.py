@@ -208,16 +208,19 @@ def test_flavours_of_a_shell_that_differ_are_seen():
     assert np.max(np.abs(change)) > 0.1
 
 
-@pytest.mark.parametrize("term, reason", [
-    ((0, 2, 2, 1), "four different flavours"),  # density-assisted hopping between the orbitals
-    ((0, 2, 2, 0), "four different flavours"),  # a density-density term in disguise
-])  # fmt: skip
-def test_terms_that_mix_orbitals_are_left_to_the_exact_solver(term, reason):
+def test_terms_that_mix_orbitals_are_left_to_the_exact_solver():
+    """Density-assisted hopping between the orbitals."""
     problem = two_orbitals(1, terms=True)
-    i, j, k, l = term
-    terms = {*problem.terms, (0.1, term), (0.1, (l, k, j, i))}
+    terms = (*problem.terms, (0.1, (0, 2, 2, 1)), (0.1, (1, 2, 2, 0)))
     assert why_not_learnable(problem) is None
-    assert reason in why_not_learnable(replace(problem, terms=tuple(terms)))
+    assert "four different flavours" in why_not_learnable(replace(problem, terms=terms))
+
+
+def test_a_density_density_term_in_disguise_is_learned():
+    problem = two_orbitals(1, terms=True)
+    disguised = replace(problem, terms=(*problem.terms, (0.1, (0, 2, 2, 0))))
+    assert why_not_learnable(disguised) is None
+    assert disguised.U[0, 2] == disguised.U[2, 0] == problem.U[0, 2] + 0.1
 
 
 def test_terms_that_together_mix_orbitals_are_left_to_the_exact_solver():

@@ -291,7 +291,7 @@ def test_permutation_moves_flavours_and_terms_together():
     q = p.permuted([1, 0])
     assert [n for n, _ in q.gf_struct] == ["yz", "xz"]
     assert np.array_equal(q.U, p.U[np.ix_([2, 3, 0, 1], [2, 3, 0, 1])])
-    assert q.terms == ((0.3, (2, 3, 1, 0)), (0.2, (0, 2, 3, 1)))
+    assert q.terms == ((0.2, (0, 2, 3, 1)), (0.3, (2, 3, 1, 0)))
     assert np.array_equal(q.Delta_l[0], p.Delta_l[1]) and np.array_equal(q.bath[1].eps, p.bath[0].eps)
 
 

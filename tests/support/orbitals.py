@@ -52,3 +52,32 @@ def kanamori_operator(U: float, J: float):
         H -= J * c_dag("up", a) * c("down", a) * c_dag("down", b) * c("up", b)
         H += J * c_dag("up", a) * c_dag("down", a) * c("down", b) * c("up", b)
     return H + sum(((U - 3 * J) * n(s, 0) * n(s, 1) for s in ("up", "down")), compat.Operator())
+
+
+def rewritten(rng, U, terms, all_in_terms=False):
+    """U and terms of the same interaction, as the arguments of a Problem: listed in another order, with c†_i c†_j as
+    −c†_j c†_i, coefficients in parts, terms that vanish, and n_i n_j as c†_i c†_j c_j c_i. Exact for coefficients with
+    few binary digits.
+    """
+    N, listed = len(U), []
+    U = np.array(U)
+    for i in range(N):
+        for j in range(i):
+            if all_in_terms or rng.random() < 0.3:
+                part = U[i, j] if all_in_terms else U[i, j] * rng.integers(0, 5) / 4
+                listed.append((part, (i, j, j, i)))
+                U[[i, j], [j, i]] -= part
+    for value, indices in terms:
+        parts = [value * 0.5, value * 0.5] if rng.random() < 0.3 else [value]
+        listed += [(part, indices) for part in parts]
+    out = []
+    for value, (i, j, k, l) in listed:
+        if rng.random() < 0.5:
+            i, j, value = j, i, -value
+        if rng.random() < 0.5:
+            k, l, value = l, k, -value
+        out.append((value, (i, j, k, l)))
+    any_four = lambda: [int(i) for i in rng.integers(0, N, 4)]
+    i, j, k, l = any_four()
+    out += [(0.0, tuple(any_four())), (1.5, (i, i, k, l)), (1.5, (i, j, k, k)), (0.5, (i, j, k, l)), (-0.5, (i, j, k, l))]
+    return {"U": U, "terms": [out[n] for n in rng.permutation(len(out))]}

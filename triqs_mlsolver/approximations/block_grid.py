@@ -17,7 +17,8 @@ import numpy as np
 
 from ..numerics import dlr
 from ..problem import Problem, Solution
-from ..problem.symmetry import flavour_permutations, interaction_table, local_hamiltonian, pair_mean, pair_orbits
+from ..problem.interaction import interaction_table
+from ..problem.symmetry import generating_permutations, local_hamiltonian, pair_mean, pair_orbits
 from ..version import version
 
 
@@ -77,7 +78,7 @@ class BlockGrid:
     def orbits(self) -> np.ndarray:
         """Label of each pair of flavours, (N, N): the first pair alike by a symmetry of the problem."""
         functions = np.concatenate([self.Delta.real, self.Delta.imag])
-        return pair_orbits(flavour_permutations(self.problem, functions), self.problem.n_flavours)
+        return pair_orbits(generating_permutations(self.problem, functions), self.problem.n_flavours)
 
     def averaged(self, values: np.ndarray) -> np.ndarray:
         """Matrices (…, N, N) averaged over pairs of flavours that are alike, zero between blocks."""

@@ -62,7 +62,7 @@ class FewSiteED:
 
     def _solve(self, problem: Problem) -> Solution:
         bath = self._bath(problem)
-        if [size for _, size in problem.gf_struct] != [1, 1] or problem.terms:
+        if [size for _, size in problem.gf_struct] != [1, 1]:
             return answer_of_cluster(problem, bath, self.name)
         local = LocalGrid(problem)
         spectrum = Spectrum(problem, bath)

@@ -51,7 +51,7 @@ class IPT:
         ValueError
             If the problem is not a single orbital with density-density interaction.
         """
-        if problem.n_flavours != 2 or problem.terms:
+        if problem.n_flavours != 2:
             raise ValueError(f"IPT solves a single orbital with interaction U, not {problem.n_flavours} flavours")
         local = LocalGrid(problem)
         G, Sigma, static = self._interpolation(local, self._bare_levels(local))

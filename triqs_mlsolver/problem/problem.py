@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from ..numerics import legendre
+from .block_order import block_order
+from .interaction import interaction_table, normal_form
 
 _ID_DECIMALS = 9  # digits of the dimensionless problem that enter its id
 _ID_N_L = 40  # Legendre coefficients that enter the id
@@ -73,7 +77,8 @@ class Problem:
     U : (N, N) array
         Density-density interaction, symmetric, zero diagonal (energy).
     terms : tuple of (float, (int, int, int, int)), optional
-        Remaining two-body terms: coefficient and flavours (i, j, k, l) of c†_i c†_j c_k c_l.
+        Remaining two-body terms: coefficient and flavours (i, j, k, l) of c†_i c†_j c_k c_l. Kept in normal order
+        (i < j, k > l), equal ones added, without those that vanish; c†_i c†_j c_j c_i = n_i n_j is added to U.
     bath : sequence of DiscreteBath, optional
         The bath itself where it is known to be discrete, so that an exact diagonalisation needs no fit.
 
@@ -106,8 +111,9 @@ class Problem:
             ),
         )
         put("Delta_l", tuple(_delta(d, name, size) for d, (name, size) in self._blocks_of(self.Delta_l, "Delta_l")))
-        put("U", _interaction(self.U, self.n_flavours))
-        put("terms", _terms(self.terms, self.n_flavours))
+        U, terms = _interaction(self.U, self.n_flavours), _terms(self.terms, self.n_flavours)
+        for name, value in zip(("U", "terms"), normal_form(U, terms)):
+            put(name, value)
         if self.bath is not None:
             put("bath", tuple(b for b, _ in self._blocks_of(self.bath, "bath")))
             for b, (name, size) in zip(self.bath, self.gf_struct):
@@ -189,7 +195,7 @@ class Problem:
     @cached_property
     def scale(self) -> float:
         """D = 2 sqrt(trace m₁ / N): the problem's own energy unit (a Bethe lattice's half bandwidth); 0 for an atom."""
-        trace = sum(np.trace(m) for m in self.m1)
+        trace = math.fsum(np.trace(m) for m in self.m1)  # the same to the last digit for blocks in any order
         return 2 * float(np.sqrt(max(trace, 0.0) / self.n_flavours))
 
     @cached_property
@@ -299,8 +305,6 @@ class Problem:
         if order == list(range(len(order))):
             return self
         flavours = flavour_order(self.gf_struct, order)
-        new = np.empty(self.n_flavours, int)
-        new[flavours] = np.arange(self.n_flavours)
         pick = lambda seq: tuple(seq[b] for b in order)
         return replace(
             self,
@@ -308,23 +312,33 @@ class Problem:
             h_loc0=pick(self.h_loc0),
             Delta_l=pick(self.Delta_l),
             U=self.U[np.ix_(flavours, flavours)],
-            terms=tuple((c, tuple(int(new[i]) for i in idx)) for c, idx in self.terms),
+            terms=_renamed(self.terms, flavours),
             bath=None if self.bath is None else pick(self.bath),
         )
 
     @cached_property
+    def _rounded(self) -> _Rounded:
+        """The numbers that make the id, blocks in the order they were given."""
+        factor = 1 / self.unit
+        beta = self.beta / factor
+        return _Rounded(
+            _rounded(beta),
+            _rounded(self.U * factor),
+            tuple(_rounded(h * factor) for h in self.h_loc0),
+            tuple(_rounded(legendre.resized(d * factor, _ID_N_L) / beta) for d in self.Delta_l),
+            tuple((float(_rounded(value * factor)), indices) for value, indices in self.terms),
+        )
+
+    @cached_property
     def canonical_order(self) -> tuple[int, ...]:
-        """Order of the blocks by their content (size, levels, interaction, Δ), free of their names."""
-        unit = self.scale or 1.0
-
-        def key(b):
-            rows = slice(self.offsets[b], self.offsets[b] + self.gf_struct[b][1])
-            content = [self.h_loc0[b].ravel() / unit, np.sort(self.U[rows], axis=1).ravel() / unit]
-            content.append(legendre.resized(self.Delta_l[b], _ID_N_L).ravel() / unit)
-            # finer than the id, so that blocks that tie here are the same there
-            return (self.gf_struct[b][1], *np.round(np.concatenate(content), _ID_DECIMALS + 3).tolist())
-
-        return tuple(sorted(range(len(self.gf_struct)), key=key))
+        """Order of the blocks by their content (size, levels, interaction, Δ), then by the interaction between those that
+        tie; free of their names and of the order they were given in.
+        """
+        numbers, sizes = self._rounded, [size for _, size in self.gf_struct]
+        rows = [np.sort(numbers.U[o : o + size], axis=1) for o, size in zip(self.offsets, sizes)]
+        content = zip(numbers.h_loc0, rows, numbers.Delta_l)
+        keys = [(size, *np.concatenate([a.ravel() for a in own]).tolist()) for size, own in zip(sizes, content)]
+        return block_order(keys, sizes, numbers.U, numbers.terms)
 
     def canonical(self) -> Problem:
         """Blocks in canonical order, energies in units of `scale`. Isolated atoms are scaled by 1/β instead."""
@@ -338,14 +352,14 @@ class Problem:
     @cached_property
     def id(self) -> str:
         """Content hash (16 hex digits) of the canonical problem, rounded and free of block names."""
-        order, factor = self.canonical_order, 1 / self.unit
-        p, beta = self.permuted(order), self.beta / factor  # what `canonical` does, without checking the numbers again
-        numbers = [[beta], [size for _, size in p.gf_struct], (p.U * factor).ravel()]
-        numbers += [(h * factor).ravel() for h in p.h_loc0]
-        numbers += [legendre.resized(d * factor, _ID_N_L).ravel() / beta for d in p.Delta_l]
-        numbers += [np.array([c * factor, *idx], float) for c, idx in p.terms]
-        rounded = np.round(np.concatenate([np.asarray(a, float).ravel() for a in numbers]), _ID_DECIMALS) + 0.0
-        return hashlib.sha256(rounded.astype("<f8").tobytes()).hexdigest()[:16]
+        order, rounded = self.canonical_order, self._rounded  # `canonical`, without checking the numbers again
+        flavours = flavour_order(self.gf_struct, order)
+        numbers = [rounded.beta, [self.gf_struct[b][1] for b in order], rounded.U[flavours][:, flavours]]
+        numbers += [rounded.h_loc0[b] for b in order] + [rounded.Delta_l[b] for b in order]
+        for indices, value in sorted(interaction_table(_renamed(rounded.terms, flavours)).items()):
+            numbers.append([value, *indices])
+        content = np.concatenate([np.asarray(a, float).ravel() for a in numbers]) + 0.0  # + 0.0: −0 is 0
+        return hashlib.sha256(content.astype("<f8").tobytes()).hexdigest()[:16]
 
     def __eq__(self, other) -> bool:
         return isinstance(other, Problem) and self.id == other.id and abs(self.unit - other.unit) <= 1e-9 * self.unit
@@ -358,6 +372,26 @@ def flavour_order(gf_struct, block_order) -> np.ndarray:
     """Flavours of `gf_struct` in the order they take when the blocks are put in `block_order`."""
     offsets = np.cumsum([0] + [size for _, size in gf_struct])
     return np.concatenate([np.arange(offsets[b], offsets[b + 1]) for b in block_order])
+
+
+def _renamed(terms, flavours: np.ndarray) -> tuple:
+    """Terms between flavours that come in the order `flavours`."""
+    new = np.argsort(flavours).tolist()
+    return tuple((value, tuple(new[i] for i in indices)) for value, indices in terms)
+
+
+class _Rounded(NamedTuple):
+    """A problem in its own unit, to the digits that its id has; Δ_l relative to β."""
+
+    beta: np.ndarray
+    U: np.ndarray
+    h_loc0: tuple[np.ndarray, ...]
+    Delta_l: tuple[np.ndarray, ...]
+    terms: tuple
+
+
+def _rounded(values) -> np.ndarray:
+    return np.round(values, _ID_DECIMALS)
 
 
 def _structure(gf_struct) -> tuple[tuple[str, int], ...]:

@@ -4,86 +4,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
 
 from ..numerics import legendre
+from .permutations import Permutation, generators, orbit_labels
 from .problem import Problem
 
-_LIMIT = 200  # permutations searched; those found generate all where there are more
 ROUNDING = 1e-13  # relative to the largest energy: what differs by rounding is the same
 
 
-def flavour_permutations(problem: Problem, functions: np.ndarray | None = None) -> tuple[tuple[int, ...], ...]:
-    """Permutations of flavours that leave h_loc0 and the interaction unchanged, the identity included.
+def generating_permutations(
+    problem: Problem,
+    functions: np.ndarray | None = None,
+    accept: Callable[[Permutation], bool] | None = None,
+) -> tuple[Permutation, ...]:
+    """Generators of the group of permutations of flavours that leave h_loc0 and the interaction unchanged.
 
     Parameters
     ----------
     problem : Problem
     functions : (n, N, N) array, optional
-        Further matrices that must not change, such as Δ.
+        Further symmetric matrices that must not change, such as Δ, in any unit.
+    accept : callable, optional
+        Whether a permutation leaves unchanged what else there is, see `permutations.generators`.
     """
     tolerance = ROUNDING * max(problem.largest_energy, 1e-300)
-    kept = local_hamiltonian(problem)[None]
+    kept = np.stack([local_hamiltonian(problem), problem.U])
     if functions is not None:
         scale = max(np.max(np.abs(functions), initial=0.0), 1e-300)
         kept = np.concatenate([kept, functions * (problem.largest_energy / scale)])
-    diagonals = np.diagonal(kept, axis1=1, axis2=2)
-    colour = [int(np.argmax(np.max(np.abs(diagonals - d[:, None]), axis=0) <= tolerance)) for d in diagonals.T]
-    unchanged = lambda p: np.max(np.abs(kept[:, p][:, :, p] - kept)) <= tolerance
-    candidates = automorphisms(colour, problem.U, _LIMIT)
-    return tuple(p for p in candidates if unchanged(np.asarray(p)) and _keeps_terms(problem, p))
+    labels = alike(kept, tolerance)
+    return generators(np.diag(labels), labels, _without_rounding(problem.terms), accept)
 
 
-def automorphisms(colour: list, U: np.ndarray, limit: int, image_colour: list | None = None) -> list[tuple[int, ...]]:
-    """Up to `limit` permutations p that keep the interaction matrix and have image_colour[p[f]] = colour[f].
-
-    By default the image has the colours of the original, and the identity is among the permutations.
-    """
-    image_colour = colour if image_colour is None else image_colour
-    n, tol, found = len(colour), 1e-12 * max(1.0, np.max(np.abs(U), initial=0.0)), []
-
-    def extend(image: list[int]) -> None:
-        if len(found) >= limit:
-            return
-        f = len(image)
-        if f == n:
-            found.append(tuple(image))
-            return
-        for g in range(n):
-            if g not in image and image_colour[g] == colour[f]:
-                if all(abs(U[f, a] - U[g, b]) <= tol for a, b in enumerate(image)):
-                    extend([*image, g])
-
-    extend([])
-    return found
+def alike(matrices: np.ndarray, tolerance: float) -> np.ndarray:
+    """Label of each pair of flavours, (N, N), equal where symmetric matrices (n, N, N) agree up to `tolerance`."""
+    values = np.maximum(matrices, matrices.swapaxes(1, 2)).reshape(len(matrices), -1)
+    labels = np.full(values.shape[1], -1)
+    while len(left := np.flatnonzero(labels < 0)):
+        off = np.max(np.abs(values[:, left] - values[:, left[:1]]), axis=0)
+        labels[left[off <= tolerance]] = left[0]
+    return labels.reshape(matrices.shape[1:])
 
 
-def _keeps_terms(problem: Problem, flavours: tuple[int, ...]) -> bool:
-    if not problem.terms:
-        return True
-    terms, moved = (
-        interaction_table(problem.terms),
-        interaction_table([(value, tuple(flavours[i] for i in indices)) for value, indices in problem.terms]),
-    )
-    scale = max(abs(value) for value in terms.values())
-    return all(abs(terms.get(k, 0.0) - moved.get(k, 0.0)) <= ROUNDING * scale for k in terms.keys() | moved.keys())
-
-
-def interaction_table(terms) -> dict[tuple[int, int, int, int], float]:
-    """Coefficients of c†_i c†_j c_k c_l with i < j and k > l, equal ones added."""
-    table: dict[tuple[int, int, int, int], float] = {}
-    for value, (i, j, k, l) in terms:
-        if i == j or k == l:
-            continue
-        if i > j:
-            i, j, value = j, i, -value
-        if k < l:
-            k, l, value = l, k, -value
-        table[i, j, k, l] = table.get((i, j, k, l), 0.0) + value
-    return table
+def _without_rounding(terms: tuple) -> list:
+    """The terms, those of coefficients that differ by rounding given one size."""
+    tolerance = ROUNDING * max((abs(value) for value, _ in terms), default=0.0)
+    sizes: list[float] = []
+    out = []
+    for value, indices in terms:
+        size = next((s for s in sizes if abs(s - abs(value)) <= tolerance), None)
+        if size is None:
+            sizes.append(size := abs(value))
+        out.append((float(np.copysign(size, value)), indices))
+    return out
 
 
 def local_hamiltonian(problem: Problem) -> np.ndarray:
@@ -109,12 +86,15 @@ def legendre_over_flavours(problem: Problem, blocks) -> np.ndarray:
 def pairs_alike(problem: Problem) -> np.ndarray:
     """Label of each pair of flavours, (N, N), equal for those the problem does not tell apart."""
     Delta = legendre_over_flavours(problem, problem.Delta_l)
-    return pair_orbits(flavour_permutations(problem, Delta), problem.n_flavours)
+    return pair_orbits(generating_permutations(problem, Delta), problem.n_flavours)
 
 
 @lru_cache(maxsize=64)
 def pair_orbits(permutations: tuple[tuple[int, ...], ...], N: int, *, ordered: bool = False) -> np.ndarray:
-    """Label of each pair of flavours, (N, N): the first one alike by symmetry, or by exchange unless `ordered`."""
+    """Label of each pair of flavours, (N, N): the first one that the group of the permutations connects it to.
+
+    Pairs count as one with those exchanged unless `ordered`.
+    """
     labels = np.arange(N * N).reshape(N, N)
     return orbit_labels(permutations, labels if ordered else np.minimum(labels, labels.T))
 
@@ -122,16 +102,6 @@ def pair_orbits(permutations: tuple[tuple[int, ...], ...], N: int, *, ordered: b
 def pair_mean(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Matrices (…, N, N) averaged over the entries of equal label."""
     return label_mean(values.reshape(-1, labels.size), labels.ravel()).reshape(values.shape)
-
-
-def orbit_labels(permutations, labels: np.ndarray) -> np.ndarray:
-    """Smallest label that the permutations, applied to every axis of `labels`, connect to each entry."""
-    while True:
-        before = labels.copy()
-        for p in permutations:
-            labels = np.minimum(labels, labels[np.ix_(*(p,) * labels.ndim)])
-        if np.array_equal(before, labels):
-            return labels
 
 
 def label_mean(a: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -192,7 +162,7 @@ def why_not_learnable(problem: Problem) -> str | None:
 
 def _keeps_diagonal(problem: Problem) -> bool:
     """Whether all terms act on four different flavours, and signs of flavours that they conserve tell any two apart."""
-    terms = interaction_table(problem.terms)
+    terms = [flavours for _, flavours in problem.terms]
     if any(len(set(flavours)) < 4 for flavours in terms):
         return False
     span, N = ParitySpan(terms), problem.n_flavours

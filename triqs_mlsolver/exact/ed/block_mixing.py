@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...problem import Problem
-from ...problem.symmetry import ParitySpan, interaction_table
+from ...problem.symmetry import ParitySpan
 from .spectrum import Spectrum
 
 _SMALL = 1e-2  # of G(iω₀) between blocks beside its diagonal: what noise of Δ may leave of a crystal symmetry
@@ -24,7 +24,7 @@ def mixed_blocks(problem: Problem) -> tuple[str, str] | None:
     orbitals of different baths are told apart.
     """
     block = np.repeat(np.arange(len(problem.gf_struct)), [size for _, size in problem.gf_struct])
-    terms = list(interaction_table(problem.terms))
+    terms = [flavours for _, flavours in problem.terms]
     within = [(a, b) for a, b in zip(*np.nonzero(np.triu(block[:, None] == block, 1)))]
     span = ParitySpan([*terms, *within])
     pairs = [(a, b) for b in range(len(block)) for a in range(b) if block[a] != block[b] and span.allows(a, b)]

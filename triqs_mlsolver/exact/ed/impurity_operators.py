@@ -19,7 +19,6 @@ import numpy as np
 from scipy.sparse import csr_array, diags
 
 from ...problem import Problem
-from ...problem.symmetry import interaction_table
 from .fock import String, applied, occupations
 
 
@@ -88,7 +87,7 @@ def pair_correlators(problem: Problem, populations: np.ndarray) -> np.ndarray:
 
 def why_not_hermitian(problem: Problem) -> str | None:
     """None where the interaction terms are Hermitian, else the reason why not."""
-    table = interaction_table(problem.terms)
+    table = {indices: value for value, indices in problem.terms}
     scale = max((abs(value) for value in table.values()), default=0.0)
     for (i, j, k, l), value in table.items():
         partner = table.get((l, k, j, i), 0.0)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Permutations of flavours, and with them of bath sites, that leave the Hamiltonian of a discrete problem unchanged."""
+"""Permutations of flavours, and with them of bath sites, that leave the Hamiltonian of a discrete problem unchanged.
+
+Those that generate all others are enough: what one of them maps to the next one maps on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...problem import Problem
-from ...problem.symmetry import ROUNDING, flavour_permutations
+from ...problem.symmetry import ROUNDING, generating_permutations
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +41,33 @@ class ModePermutation:
 
 
 def permutations_of(problem: Problem, sites: tuple[np.ndarray, np.ndarray]) -> tuple[ModePermutation, ...]:
-    """Symmetries of `problem` with bath levels (n,) and couplings (n, N); the identity is among them."""
+    """Generators of the symmetries of `problem` with bath levels (n,) and couplings (n, N)."""
     N = problem.n_flavours
     tolerance = ROUNDING * max(problem.largest_energy, 1e-300)
-    found = []
-    for flavours in flavour_permutations(problem):
-        image = np.asarray(flavours)
-        matched = _matched_sites(*sites, image, tolerance)
-        if matched is not None:
-            where, sign = matched
-            modes = np.concatenate([image, N + where])
-            found.append(ModePermutation(flavours, modes, np.concatenate([np.ones(N), sign])))
-    return tuple(found)
+    matched = lambda flavours: _matched_sites(*sites, flavours, tolerance)
+    found = generating_permutations(problem, _strengths(*sites, tolerance), lambda p: matched(p) is not None)
+    out = []
+    for flavours in found:
+        where, sign = matched(flavours)
+        modes = np.concatenate([flavours, N + where])
+        out.append(ModePermutation(flavours, modes, np.concatenate([np.ones(N), sign])))
+    return tuple(out)
+
+
+def _strengths(eps: np.ndarray, V: np.ndarray, tolerance: float) -> np.ndarray:
+    """V†V of the sites of each level, (n_levels, N, N): what a permutation must keep, whatever site goes where."""
+    left, out = np.arange(len(eps)), [np.zeros((0, V.shape[1], V.shape[1]))]
+    while len(left):
+        alike = np.abs(eps[left] - eps[left[0]]) <= tolerance
+        out.append((V[left[alike]].T @ V[left[alike]])[None])
+        left = left[~alike]
+    return np.concatenate(out)
 
 
 def _matched_sites(eps, V, image, tolerance):
     """Where each bath site goes and its sign when flavour i goes to image[i]; None where the bath does not allow it."""
     moved = np.empty_like(V)
-    moved[:, image] = V
+    moved[:, list(image)] = V
     where, sign, taken = np.empty(len(eps), int), np.ones(len(eps)), np.zeros(len(eps), bool)
     for k in range(len(eps)):
         for s in (1.0, -1.0):
@@ -67,5 +79,3 @@ def _matched_sites(eps, V, image, tolerance):
         else:
             return None
     return where, sign
-
-

@@ -20,7 +20,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from ...problem import DiscreteBath, Problem
-from ...problem.symmetry import interaction_table, local_hamiltonian
+from ...problem.symmetry import local_hamiltonian
 from .fock import FockSpace, Moves, fock_space, occupations
 from .impurity_operators import interaction_energy, why_not_hermitian
 from .mode_permutations import ModePermutation, permutations_of
@@ -51,7 +51,7 @@ class Spectrum:
     weights : list of (dim,) arrays
         Probabilities.
     permutations : tuple of ModePermutation
-        Symmetries, the identity included.
+        Generators of the symmetries.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Spectrum:
         t = one_body(problem, sites)
         n_modes, N = len(t), problem.n_flavours
         self.space = _space(problem, t)
-        coefficients = np.array([t[hop] for hop in _hops(t)] + list(_terms(problem).values()))
+        coefficients = np.array([t[hop] for hop in _hops(t)] + [value for value, _ in problem.terms])
         states = np.arange(2**n_modes)
         diagonal = occupations(states, n_modes) @ np.diag(t) + interaction_energy(problem)[states & (2**N - 1)]
         self.permutations: tuple[ModePermutation, ...] = permutations_of(problem, sites)
@@ -81,8 +81,7 @@ class Spectrum:
             if self.energies[s] is None:
                 H = self.space.hamiltonian(s, coefficients, diagonal)
                 self.energies[s], self.vectors[s] = np.linalg.eigh(H)
-                if len(self.permutations) > 1:
-                    self._fill_images(s)
+                self._fill_images(s)
         ground = min(E[0] for E in self.energies)
         self.energies = [E - ground for E in self.energies]
         self.weights = [np.exp(-self.problem.beta * E) for E in self.energies]
@@ -90,17 +89,20 @@ class Spectrum:
         self.weights = [w / self.partition for w in self.weights]
 
     def _fill_images(self, sector: int) -> None:
-        """Eigenstates of the sectors that a symmetry maps `sector` onto."""
-        states = self.space.sectors[sector]
-        first = occupations(states[:1], self.space.n_modes)[0]
-        for permutation in self.permutations:
-            image = self.space.sector_of[int(first @ (1 << permutation.modes))]
-            # a term of the size of rounding may join sectors on one side only
-            if self.energies[image] is None and len(self.space.sectors[image]) == len(states):
-                target, sign = permutation.act(states)
-                vectors = np.empty_like(self.vectors[sector])
-                vectors[self.space.place_of[target]] = sign[:, None] * self.vectors[sector]
-                self.energies[image], self.vectors[image] = self.energies[sector], vectors
+        """Eigenstates of the sectors that symmetries map `sector` onto, one after the other."""
+        reached = [sector]
+        for source in reached:
+            states = self.space.sectors[source]
+            first = occupations(states[:1], self.space.n_modes)[0]
+            for permutation in self.permutations:
+                image = int(self.space.sector_of[int(first @ (1 << permutation.modes))])
+                # a term of the size of rounding may join sectors on one side only
+                if self.energies[image] is None and len(self.space.sectors[image]) == len(states):
+                    target, sign = permutation.act(states)
+                    vectors = np.empty_like(self.vectors[source])
+                    vectors[self.space.place_of[target]] = sign[:, None] * self.vectors[source]
+                    self.energies[image], self.vectors[image] = self.energies[source], vectors
+                    reached.append(image)
 
     @property
     def flavour_permutations(self) -> tuple[tuple[int, ...], ...]:
@@ -235,12 +237,8 @@ def _hops(t: np.ndarray) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for i, j in zip(*np.nonzero(np.triu(t, 1)))]
 
 
-def _terms(problem: Problem) -> dict[tuple[int, int, int, int], float]:
-    return {indices: value for indices, value in interaction_table(problem.terms).items() if value != 0}
-
-
 def _space(problem: Problem, t: np.ndarray) -> FockSpace:
     """The Fock space of the one-body Hamiltonian `t` and the interaction terms."""
     hops = tuple((((True, i), (False, j)), ((True, j), (False, i))) for i, j in _hops(t))
-    terms = tuple((((True, i), (True, j), (False, k), (False, l)),) for i, j, k, l in _terms(problem))
+    terms = tuple((((True, i), (True, j), (False, k), (False, l)),) for _, (i, j, k, l) in problem.terms)
     return fock_space(len(t), hops + terms)

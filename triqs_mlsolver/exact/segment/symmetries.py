@@ -14,11 +14,11 @@ import numpy as np
 
 from ...numerics import legendre
 from ...problem import Problem
-from ...problem.symmetry import automorphisms, label_mean, orbit_labels
+from ...problem.permutations import elements, generators, mapping, orbit_labels
+from ...problem.symmetry import alike, label_mean
 
-_LIMIT = 200  # permutations searched; those found generate all where there are more
 _MAX_MOVES = 100
-_TOLERANCE = 1e-10  # of levels and Δ, relative to the scale of the problem
+_TOLERANCE = 1e-10  # of levels, U and Δ, relative to the scale of the problem
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Symmetries:
     delta_class : tuple of int
         Which of them each flavour has.
     permutations : tuple of tuples
-        Permutations of flavours that leave the problem unchanged, the identity included.
+        Permutations of flavours that generate all those that leave the problem unchanged.
     particle_hole : tuple or None
         A permutation that leaves the problem unchanged together with the particle-hole map.
     """
@@ -64,12 +64,12 @@ class Symmetries:
         level = [int(np.argmax(np.abs(values - v) <= tolerance)) for v in values]  # the first one alike
         colour = list(zip(delta_class, level))
         image = list(zip(mirrored, level[problem.n_flavours :]))
-        ph = automorphisms(colour, problem.U, 1, image)
+        pairs = alike(problem.U[None], tolerance)
         return cls(
             tuple(distinct[:n_distinct]),
             tuple(delta_class),
-            tuple(automorphisms(colour, problem.U, _LIMIT)),
-            ph[0] if ph else None,
+            generators(colour, pairs),
+            mapping(colour, image, pairs),
         )
 
     def moves(self) -> np.ndarray:
@@ -84,7 +84,7 @@ class Symmetries:
                     for a, b in (s, t) if t else (s,):
                         p[a], p[b] = b, a
                     perms.add(tuple(p))
-        for p in self.permutations[:_MAX_MOVES]:
+        for p in elements(self.permutations, n, _MAX_MOVES):
             perms |= {p, tuple(int(i) for i in np.argsort(p))}
         perms.discard(tuple(range(n)))
         return np.array(sorted(perms), dtype=np.int64).reshape(len(perms), n)
@@ -96,7 +96,7 @@ class Symmetries:
     # -- averages; arrays carry a leading sample axis ----------------------------------------------------------------
 
     def average_flavours(self, a: np.ndarray) -> np.ndarray:
-        """(s, N, ...) averaged over the permutations."""
+        """(s, N, ...) averaged over all permutations."""
         return label_mean(a, self.orbits())
 
     def average_G(self, G: np.ndarray, mirrored=None) -> np.ndarray:

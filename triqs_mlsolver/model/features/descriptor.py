@@ -25,7 +25,7 @@ import numpy as np
 from ... import approximations
 from ...numerics import legendre
 from ...problem import Problem, Solution
-from ...problem.symmetry import interaction_table
+from ...problem.interaction import interaction_table
 from .representation import N_LEGENDRE, Representation, representation
 
 _SAME = 1e-9  # flavours closer than this, in dimensionless features, share one row
