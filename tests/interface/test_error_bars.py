@@ -16,6 +16,7 @@ from triqs_mlsolver.compat import inverse, iOmega_n, n
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.segment import SegmentSolver
 from triqs_mlsolver.interface import error_bars
+from triqs_mlsolver.numerics.significance import TWO_SIDED
 
 
 def computed(solution):
@@ -78,7 +79,7 @@ def test_of_an_exact_answer_without_noise_is_zero(exact):
 
 
 def test_of_a_model_is_its_bound(exact):
-    decision = SimpleNamespace(has_error_bars=False, error_bound=0.00196, sigma_bound=0.0196)
+    decision = SimpleNamespace(has_error_bars=False, error_bound=1e-3 * TWO_SIDED, sigma_bound=1e-2 * TWO_SIDED)
     answer = SimpleNamespace(problem=problem(), solution=exact, decision=decision)
     for error in error_bars.of_G_tau(answer, TAU):
         np.testing.assert_allclose(error, 0.001)
