@@ -27,7 +27,7 @@ from triqs_mlsolver.decision import coverage
 from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.lattice.bethe import Converged
-from triqs_mlsolver.model import predict_left_out
+from triqs_mlsolver.model import Prediction, predict_left_out
 
 
 def row(error_bound=1e-3, true_error=None, source="exact", reason="bound 0.01 > 0.002", **more):
@@ -46,7 +46,7 @@ def log():
     found.append(**row(1e-3, 5e-4, audit=True))
     found.append(**row(1e-3, 4e-3, audit=True, miss=True))
     found.append(**row(1e-2, 2e-3))
-    found.append(**row(5e-2, 9e-2, reason="novel: U lies outside the stored range"))
+    found.append(**row(5e-2, 9e-2, reason="novel: U lies outside the stored range", novel=True))
     return found.read()
 
 
@@ -183,6 +183,16 @@ def test_decision_shows_bound_and_error(used):
     assert (-low, high) == pytest.approx((prediction.error_bound,) * 2, rel=1e-6)
     others = Predictor().fit([(p.problem, p.solution) for p in database if p.id != point.id])
     assert prediction.error_bound == pytest.approx(others.predict(point.problem).error_bound)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_decision_draws_flavours_apart_that_differ_in_any_unit(unit):
+    for field, n_curves in ((0.1, 2), (1e-9, 1)):
+        p = Problem.siam(10.0, 2.0, 1.0, [-0.3, 0.4], [0.3, 0.3], field).scaled(unit)
+        answer = ED().solve(p)
+        axes = plots.plot_decision(p, Prediction(answer, 0.01, 0.1, None, 0.0))
+        assert [len(axes[k].lines) for k in (0, 1)] == [1, n_curves]  # one Δ(τ), and G(τ)
+        assert len([line for line in axes[3].lines if len(line.get_xdata()) > 1]) == n_curves  # Σ(iω)
 
 
 def test_learning_curve():

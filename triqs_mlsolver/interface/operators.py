@@ -100,11 +100,12 @@ def _normal_ordered_terms(op, flavours: dict, name: str) -> dict[tuple[tuple, tu
             f"{name} must be a many-body operator, e.g. U * n('up', 0) * n('down', 0); {type(op).__name__} given"
         ) from None
     terms = {}
+    largest = max((abs(value) for monomial, value in pairs if len(monomial)), default=0.0)
     for monomial, value in pairs:
         text = _text(monomial, value)
         if len(monomial) == 0:
             continue  # a constant shifts all energies
-        if isinstance(value, complex) and abs(value.imag) > 1e-13 * max(1.0, abs(value)):
+        if isinstance(value, complex) and abs(value.imag) > 1e-13 * largest:
             raise ValueError(
                 f"{name} has the complex coefficient {value} in {text}: only real Hamiltonians are supported"
             )

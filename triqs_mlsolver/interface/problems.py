@@ -73,7 +73,8 @@ def _problem(beta, gf_struct, h_loc0, Delta_l, interaction) -> Problem:
 def fock_states_by_energy(levels: np.ndarray, U: float) -> list[int]:
     """Fock states 0, ↑, ↓, ↑↓ (bit k = flavour k) of one orbital by energy, the order of TRIQS' atom_diag."""
     energy = np.array([0.0, levels[0], levels[1], levels[0] + levels[1] + U])
-    return [int(i) for i in np.argsort(np.round(energy, 12), kind="stable")]
+    unit = np.max(np.abs(energy)) or 1.0  # states closer than rounding keep the order of their bits
+    return [int(i) for i in np.argsort(np.round(energy / unit, 12), kind="stable")]
 
 
 def single_orbital_density_matrix(nn: np.ndarray, levels: np.ndarray, U: float) -> list[np.ndarray]:

@@ -133,7 +133,7 @@ def solve_bethe(
     Converged
     """
     mu = U / 2 if mu is None else mu
-    half_filled = abs(mu - U / 2) < 1e-12
+    half_filled = abs(mu - U / 2) < 1e-12 * max(abs(U), half_bandwidth)
     G = semicircle(beta, half_bandwidth) if start is None else np.asarray(start)
     loop = _iterate(
         solver,

@@ -18,6 +18,7 @@ logger = logging.getLogger("triqs_mlsolver")
 _HERMITICITY = 1e-6  # relative violation that is still taken for rounding and symmetrised away
 _ROUNDING = 1e-12  # relative size of imaginary parts that are not worth a word
 _COEFFICIENT = 1e-5  # deviation of the coefficient of 1/iω in G0 from one that is still taken for rounding
+_NOTHING = 1e-10  # β² Δ(τ) that is taken for rounding where a block has no hybridisation
 _CONSTANT = 1e-2  # Δ(∞) beside the largest Δ(iω) that is no noise in its tail
 
 
@@ -116,10 +117,16 @@ def from_Delta_tau(beta: float, Delta_tau: np.ndarray, name: str = "") -> np.nda
     if not np.all(np.isfinite(Delta_tau)):
         raise ValueError(f"Delta_tau of block {name!r} contains NaN or infinity: fill every block before solve()")
     scale = np.max(np.abs(Delta_tau), initial=0.0)
-    _require_real(np.abs(Delta_tau.imag).max(initial=0.0), scale, f"Delta_tau of block {name!r}")
+    allowed = max(_HERMITICITY * scale, _NOTHING / beta**2)
+    imaginary = np.abs(Delta_tau.imag).max(initial=0.0)
+    if imaginary > allowed:
+        raise ValueError(
+            f"Delta_tau of block {name!r} is complex (largest imaginary part {imaginary:.3g}): only real hybridisation "
+            "functions are supported"
+        )
     values = Delta_tau.real
     asymmetry = np.abs(values - values.transpose(0, 2, 1)).max(initial=0.0)
-    if asymmetry > _HERMITICITY * max(scale, 1e-300):
+    if asymmetry > allowed:
         raise ValueError(f"Delta_tau of block {name!r} is not symmetric in its orbitals (deviation {asymmetry:.2g})")
     return pole_fit.from_tau(beta, 0.5 * (values + values.transpose(0, 2, 1)))
 
@@ -248,11 +255,3 @@ def _check_real(A: np.ndarray, name: str, imag_threshold: float = 0.0) -> None:
         f"the hybridisation of block {name!r} is complex (imaginary part of Delta(tau) up to {size:.3g} in i omega): "
         "only real hybridisation functions are supported: choose real orbitals"
     )
-
-
-def _require_real(imaginary: float, scale: float, what: str) -> None:
-    if imaginary > max(1e-10, _HERMITICITY * scale):
-        raise ValueError(
-            f"{what} is complex (largest imaginary part {imaginary:.3g}): only real hybridisation functions are "
-            "supported"
-        )

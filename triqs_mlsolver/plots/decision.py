@@ -15,6 +15,7 @@ from ..problem import Problem, Solution
 from .style import BLUE, COLOURS, ORANGE, panels, styled
 
 _N_TAU, _N_POINTS, _N_IW = 201, 21, 20
+_VISIBLE = 1e-5  # difference of flavours, relative to the largest value, that would be seen
 
 
 @styled
@@ -114,7 +115,8 @@ def _draw_Sigma(ax: Axes, problem: Problem, prediction: Prediction, exact: Solut
 def _flavours(blocks) -> list[tuple[int, np.ndarray]]:
     """Number and diagonal element of each flavour; only the first where the blocks are all the same."""
     diagonals = _diagonals(blocks)
-    same = all(np.allclose(d, diagonals[0]) for d in diagonals[1:])
+    visible = _VISIBLE * np.max(np.abs(diagonals))
+    same = all(np.max(np.abs(d - diagonals[0])) <= visible for d in diagonals[1:])
     return list(enumerate(diagonals[:1] if same else diagonals))
 
 

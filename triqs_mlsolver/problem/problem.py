@@ -14,11 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..numerics import legendre
+from . import checked
 from .block_order import block_order
 from .interaction import interaction_table, normal_form
 
 _ID_DECIMALS = 9  # digits of the dimensionless problem that enter its id
 _ID_N_L = 40  # Legendre coefficients that enter the id
+_DIAGONAL = 1e-12  # levels off the diagonal that count as none, relative to the largest energy
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +105,17 @@ class Problem:
         if not (np.isfinite(beta) and beta > 0):
             raise ValueError(f"beta = {self.beta} is not a temperature: give a finite inverse temperature beta > 0")
         put("beta", beta)
-        put("gf_struct", _structure(self.gf_struct))
-        put(
-            "h_loc0",
-            tuple(
-                _real_hermitian(h, name, size, "h_loc0") for h, (name, size) in self._blocks_of(self.h_loc0, "h_loc0")
-            ),
-        )
-        put("Delta_l", tuple(_delta(d, name, size) for d, (name, size) in self._blocks_of(self.Delta_l, "Delta_l")))
-        U, terms = _interaction(self.U, self.n_flavours), _terms(self.terms, self.n_flavours)
-        for name, value in zip(("U", "terms"), normal_form(U, terms)):
-            put(name, value)
+        put("gf_struct", checked.structure(self.gf_struct))
+        names = [name for name, _ in self.gf_struct]
+        h_loc0 = [checked.levels(h, *block) for h, block in self._blocks_of(self.h_loc0, "h_loc0")]
+        Delta_l = [checked.hybridisation(d, *block) for d, block in self._blocks_of(self.Delta_l, "Delta_l")]
+        U = checked.densities(self.U, self.n_flavours)
+        rounding = checked.rounding([*h_loc0, *Delta_l, U])
+        put("h_loc0", checked.real_levels(h_loc0, names, rounding))
+        put("Delta_l", checked.real_hybridisation(Delta_l, names, rounding))
+        U, terms = normal_form(checked.symmetric(U, rounding), checked.terms(self.terms, self.n_flavours))
+        put("U", U)
+        put("terms", terms)
         if self.bath is not None:
             put("bath", tuple(b for b, _ in self._blocks_of(self.bath, "bath")))
             for b, (name, size) in zip(self.bath, self.gf_struct):
@@ -226,7 +228,7 @@ class Problem:
         """True where Δ and h_loc0 have no off-diagonal elements."""
         off = lambda a: np.max(np.abs(a - a * np.eye(a.shape[-1])), initial=0.0)
         return all(off(d) <= 1e-10 * max(self.scale, 1e-300) * len(d) for d in self.Delta_l) and all(
-            off(h) <= 1e-12 for h in self.h_loc0
+            off(h) <= _DIAGONAL * max(self.scale, self.energy_of_local_part) for h in self.h_loc0
         )
 
     @property
@@ -260,15 +262,14 @@ class Problem:
         return self.Delta_l[block][:, a, a]
 
     def is_particle_hole_symmetric(self, tolerance: float = 1e-9) -> bool:
-        """Whether the particle-hole map alone leaves the problem unchanged, to `tolerance` in units of `scale`.
+        """Whether the particle-hole map alone leaves the problem unchanged, to `tolerance` in units of `unit`.
 
         Terms of four different flavours do not change under it; levels and baths that mix orbitals do.
         """
         if not self.is_diagonal or any(len(set(indices)) < 4 for _, indices in self.terms):
             return False
-        unit = max(self.scale, 1e-300)
-        odd = max(np.max(np.abs(d[1::2]), initial=0.0) for d in self.Delta_l) / unit
-        return bool(np.max(np.abs(self.x)) <= tolerance * unit and odd <= tolerance)
+        odd = max(np.max(np.abs(d[1::2]), initial=0.0) for d in self.Delta_l)
+        return bool(max(np.max(np.abs(self.x)), odd) <= tolerance * self.unit)
 
     # -- matsubara -------------------------------------------------------------------------------------------------
 
@@ -392,70 +393,3 @@ class _Rounded(NamedTuple):
 
 def _rounded(values) -> np.ndarray:
     return np.round(values, _ID_DECIMALS)
-
-
-def _structure(gf_struct) -> tuple[tuple[str, int], ...]:
-    gf_struct = tuple((str(name), int(size)) for name, size in gf_struct)
-    names = [name for name, _ in gf_struct]
-    if not gf_struct or len(set(names)) < len(names) or min(size for _, size in gf_struct) < 1:
-        raise ValueError(
-            f"gf_struct = {list(gf_struct)}: give at least one block, distinct names and sizes of 1 or more"
-        )
-    return gf_struct
-
-
-def _interaction(U, N: int) -> np.ndarray:
-    U = np.array(U, float)
-    if U.shape != (N, N):
-        raise ValueError(f"U has shape {U.shape}: give an ({N}, {N}) matrix, one row per flavour of gf_struct")
-    if not np.all(np.isfinite(U)):
-        raise ValueError("U contains NaN or infinity")
-    if not np.allclose(U, U.T, atol=1e-12):
-        raise ValueError(
-            f"U is not symmetric (deviation {np.max(np.abs(U - U.T)):.2g}): U_ij and U_ji are the same energy"
-        )
-    if np.any(np.diag(U)):
-        raise ValueError(
-            f"U has the diagonal {np.diag(U).tolist()}: a flavour does not interact with itself, put zeros there"
-        )
-    return U
-
-
-def _terms(terms, N: int) -> tuple:
-    terms = tuple((float(c), tuple(int(i) for i in idx)) for c, idx in terms)
-    for c, idx in terms:
-        if len(idx) != 4 or not all(0 <= i < N for i in idx) or not np.isfinite(c):
-            raise ValueError(
-                f"interaction term {(c, idx)}: give a finite coefficient and four flavours (i, j, k, l) in 0 … {N - 1}"
-            )
-    return terms
-
-
-def _real_hermitian(h, name: str, size: int, what: str) -> np.ndarray:
-    h = np.asarray(h)
-    if h.shape != (size, size):
-        raise ValueError(f"{what} of block {name!r} has shape {h.shape}, gf_struct says ({size}, {size})")
-    if not np.all(np.isfinite(h)):
-        raise ValueError(f"{what} of block {name!r} contains NaN or infinity")
-    if np.max(np.abs(np.imag(h)), initial=0.0) > 1e-10:
-        raise ValueError(
-            f"{what} of block {name!r} is complex (largest imaginary part {np.max(np.abs(np.imag(h))):.2g}): only real problems are supported"
-        )
-    h = np.real(h).astype(float)
-    if np.max(np.abs(h - h.T), initial=0.0) > 1e-9 * max(1.0, np.max(np.abs(h), initial=0.0)):
-        raise ValueError(f"{what} of block {name!r} is not Hermitian (deviation {np.max(np.abs(h - h.T)):.2g})")
-    return 0.5 * (h + h.T)
-
-
-def _delta(d, name: str, size: int) -> np.ndarray:
-    d = np.asarray(d)
-    if d.ndim == 1 and size == 1:
-        d = d[:, None, None]
-    if d.ndim != 3 or d.shape[1:] != (size, size):
-        raise ValueError(f"Delta_l of block {name!r} has shape {d.shape}, expected (n_l, {size}, {size})")
-    if not np.all(np.isfinite(d)):
-        raise ValueError(f"Delta_l of block {name!r} contains NaN or infinity")
-    if np.max(np.abs(np.imag(d)), initial=0.0) > 1e-10 * max(1.0, np.max(np.abs(d), initial=0.0)):
-        raise ValueError(f"Delta_l of block {name!r} is complex: only real hybridisation functions are supported")
-    d = np.real(d).astype(float)
-    return 0.5 * (d + d.transpose(0, 2, 1))

@@ -61,7 +61,7 @@ class SmoothEstimate:
 def largest_weights(poles: np.ndarray, moments: np.ndarray) -> np.ndarray:
     """Largest weight that a pole at each energy can have in a spectrum with these moments, (n_poles, n, n)."""
     mean = np.diag(moments[1])
-    variance = np.maximum(np.diag(moments[2]) - mean**2, 1e-12)
+    variance = np.maximum(np.diag(moments[2]) - mean**2, 1e-12 * np.max(np.abs(poles)) ** 2)
     diagonal = variance / (variance + (poles[:, None] - mean) ** 2)
     return np.sqrt(diagonal[:, :, None] * diagonal[:, None, :])
 

@@ -174,7 +174,8 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarra
 
 def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dict) -> Solution:
     """The `Solution` of an `Analysis`."""
-    nn, rounding = a.nn[0], 1e-10 * problem.beta
+    nn = a.nn[0]
+    rounding = 1e-10 * problem.beta  # of G_l; of F_l = (Σ G)_l times an energy
     Sigma_infty, Sigma_1 = static_moments(problem, nn)
     n_l = a.G_l.shape[2]
     T = legendre.transfer_matrix(np.arange(_N_IW), n_l).T
@@ -208,7 +209,7 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
         G_l=_as_blocks(problem, a.G_l[0]),
         G_l_error=_as_blocks(problem, a.error(lambda G, F: G) + rounding),
         F_l=_as_blocks(problem, a.F_l[0]),
-        F_l_error=_as_blocks(problem, a.error(lambda G, F: F) + rounding),
+        F_l_error=_as_blocks(problem, a.error(lambda G, F: F) + rounding * problem.largest_energy),
         nn=nn,
         nn_error=np.hypot(jackknife_error(a.nn), a.raw["nn_unseen"]),
         Sigma_infty=Sigma_infty,

@@ -100,9 +100,10 @@ class SegmentSolver:
             )
         if not problem.is_diagonal:
             return "Delta or h_loc0 has off-diagonal elements, which the segment picture cannot sample"
-        for f in range(problem.n_flavours):
-            if np.max(np.abs(problem.delta_l(f)), initial=0.0) <= 1e-12 * problem.beta * max(problem.scale, 1e-300):
-                return f"flavour {f} has no hybridisation, so that its G cannot be measured: use exact diagonalisation"
+        unreached = np.flatnonzero(np.concatenate(problem.unreached))
+        if len(unreached):
+            f = unreached[0]
+            return f"flavour {f} has no hybridisation, so that its G cannot be measured: use exact diagonalisation"
         return None
 
     def solve(self, problem: Problem) -> Solution:

@@ -51,7 +51,7 @@ class Symmetries:
             for i, e in enumerate(distinct):
                 n = max(len(d), len(e))
                 difference = legendre.resized(d, n) - legendre.resized(e, n)
-                if np.max(np.abs(difference)) <= _TOLERANCE * problem.beta * problem.scale:
+                if np.max(np.abs(difference)) <= _TOLERANCE * problem.beta * problem.scale**2:
                     return i
             distinct.append(d)
             return len(distinct) - 1
