@@ -158,9 +158,8 @@ class Calibration:
         weights = self._regression.weights(X)[:, :known]
         weights *= amplitude[:, None] / self._data.amplitude[:known]
         error = self.label_noise_.view(float).reshape(known, -1)
-        statistical = weights**2 @ (error * self.is_noisy_[:, None]) ** 2
-        systematic = np.abs(weights) @ (error * ~self.is_noisy_[:, None])
-        return np.sqrt(statistical + systematic**2).view(LABEL_NOISE)[:, 0]
+        in_common = (weights @ (error * ~self.is_noisy_[:, None])) ** 2  # what varies smoothly is predicted with the rest
+        return np.sqrt(np.maximum(weights**2 @ error**2, in_common)).view(LABEL_NOISE)[:, 0]
 
 
 def in_units(data: TrainingSet, transform: TargetTransform, residual: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -47,8 +47,8 @@ class ED:
     -----
     `provenance["bath_residual"]` is the largest error of the fitted Δ(τ) relative to −Δ(0⁺) − Δ(β⁻) (zero for a bath
     known to be discrete), and `provenance["fidelity"]` is "exact" below 1e-6, else "bath-fit": such an answer has error
-    bars, what one bath site less would change. They are no statistical noise, the same problem gives the same numbers, and
-    mostly too wide: on the Bethe lattice true errors were a tenth of them, and at most three times as large. `statistics["density_matrix"]` is the impurity's, over Fock states whose bit i is flavour i
+    bars from what one bath site less would change. They are no statistical noise, the same problem gives the same numbers,
+    and true errors on the Bethe lattice were at most three of them. `statistics["density_matrix"]` is the impurity's, over Fock states whose bit i is flavour i
     and whose creators stand in ascending order.
 
     Examples
@@ -100,8 +100,9 @@ class ED:
             raise ValueError(f"{reason}: lower n_bath = {self.n_bath}")
         found = self._answer(problem, bath)
         if residual >= _EXACT:
-            fewer = self._answer(problem, self.bath_of(problem, n_sites - 1)[0])
-            found = replace(found, **_error_bars(problem, bath, found, fewer))
+            coarse, coarse_residual = self.bath_of(problem, n_sites - 1)
+            share = min(residual / coarse_residual, 1.0) if n_sites > 1 else 1.0
+            found = replace(found, **_error_bars(problem, bath, found, self._answer(problem, coarse), share))
         if residual > _POOR:
             log.warning(
                 "ed: %d bath sites fit the hybridisation to %.2g only, the answer is about as uncertain",
@@ -173,14 +174,19 @@ class ED:
         return found
 
 
-def _error_bars(problem: Problem, bath: tuple[DiscreteBath, ...], found: Solution, fewer: Solution) -> dict:
+def _error_bars(
+    problem: Problem, bath: tuple[DiscreteBath, ...], found: Solution, fewer: Solution, share: float
+) -> dict:
     """Error bars of an answer with a fitted bath, as fields of `Solution`.
 
-    Its differences from one with `fewer` sites, or what the missed hybridisation changes at the same self-energy, where
-    that is more: a site at the Fermi level of an insulator changes nothing.
+    Its differences from one with `fewer` sites, on G the `share` of them by which the residual of the fit has become
+    smaller; or what the missed hybridisation changes at the same self-energy, where that is more: a site at the Fermi level
+    of an insulator changes nothing. Σ(iω₀) of an insulator depends on the lowest energies, of which a residual says
+    little: there the whole difference counts.
     """
+    difference = [x - y for x, y in zip(found.G_l, fewer.G_l)]
     changes = [
-        [x - y for x, y in zip(found.G_l, fewer.G_l)],
+        [share * d for d in difference],
         [_missed(problem, *block) for block in zip(found.G_l, problem.Delta_l, bath)],
     ]
     tau = np.linspace(0, problem.beta, 201)
@@ -189,10 +195,10 @@ def _error_bars(problem: Problem, bath: tuple[DiscreteBath, ...], found: Solutio
     return {
         "G_l_error": tuple(np.max(np.abs(pair), axis=0) for pair in zip(*changes)),
         "F_l_error": None if found.F_l is None else tuple(np.abs(x - y) for x, y in zip(found.F_l, fewer.F_l)),
-        "nn_error": np.abs(found.nn - fewer.nn),
+        "nn_error": share * np.abs(found.nn - fewer.nn),
         "provenance": {
             "G_tau_systematic": max(map(on_tau, changes)),
-            "G_iw0_systematic": max(map(at_iw0, changes)) / problem.beta,
+            "G_iw0_systematic": max(map(at_iw0, [difference, changes[1]])) / problem.beta,
         },
     }
 
