@@ -540,14 +540,16 @@ def two_orbitals():
     return Problem.from_bath(5.0, names, [[[-1.0]]] * 4, bath, U)
 
 
-def with_exchange():
-    p = Problem.siam(5.0, 2.0, 1.0, [0.1], [0.4])
-    return replace(p, terms=((0.1, (0, 1, 1, 0)),))
+def with_assisted_hopping():
+    return replace(two_orbitals(), terms=((0.1, (0, 2, 2, 1)), (0.1, (1, 2, 2, 0))))
 
 
 @pytest.mark.parametrize(
     "make, reason",
-    [(two_orbitals, "the stored points have 2 flavours"), (with_exchange, "terms that act on four different flavours")],
+    [
+        (two_orbitals, "the stored points have 2 flavours"),
+        (with_assisted_hopping, "terms that act on four different flavours"),
+    ],
 )
 def test_says_what_it_cannot_describe(small, make, reason):
     prediction = small[1].predict(make())
