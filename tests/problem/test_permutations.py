@@ -119,7 +119,7 @@ def test_equal_flavours_are_one_and_their_pairs_two(N):
 
 @pytest.mark.parametrize("terms", [False, True], ids=["density-density", "Kanamori"])
 def test_five_orbitals_in_a_cubic_field(terms):
-    """Pairs of t2g and eg: same flavour, same orbital, same spin and other spin of another orbital, within and between."""
+    """Pairs of t2g and eg: same flavour, same orbital, same or other spin of another orbital, within and between."""
     U, all_terms = kanamori(2.0, 0.3, 5)
     level = [-1.0, -1.0, -1.0, -0.4, -0.4]
     p = flavours(U, all_terms if terms else (), 2 * level)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""Any energy unit: what is small is measured in the problem's own numbers, in which its flags and refusals are the same."""
+"""Any energy unit: what is small is measured in the problem's own numbers, so that flags and refusals are the same."""
 
 from dataclasses import replace
 from functools import lru_cache

@@ -79,5 +79,6 @@ def rewritten(rng, U, terms, all_in_terms=False):
         out.append((value, (i, j, k, l)))
     any_four = lambda: [int(i) for i in rng.integers(0, N, 4)]
     i, j, k, l = any_four()
-    out += [(0.0, tuple(any_four())), (1.5, (i, i, k, l)), (1.5, (i, j, k, k)), (0.5, (i, j, k, l)), (-0.5, (i, j, k, l))]
+    out += [(0.0, tuple(any_four())), (1.5, (i, i, k, l)), (1.5, (i, j, k, k))]
+    out += [(0.5, (i, j, k, l)), (-0.5, (i, j, k, l))]
     return {"U": U, "terms": [out[n] for n in rng.permutation(len(out))]}

@@ -206,5 +206,6 @@ class _Step:
 
 def _same_but_for_delta(a: Problem, b: Problem) -> bool:
     """Whether two problems may belong to one loop: levels move by rounding, or by a search for μ, from step to step."""
-    same = a.gf_struct == b.gf_struct and len(a.terms) == len(b.terms)
+    same = a.gf_struct == b.gf_struct and [i for _, i in a.terms] == [i for _, i in b.terms]
+    same = same and all(abs(v - w) <= 1e-9 * b.unit for (v, _), (w, _) in zip(a.terms, b.terms))
     return same and abs(a.beta - b.beta) <= 1e-9 * b.beta and np.max(np.abs(a.U - b.U), initial=0.0) <= 1e-9 * b.unit

@@ -169,6 +169,6 @@ def _as_operator(h_loc0, gf_struct):
             f"h_loc0 has matrices of shape {sizes}, Delta_iw has the blocks {gf_struct}: give one per block"
         )
     imaginary = max(float(np.abs(h.imag).max()) for h in matrices)
-    if imaginary > 1e-10:
+    if imaginary > 1e-10 * max(float(np.abs(h).max()) for h in matrices):
         raise ValueError(f"h_loc0 is complex (largest imaginary part {imaginary:.3g}): only real levels are supported")
     return containers.quadratic_operator(gf_struct, [h.real for h in matrices])

@@ -3,9 +3,10 @@
 """One order of the blocks for all listings of a problem, so that its id knows nothing of the order it was given in.
 
 Blocks come by their own content. Those that tie (degenerate orbitals) may still be told apart by what they have to do
-with each other, U between them and the terms. That is labelling a graph (McKay, Piperno, J. Symb. Comput. 60, 94): blocks
-take the colours that the others give them; where some are left alike, each in turn is put first, and the labelling with the
-smallest rows is taken. Two that come out equal are a symmetry, which spares looking at whatever it maps to something known.
+with each other, U between them and the terms. That is labelling a graph (McKay, Piperno, J. Symb. Comput. 60, 94):
+blocks take the colours that the others give them; where some are left alike, each in turn is put first, and the
+labelling with the smallest rows is taken. Two that come out equal are a symmetry, which spares looking at whatever it
+maps to something known.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ class _Labelling:
     def visit(self, colour: np.ndarray, path: list[int], rows: list) -> int:
         """Look at all labellings of a colouring, to which the parts in `path` were put first.
 
-        Returns the length of the path from where to go on: the next shorter one, or that at which a symmetry says that all
-        from here on is known.
+        Returns the length of the path from where to go on: the next shorter one, or that at which a symmetry says that
+        all from here on is known.
         """
         colour, seen = self._parts.refined(colour)
         rows = [*rows, seen]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""An interaction written in one way: n_i n_j in a matrix, every other product c†_i c†_j c_k c_l once, in normal order."""
+"""An interaction written in one way: n_i n_j in a matrix, other products c†_i c†_j c_k c_l once, in normal order."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Parts:
     def _shares(self, colour: np.ndarray) -> np.ndarray:
         """What each leg of each term says of its part, (4 n_terms,).
 
-        Products anticommute: the sign of a coefficient means something once colours tell which of two flavours is first.
+        Operators anticommute: the sign of a coefficient means something once colours tell which of two comes first.
         """
         width = int(self._places.max()) + 1
         key, n_keys = colour[self._legs] * width + self._places, 2 * self.n * width

@@ -2,9 +2,9 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Permutations of flavours that change nothing: generators of their group, and what the group connects.
 
-A group is never listed: ten equal flavours have 3628800 permutations, and nine of them generate all. For each flavour k,
-with those before it held in place, one permutation is looked for to each flavour that k is not yet known to reach (Schreier,
-Sims): these generate the group, since each of its members is a product of one per k.
+A group is never listed: ten equal flavours have 3628800 permutations, and nine of them generate all. For each flavour
+k, with those before it held in place, one permutation is looked for to each flavour that k is not yet known to reach
+(Schreier, Sims): these generate the group, since each of its members is a product of one per k.
 """
 
 from __future__ import annotations

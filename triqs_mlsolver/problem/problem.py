@@ -322,18 +322,20 @@ class Problem:
         """The numbers that make the id, blocks in the order they were given."""
         factor = 1 / self.unit
         beta = self.beta / factor
+        rounded = lambda values: values.round(_ID_DECIMALS)
         return _Rounded(
-            _rounded(beta),
-            _rounded(self.U * factor),
-            tuple(_rounded(h * factor) for h in self.h_loc0),
-            tuple(_rounded(legendre.resized(d * factor, _ID_N_L) / beta) for d in self.Delta_l),
-            tuple((float(_rounded(value * factor)), indices) for value, indices in self.terms),
+            rounded(np.array([beta])),
+            rounded(self.U * factor),
+            tuple(rounded(h * factor) for h in self.h_loc0),
+            tuple(rounded(legendre.resized(d * factor, _ID_N_L) / beta) for d in self.Delta_l),
+            tuple((float(rounded(np.float64(value * factor))), indices) for value, indices in self.terms),
         )
 
     @cached_property
     def canonical_order(self) -> tuple[int, ...]:
-        """Order of the blocks by their content (size, levels, interaction, Δ), then by the interaction between those that
-        tie; free of their names and of the order they were given in.
+        """Order of the blocks by their content, free of their names and of the order they were given in.
+
+        Size, levels, U and Δ of each, then the interaction between those that tie.
         """
         numbers, sizes = self._rounded, [size for _, size in self.gf_struct]
         rows = [np.sort(numbers.U[o : o + size], axis=1) for o, size in zip(self.offsets, sizes)]
@@ -389,7 +391,3 @@ class _Rounded(NamedTuple):
     h_loc0: tuple[np.ndarray, ...]
     Delta_l: tuple[np.ndarray, ...]
     terms: tuple
-
-
-def _rounded(values) -> np.ndarray:
-    return np.round(values, _ID_DECIMALS)
