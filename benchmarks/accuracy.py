@@ -4,10 +4,10 @@
 
     python benchmarks/accuracy.py [table|coverage|curve|compare|denoise|speed] [--sets A] [--cache DIRECTORY] [--quick]
 
-An error is the maximum over 66 nodes in τ of abs(G_model − G_exact), for set E also the mean of abs(ΔG) over 51 equidistant
-τ. Cheap solvers on A, B and C: IPT (baseline), Hubbard-I, NCA and ED with one bath site. On E, whose problems have three
-bath sites, no ED at all: second order around Hartree–Fock (baseline; IPT takes its density from ED), Hubbard-I and NCA.
-Labels and descriptions of problems are kept in the cache, so that a second run is quick.
+An error is the maximum over 66 nodes in τ of abs(G_model − G_exact), for set E also the mean of abs(ΔG) over 51
+equidistant τ. Cheap solvers on A, B and C: IPT (baseline), Hubbard-I, NCA and ED with one bath site. On E, whose
+problems have three bath sites, no ED at all: second order around Hartree–Fock (baseline; IPT takes its density from
+ED), Hubbard-I and NCA. Labels and descriptions of problems are kept in the cache, so that a second run is quick.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class Errors:
 
     def __str__(self) -> str:
         return (
-            f"{self.G.mean():.5f} / {np.quantile(self.G, 0.95):.5f} | {self.mean_G.mean():.2e} | {np.median(self.sigma):.5f} | "
+            f"{self.G.mean():.5f} / {np.quantile(self.G, 0.95):.5f} | {self.mean_G.mean():.2e} | "
+            f"{np.median(self.sigma):.5f} | "
             f"{np.mean(self.G <= self.bound):.3f} / {np.mean(self.sigma <= self.sigma_bound):.3f} | "
             f"{int(self.acausal.sum())} | {self.sum_rule.max():.0e} | {1e3 * np.median(self.seconds):.1f}"
         )
@@ -165,7 +166,8 @@ def table(sets: Sets, n_test: int, quick: bool) -> None:
 def coverage(sets: Sets, n_test: int, quick: bool) -> None:
     """How often the 90 % and 95 % bounds hold, overall, among accepted problems and by β; what they accept."""
     print(
-        "| set | N | 95 %: G / Σ | 90 %: G / Σ | accepted at 0.01, at 0.005 (of these wrong) | held among accepted | by βD |"
+        "| set | N | 95 %: G / Σ | 90 %: G / Σ | accepted at 0.01, at 0.005 (of these wrong) | held among accepted | "
+        "by βD |"
     )
     for name in sets.names:
         for n in (60,) if quick else (300, 1000, 4000):
@@ -211,7 +213,9 @@ def compare(sets: Sets, n_test: int, quick: bool) -> None:
 
 
 def denoise(sets: Sets, n_test: int, quick: bool) -> None:
-    """Labels with Gaussian errors of known size on every Legendre coefficient: errors of the model against the truth."""
+    """Labels with Gaussian errors of known size on every Legendre coefficient: errors of the model against the
+    truth.
+    """
     from triqs_mlsolver.plots import plot_learning_curve, save
 
     sizes, found = (30, 60) if quick else (30, 100, 300, 1000), {}
@@ -231,7 +235,9 @@ def denoise(sets: Sets, n_test: int, quick: bool) -> None:
 
 
 def noisy(point: Labelled, noise: float, seed: int) -> Labelled:
-    """The point with equal Gaussian errors of all coefficients up to l = 20, so that G(τ) has an error bar of about `noise`."""
+    """The point with equal Gaussian errors of all coefficients up to l = 20, so that G(τ) has an error bar of about
+    `noise`.
+    """
     shape = np.zeros((len(point.solution.G_l[0]), 1, 1))
     shape[:20] = noise * point.problem.beta / np.sqrt(np.sum(2 * np.arange(20) + 1))
     drawn = shape * np.random.default_rng(seed).normal(size=shape.shape)
@@ -247,7 +253,10 @@ def speed(sets: Sets, n_test: int, quick: bool) -> None:
         fitted(sets, name, n, 0)  # fills the cache
         predictor, seconds = fitted(sets, name, n, 0)
         milliseconds = 1e3 * tested(sets, predictor, name, min(n_test, 300)).seconds
-        print(f"| {n} | {seconds:.1f} | {np.median(milliseconds):.1f} / {np.quantile(milliseconds, 0.95):.1f} |", flush=True)
+        print(
+            f"| {n} | {seconds:.1f} | {np.median(milliseconds):.1f} / {np.quantile(milliseconds, 0.95):.1f} |",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -255,7 +264,9 @@ def main() -> None:
     tasks = {task.__name__: task for task in (table, coverage, curve, compare, denoise, speed)}
     parser.add_argument("task", nargs="?", default="table", choices=tasks)
     parser.add_argument("--cache", type=Path, help="directory for labels and descriptions")
-    parser.add_argument("--sets", default="ABCE", help="letters of the sets for table, coverage and curve (default: all)")
+    parser.add_argument(
+        "--sets", default="ABCE", help="letters of the sets for table, coverage and curve (default: all)"
+    )
     parser.add_argument("--test", type=int, default=N_TEST, help="test problems (default: all 4000)")
     parser.add_argument("--quick", action="store_true", help="60 training and 40 test problems")
     options = parser.parse_args()

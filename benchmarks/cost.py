@@ -4,8 +4,8 @@
 
     python benchmarks/cost.py [--points 300] [--orbitals 1 2 3 5] [--flavours alike different]
 
-Density-density interaction with J = U/6, βD from 10 to 30, two bath sites per orbital; degenerate orbitals and spins, or
-all flavours different. The labels are those of Hubbard-I: it is time that is measured here, not accuracy. CPU times,
+Density-density interaction with J = U/6, βD from 10 to 30, two bath sites per orbital; degenerate orbitals and spins,
+or all flavours different. The labels are those of Hubbard-I: it is time that is measured here, not accuracy. CPU times,
 medians over 20 problems that are not among the points.
 """
 

@@ -5,9 +5,9 @@
     python benchmarks/fidelity.py [--exact 100] [--cheap 1000] [--test 400] [--seeds 1]
 
 Cheap kinds: exact diagonalisation with two bath sites fitted to the four of the problem (`fit2`), the package's own ED
-approximations with two and three sites (`ed2`, `ed3`), and exact answers with Gaussian errors on their first 20 Legendre
-coefficients such that the error bar of G(τ) is 0.01 (`short`). Error: max over τ of abs(ΔG). Printed as well: the model
-that takes cheap labels for exact ones, and how often the 95 % bounds hold.
+approximations with two and three sites (`ed2`, `ed3`), and exact answers with Gaussian errors on their first 20
+Legendre coefficients such that the error bar of G(τ) is 0.01 (`short`). Error: max over τ of abs(ΔG). Printed as well:
+the model that takes cheap labels for exact ones, and how often the 95 % bounds hold.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def judged(model: Predictor, test: list) -> str:
     held = np.mean([(c.error <= a.error_bound, c.sigma_error <= a.sigma_bound) for c, a in found], axis=0)
     bound = np.median([a.error_bound for _, a in found])
     return (
-        f"{error.mean():.5f} / {np.quantile(error, 0.95):.5f}, Sigma {np.median([c.sigma_error for c, _ in found]):.4f}, "
+        f"{error.mean():.5f} / {np.quantile(error, 0.95):.5f}, Sigma "
+        f"{np.median([c.sigma_error for c, _ in found]):.4f}, "
         f"median bound {bound:.4f}, holds {held[0]:.3f} / {held[1]:.3f}"
     )
 

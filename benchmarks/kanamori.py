@@ -7,8 +7,8 @@
 Bethe lattice at half filling, spin-flip and pair-hopping included, J = U/5, βD = 20: five values of U/D from 2 to 4 of
 eight iterations each, every one started from the last, then the four values between them. `reference` lets cthyb answer
 everything; `learned` starts from an empty database, and certifies each value of U by one more run of cthyb after four
-iterations. Observables are means over the four others. Every answer of cthyb is kept in the cache directory: a run that is
-out of time is repeated and goes on where it was.
+iterations. Observables are means over the four others. Every answer of cthyb is kept in the cache directory: a run that
+is out of time is repeated and goes on where it was.
 """
 
 from __future__ import annotations

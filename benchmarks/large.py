@@ -4,8 +4,8 @@
 
     python benchmarks/large.py [--n 10000 100000]
 
-The rows are synthetic: those of 500 problems of set A, each feature and label moved by a tenth of its spread. Only times
-are meant seriously. A prediction is timed without the cheap solvers, on problems of the test set.
+The rows are synthetic: those of 500 problems of set A, each feature and label moved by a tenth of its spread. Only
+times are meant seriously. A prediction is timed without the cheap solvers, on problems of the test set.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class SyntheticPoints:
 
     def __init__(self, rows: np.ndarray, problem: Problem):
         self._rows = {str(k): line[None] for k, line in enumerate(as_numbers(rows))}
-        self._points = [SimpleNamespace(id=name, problem=problem, solution=None, fidelity="exact") for name in self._rows]
+        self._points = [
+            SimpleNamespace(id=name, problem=problem, solution=None, fidelity="exact") for name in self._rows
+        ]
 
     def __iter__(self):
         return iter(self._points)

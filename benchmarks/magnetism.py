@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""One orbital whose spins differ, on the Bethe lattice: the antiferromagnet, its paramagnetic phase, and a uniform field.
+"""One orbital whose spins differ, on the Bethe lattice: antiferromagnet, paramagnetic phase, and a uniform field.
 
-    python benchmarks/magnetism.py FOLDER [antiferromagnet] [paramagnet] [field] [--exact ed|segment] [--tolerance 0.002]
+    python benchmarks/magnetism.py FOLDER [antiferromagnet] [paramagnet] [field] [--exact ed|segment]
 
-Each scan starts from an empty database and is held against the same loops with the exact solver alone, whose answers are
-kept in FOLDER. Observables are averaged over the last four iterations of each value.
+Each scan starts from an empty database and is held against the same loops with the exact solver alone, whose answers
+are kept in FOLDER. Observables are averaged over the last four iterations of each value.
 
-antiferromagnet  half filling, βD = 20, U from 1 to 4 and back to values between; the bath of each spin is made of the other
-paramagnet       U = 2 at temperatures above and below ordering with the database of the antiferromagnet: a polarised start
+antiferromagnet  half filling, βD = 20, U from 1 to 4, back to values between; the bath of a spin is that of the other
+paramagnet       U = 2 at temperatures above and below ordering with that database: a polarised start
                  must lose its order where there is none, an unpolarised one must stay so to the last digit
 field            U = 2, βD = 20, half filling and μ − U/2 = −0.6, a uniform field from 0 to 0.3
 """
@@ -85,7 +85,8 @@ def compare(name: str, values: list[Value], learned: list[Found], exact: list[Fo
     for value, a, b in zip(values, learned, exact):
         print(
             f"  {value} {a.who}: m = {a.mean[0]:.4f} ± {a.error[0]:.4f}, exact {b.mean[0]:.4f} ± {b.error[0]:.4f}, "
-            f"Δm = {a.mean[0] - b.mean[0]:+.4f}, Δn = {a.mean[1] - b.mean[1]:+.4f}, Δdocc = {a.mean[2] - b.mean[2]:+.4f}, "
+            f"Δm = {a.mean[0] - b.mean[0]:+.4f}, Δn = {a.mean[1] - b.mean[1]:+.4f}, Δdocc = "
+            f"{a.mean[2] - b.mean[2]:+.4f}, "
             f"ΔZ = {np.max(np.abs(a.last.Z - b.last.Z)):.4f}"
         )
     calls, solves = sum(a.who.count("E") for a in learned), sum(len(b.who) for b in exact)
@@ -105,7 +106,8 @@ def paramagnet(solver, exact) -> None:
                 a = run(one, [value], staggered=True, start=start)[0]
                 same = float(np.max(np.abs(np.subtract(*a.last.solution.G_l))))
                 print(
-                    f"  {value}, {name}, {who}: {len(a.who)}, {a.who.count('E')}, m = {a.mean[0]:+.5f}, G↑ − G↓ {same:.1e}",
+                    f"  {value}, {name}, {who}: {len(a.who)}, {a.who.count('E')}, m = {a.mean[0]:+.5f}, G↑ − G↓ "
+                    f"{same:.1e}",
                     flush=True,
                 )
 

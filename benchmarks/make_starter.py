@@ -5,17 +5,17 @@
     python benchmarks/make_starter.py [--random 500] [--loops 350] [--output FILE]
     python benchmarks/make_starter.py --rows
 
-Every label is exact: the stored problems have discrete baths. Random baths of four sites are taken along a Sobol sequence.
-The others come out of DMFT loops on the Bethe lattice whose bath is replaced by its best four to six sites before each
-solve; the loops are driven by the model, and what it does not know well enough is diagonalised and stored. Every point
-records its solver, version, seed and place in its sequence.
+Every label is exact: the stored problems have discrete baths. Random baths of four sites are taken along a Sobol
+sequence. The others come out of DMFT loops on the Bethe lattice whose bath is replaced by its best four to six sites
+before each solve; the loops are driven by the model, and what it does not know well enough is diagonalised and stored.
+Every point records its solver, version, seed and place in its sequence.
 
 Beside the database stand the model's features of its points (`.cache`), so that the first solve need not compute them.
 They depend on the cheap solvers: `--rows` computes them again for the database that is there.
 
 A script that was killed is simply started again: it goes on with `<output>.building`, at the beginning of the round of
-loops it was in. Rounds start with a model fitted anew, so that the points do not depend on how often it was stopped between
-them.
+loops it was in. Rounds start with a model fitted anew, so that the points do not depend on how often it was stopped
+between them.
 """
 
 from __future__ import annotations
@@ -95,7 +95,12 @@ class Harvest:
         if not Gate(TOLERANCE, SIGMA_TOLERANCE).refusal(problem, prediction):
             return prediction.solution
         solution = ED().solve(problem)
-        origin = {"sampling": "bethe", "sampling_seed": SEED, "sampling_index": self.number, "iteration": self.iteration}
+        origin = {
+            "sampling": "bethe",
+            "sampling_seed": SEED,
+            "sampling_index": self.number,
+            "iteration": self.iteration,
+        }
         self.database.add(problem, solution, **origin)
         self.model.add(problem, solution)
         return solution

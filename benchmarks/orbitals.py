@@ -5,13 +5,14 @@
     python benchmarks/orbitals.py FOLDER [--orbitals 2] [--J 0.25] [--filling half|one|two] [--U 0.4 0.6 ...]
                                   [--tolerance 0.002] [--stop] [--nearest 0.002]
 
-Density-density interaction (U, U − 2J, U − 3J), βD = 20, exact solver: the embedded CTQMC. Six values of U, from the metal,
-with an empty database; then the values between them with the database that this has filled. Each value is started from
-the one before and iterated eight times, since noise hides convergence; observables are averaged over the last four
-iterations. `--stop` ends an iteration as soon as G(τ) seems to be within 0.001 of the fixed point, instead.
+Density-density interaction (U, U − 2J, U − 3J), βD = 20, exact solver: the embedded CTQMC. Six values of U, from the
+metal, with an empty database; then the values between them with the database that this has filled. Each value is
+started from the one before and iterated eight times, since noise hides convergence; observables are averaged over the
+last four iterations. `--stop` ends an iteration as soon as G(τ) seems to be within 0.001 of the fixed point, instead.
 
-The same loops run with the exact solver alone, and with the nearest stored answer in place of the model (`--nearest`: the
-distance within which it is taken). All that was computed is kept in FOLDER, value by value: a run that was stopped goes on.
+The same loops run with the exact solver alone, and with the nearest stored answer in place of the model (`--nearest`:
+the distance within which it is taken). All that was computed is kept in FOLDER, value by value: a run that was stopped
+goes on.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ class Watch:
 
 
 def scan(solver, values: np.ndarray, model: Model, stop: bool, kept: Path) -> list[dict]:
-    """Per U: what every iteration gave, and where the next value starts. Values found in the file `kept` are not repeated."""
+    """Per U: what every iteration gave, and where the next value starts. Values found in the file `kept` are not
+    repeated.
+    """
     done = json.loads(kept.read_text()) if kept.exists() else []
     for U in values[len(done) :]:
         watch, last = Watch(solver), done[-1] if done else {"shift": -0.4, "G_l": None}
@@ -134,7 +137,8 @@ def compare(name: str, found: list[dict], exact: list[dict]) -> None:
     calls, solves = sum(r["exact"] for a in found for r in a["rows"]), sum(len(b["rows"]) for b in exact)
     cpu = [sum(a["cpu"] for a in rows) for rows in (found, exact)]
     print(
-        f"  {calls} exact calls, all-exact {solves}: {1 - calls / solves:.1%} saved; CPU time {cpu[0]:.0f} s instead of "
+        f"  {calls} exact calls, all-exact {solves}: {1 - calls / solves:.1%} saved; CPU time {cpu[0]:.0f} s instead "
+        "of "
         f"{cpu[1]:.0f} s"
     )
     reasons = [

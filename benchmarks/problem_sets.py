@@ -7,7 +7,8 @@
     C  beta = 20, U in [0.1, 6], level in [−1, 1] (in D), 4 bath sites
     E  beta = 1/eV, U in [1, 8] eV, level in [−1, 1] eV, D in [2, 8] eV, 3 bath sites
 
-The level is measured from particle-hole symmetry: μ = U/2 − level. Training seeds are 0, 1, 2; the test set has seed 20000.
+The level is measured from particle-hole symmetry: μ = U/2 − level. Training seeds are 0, 1, 2; the test set has seed
+20000.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ import numpy as np
 
 from triqs_mlsolver import Problem
 
-CHEAP = ("ipt", "hubbard_i", "ed1", "nca")  # the model's default has a cluster with two sites, too near to references of four
+CHEAP = (
+    "ipt",
+    "hubbard_i",
+    "ed1",
+    "nca",
+)  # the model's default has a cluster with two sites, too near to references of four
 
 
 def draw(name: str, n: int, seed: int) -> list[Problem]:

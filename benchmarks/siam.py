@@ -7,10 +7,10 @@
 discrete  SIAM_Discrete_Bath: β = 5, U = 5, μ = 2, h = 0.2, bath levels 0 and 4, couplings 2 and 5; truth: exact
           diagonalisation
 field     the same at U = 5 and μ = 2 with h from 0 to 0.6 in place of U
-wide      SIAM_Wide_Band: the same impurity with Γ = 1. Its infinitely wide band is a flat one of half width 20 here, of 400
+wide      SIAM_Wide_Band: the same impurity with Γ = 1. Its infinitely wide band is a flat one of width 40 here, of 400
           levels; truth: CTQMC with other seeds, for every third value of U
 
-From an empty database, U takes 13 values from 3 to 7 at μ = U/2 − 0.5, the ends first since what lies beyond them is novel,
+From an empty database, U takes 13 values from 3 to 7 at μ = U/2 − 0.5, the ends first since what lies beyond is novel,
 then the 12 values between. Answers are compared with the truth, which is kept in FOLDER.
 """
 
@@ -80,7 +80,8 @@ def main() -> None:
                     worst = table[chosen, 1:6].max(axis=0)
                     print(
                         f"  {who}: largest errors of G {worst[0]:.5f}, Σ(iω₀) {worst[1]:.4f}, Z {worst[2]:.4f}, "
-                        f"n↑ − n↓ {worst[3]:.5f}, ⟨n↑n↓⟩ {worst[4]:.5f}; bounds held in {int(table[chosen, 6].sum())} of "
+                        f"n↑ − n↓ {worst[3]:.5f}, ⟨n↑n↓⟩ {worst[4]:.5f}; bounds held in "
+                        f"{int(table[chosen, 6].sum())} of "
                         f"{chosen.sum()}",
                         flush=True,
                     )

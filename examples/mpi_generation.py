@@ -39,4 +39,7 @@ if mpi.is_root(mpi.world()):
         error.append(np.max(np.abs(prediction.solution.G_tau(tau)[0] - exact.G_tau(tau)[0])))
         bound.append(prediction.error_bound)
     held = np.mean(np.array(error) <= bound)
-    print(f"twenty new problems: median error {np.median(error):.4f}, median bound {np.median(bound):.4f}, held {held:.0%}")
+    print(
+        f"twenty new problems: median error {np.median(error):.4f}, median bound {np.median(bound):.4f}, held "
+        f"{held:.0%}"
+    )

@@ -142,7 +142,8 @@ def test_the_reading_of_imports_finds_what_there_is(tmp_path, monkeypatch):
     """All ways to write one: absolute, relative, of a module, of a name, within a function."""
     (tmp_path / "a.py").write_text(
         "import os, triqs_mlsolver.tools.mpi\nfrom .. import tools\nfrom ..tools import seeds\n"
-        "from ..tools.seeds import of_run\nfrom ..version import version\ndef f():\n    import h5\n    from . import cli\n"
+        "from ..tools.seeds import of_run\nfrom ..version import version\ndef f():\n    import h5\n    from . import "
+        "cli\n"
         "if TYPE_CHECKING:\n    from ..model import Predictor\n"
     )
     monkeypatch.setitem(FILES, "app.a", tmp_path / "a.py")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""An archive for dft_tools and solid_dmft without a DFT calculation: one band on the Bethe lattice, half bandwidth 1."""
+"""An archive for dft_tools and solid_dmft without a DFT calculation: one band on the Bethe lattice, half bandwidth
+1.
+"""
 
 from pathlib import Path
 

@@ -187,7 +187,7 @@ def test_a_database_without_points_shows_nothing(folder, line):
 
 def test_the_demo_begins_with_the_starter_alone(folder):
     code, said = run("demo --database X", "db.h5")
-    assert code == 2 and '\'db.h5\' cannot be begun with: give "starter", or leave the option out' in said
+    assert code == 2 and "'db.h5' cannot be begun with: give \"starter\", or leave the option out" in said
 
 
 def test_an_installation_without_starter_is_said_by_all(folder, monkeypatch):

@@ -378,9 +378,13 @@ def test_few_site_ed_refuses_other_numbers(n_bath):
 
 
 def test_few_site_ed_answers_the_numbers_it_is_asked(draw):
-    """A kept answer is found by its numbers: not by the object, which may change or be another one at the same place."""
+    """A kept answer is found by its numbers: not by the object, which may change or be another one at the same
+    place.
+    """
     problem = draw(np.random.default_rng(5), 3)
-    other = Problem(problem.beta, problem.gf_struct, problem.h_loc0, problem.Delta_l, 1.5 * problem.U, bath=problem.bath)
+    other = Problem(
+        problem.beta, problem.gf_struct, problem.h_loc0, problem.Delta_l, 1.5 * problem.U, bath=problem.bath
+    )
     wanted, before = FewSiteED(1).solve(other), FewSiteED(1).solve(problem)
     assert np.max(np.abs(before.nn - wanted.nn)) > 1e-3
     problem.U[:] *= 1.5

@@ -112,7 +112,9 @@ def run_killed_writers(directory, kills, seed=0, n_writers=4):
             workers[victim] = (renew(), renew)
     finally:
         for child, _ in workers:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):  # one that died of its own leaves the others
+            with contextlib.suppress(
+                ProcessLookupError, ChildProcessError
+            ):  # one that died of its own leaves the others
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
         os.close(acknowledged)

@@ -122,7 +122,9 @@ def test_script(script, tmp_path):
     script.make(tmp_path / "starter.h5", n_random=10, n_loops=3)
     db = Database(tmp_path / "starter.h5", read_only=True)
     assert {p.attributes["sampling"] for p in db} == {"sobol", "bethe"} and len(db) > 10
-    assert all({"seed", "version", "sampling_seed", "sampling_index", "package_version"} <= p.attributes.keys() for p in db)
+    assert all(
+        {"seed", "version", "sampling_seed", "sampling_index", "package_version"} <= p.attributes.keys() for p in db
+    )
     assert not (tmp_path / "starter.h5.journal").exists()
     rows = DescriptorCache(tmp_path / "starter.h5").get(db.ids, fitted_model(db).training_.version)
     assert set(rows) == set(db.ids)
@@ -156,7 +158,14 @@ def test_what_is_shipped(shipped):
     assert 200 < half_filled.sum() < len(shipped) - 800 and np.abs(columns["x"]).max() > 1.5
     assert set(columns["fidelity"]) == {"exact"} and set(columns["solver"]) == {"ed"}
     for point in shipped[::97]:
-        assert {"seed", "version", "sampling", "sampling_seed", "sampling_index", "package_version"} <= point.attributes.keys()
+        assert {
+            "seed",
+            "version",
+            "sampling",
+            "sampling_seed",
+            "sampling_index",
+            "package_version",
+        } <= point.attributes.keys()
         assert point.solution.G_l_error is None and point.problem.bath is not None
 
 
@@ -173,7 +182,9 @@ def test_shipped_rows_are_those_of_this_version(shipped):
     rows = DescriptorCache(starter_file()).get(shipped.ids, training.version)
     assert set(rows) == set(shipped.ids)
     for point in shipped[::83]:
-        assert np.allclose(rows[point.id], as_numbers(training.rows_of(point.problem, point.solution)), rtol=1e-5, atol=1e-6)
+        assert np.allclose(
+            rows[point.id], as_numbers(training.rows_of(point.problem, point.solution)), rtol=1e-5, atol=1e-6
+        )
 
 
 class Nobody:

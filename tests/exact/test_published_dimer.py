@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Dimer_nn of the TRIQS/benchmarks collection, two orbitals that the bath mixes, against the results published there.
 
-β = 5, orbital energies 0 and 0.1, U = 1 between all flavours, bath levels 0.27 and −0.4, each coupled to both orbitals with 1.
-The blocks are (2, 2) matrices with an off-diagonal hybridisation.
+β = 5, orbital energies 0 and 0.1, U = 1 between all flavours, bath levels 0.27 and −0.4, each coupled to both orbitals
+with 1. The blocks are (2, 2) matrices with an off-diagonal hybridisation.
 """
 
 from __future__ import annotations

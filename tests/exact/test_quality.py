@@ -111,7 +111,9 @@ def test_orbitals_that_the_problem_does_not_tell_apart():
     solution = ED().solve(problem)
     assert objections(problem, solution) == []
     G = tuple(g + 1e-3 * 5.0 * (np.arange(len(g)) == 4)[:, None, None] * (k < 2) for k, g in enumerate(solution.G_l))
-    assert any("flavours that the problem does not tell apart" in o for o in objections(problem, replace(solution, G_l=G)))
+    assert any(
+        "flavours that the problem does not tell apart" in o for o in objections(problem, replace(solution, G_l=G))
+    )
     crystal_field = Problem.from_bath(5.0, names, [[[-1.0]]] * 2 + [[[-0.8]]] * 2, [bath] * 4, U)
     assert objections(crystal_field, ED().solve(crystal_field)) == []
 

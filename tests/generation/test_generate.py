@@ -112,7 +112,7 @@ def test_cheap_answers_live_beside_exact_ones(tmp_path):
     ({"n": 2, "seed": -1}, ValueError, "seed = -1 is not possible"),
     ({"n": 2, "bounds": {"betas": (1, 2)}}, TypeError, "a sampling has no option 'betas': did you mean 'beta'"),
     ({"n": 2, "draw": "dmft", "bounds": {"Us": (1, 2)}}, TypeError, "has no option 'Us': did you mean 'U'"),
-    ({"n": 2, "options": {"n_cycle": 100}}, TypeError, "an exact solver has no option 'n_cycle': did you mean 'n_cycles'"),
+    ({"n": 2, "options": {"n_cycle": 100}}, TypeError, "no option 'n_cycle': did you mean 'n_cycles'"),
 ])  # fmt: skip
 def test_impossible_calls_are_refused_before_anything_runs(tmp_path, arguments, error, message):
     with pytest.raises(error, match=message):
@@ -165,7 +165,9 @@ def test_stopped_and_repeated_it_ends_with_exactly_n_points(tmp_path, how):
     assert mpiexec(2, "generating.py", str(path), "9", "go", "0").returncode == 0
     assert len(Database(path)) == 9
     again = solves(path)[begun:]
-    assert len(again) == len(set(again)) == 9 - len(stored) and not stored & set(again), "nothing stored is computed again"
+    assert len(again) == len(set(again)) == 9 - len(stored) and not stored & set(again), (
+        "nothing stored is computed again"
+    )
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -58,9 +58,7 @@ def test_furthest_points_keep_apart_and_walks_keep_close():
     def parameters(name):
         problems = draw(name, 5)
         drawn = [problems[i] for i in range(80)]
-        return np.stack(
-            [sampling.position(p.beta, p.U[0, 1], p.x[0], p.bath[0].eps, p.bath[0].V[:, 0]) for p in drawn]
-        )
+        return np.stack([sampling.position(p.beta, p.U[0, 1], p.x[0], p.bath[0].eps, p.bath[0].V[:, 0]) for p in drawn])
 
     uniform, furthest, walk = (parameters(name) for name in ("uniform", "furthest", "walk"))
     assert nearest_distance(furthest) > 1.3 * nearest_distance(uniform)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""solid_dmft uses this solver for `type = "cthyb"`: through its public call pattern, and itself where it is installed."""
+"""solid_dmft uses this solver for `type = "cthyb"`: through its public call pattern, and itself where it is
+installed.
+"""
 
 from __future__ import annotations
 

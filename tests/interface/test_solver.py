@@ -53,7 +53,9 @@ class Engine:
 
     def answered(self, problem, solution, source):
         bounds = dict(error_bound=0.001, sigma_bound=0.01, tolerance=0.002, sigma_tolerance=0.02, nearest=0.1)
-        decision = Decision(source, "stand-in", "asked for", self.force_exact or "", seconds=0.0, problem_id="0", **bounds)
+        decision = Decision(
+            source, "stand-in", "asked for", self.force_exact or "", seconds=0.0, problem_id="0", **bounds
+        )
         self.last = Answer(problem, solution, decision, None)
         return solution
 
@@ -565,7 +567,8 @@ def test_everything_a_run_found_is_read_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, hint", [("D0_tau", "belongs to triqs_ctseg"), ("G0_iww", "did you mean 'G0_iw'"), ("temperature", "no attribute")]
+    "name, hint",
+    [("D0_tau", "belongs to triqs_ctseg"), ("G0_iww", "did you mean 'G0_iw'"), ("temperature", "no attribute")],
 )
 def test_what_would_be_ignored_cannot_be_assigned(engine, name, hint):
     S = siam_solver()

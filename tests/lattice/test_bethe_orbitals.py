@@ -164,7 +164,9 @@ def test_density_is_kept_by_the_right_chemical_potential():
 
 def test_converged_means_at_the_density_that_was_asked_for():
     for density in (0.8, 0.1):
-        found = solve_bethe_orbitals(ED(n_bath=2), single(20.0, 2.0), density=density, tolerance=1e-3, max_iterations=60)
+        found = solve_bethe_orbitals(
+            ED(n_bath=2), single(20.0, 2.0), density=density, tolerance=1e-3, max_iterations=60
+        )
         assert found.converged and abs(found.solution.density.sum() - density) < 1e-3
     with pytest.raises(ValueError, match="min_iterations = 9 exceeds max_iterations = 5"):
         solve_bethe_orbitals(HartreeFock(), single(10.0, 1.0), min_iterations=9, max_iterations=5)

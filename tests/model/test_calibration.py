@@ -61,7 +61,9 @@ def test_bound_tells_hard_from_easy(trained, fresh):
 
 def test_a_value_of_the_scan_that_is_stored_is_known_better_than_a_new_one(family):
     """A loop that closes in at a known U is near what is stored; at a new U all of its points are missing."""
-    points = [(p, ED().solve(p)) for p in (family(U, eps=0.4 + 0.02 * k) for U in (1.0, 1.4, 1.8, 2.2) for k in range(8))]
+    points = [
+        (p, ED().solve(p)) for p in (family(U, eps=0.4 + 0.02 * k) for U in (1.0, 1.4, 1.8, 2.2) for k in range(8))
+    ]
     predictor = Predictor(approximations=CHEAP).fit(points)
     bounds, held = {}, 0
     for U in (1.4, 1.6):
@@ -143,7 +145,10 @@ def test_a_mirror_image_does_not_vouch_for_its_own_problem(family):
     """At half filling in a field one spin is the other's mirror image: both are left out together."""
     points = [(p, ED().solve(p)) for p in (family(1.5, eps=0.3 + 0.05 * k, field=0.1) for k in range(8))]
     left_out = points.pop(4)
-    without, predictor = Predictor(approximations=CHEAP).fit(points), Predictor(approximations=CHEAP).fit([*points, left_out])
+    without, predictor = (
+        Predictor(approximations=CHEAP).fit(points),
+        Predictor(approximations=CHEAP).fit([*points, left_out]),
+    )
     rows = without.descriptor_.describe(left_out[0].canonical()).rows
     expected = without._ask(rows, without._features(rows))[1]
     std = predictor.regression_.leave_out(predictor.training_.groups())[1][-2:]

@@ -162,7 +162,9 @@ def test_noise_of_the_labels_is_not_an_error_of_the_model(level):
 
 
 def test_residuals_of_noise_bound_all_points_alike():
-    """Where residuals are noise, those on which a deviation acts least must not decide for those on which it acts most."""
+    """Where residuals are noise, those on which a deviation acts least must not decide for those on which it acts
+    most.
+    """
     rng = np.random.default_rng(5)
     n, noise = 40, np.array([3e-3, 2e-2])
     std = 0.04 * np.column_stack([np.ones(n), np.geomspace(2, 20, n)])
@@ -197,7 +199,9 @@ def test_a_bound_holds_for_each_way_of_leaving_out():
 
 
 def test_standard_deviations_may_differ_between_kinds_of_error():
-    """In units of what each kind is worth at that point, errors have one distribution: the bound is as sharp as that."""
+    """In units of what each kind is worth at that point, errors have one distribution: the bound is as sharp as
+    that.
+    """
     random = np.random.default_rng(6)
     n = 2000
     std = np.exp(random.normal(size=(n, 2)))

@@ -60,9 +60,7 @@ def posterior(X, y, source, new):
 def test_prediction_is_that_of_the_joint_gaussian(rows, kind):
     X, y, source = rows
     new = np.random.default_rng(5).uniform(-1, 1, (6, 2))
-    mean, std = (
-        kind(THREE).fit(X, y, output_parity=np.ones(2), source=source).predict(new, return_std=True)
-    )
+    mean, std = kind(THREE).fit(X, y, output_parity=np.ones(2), source=source).predict(new, return_std=True)
     expected, variance = posterior(X, y, source, new)
     assert np.allclose(mean, expected, atol=1e-9) and np.allclose(std**2, variance, atol=1e-9)
 
@@ -121,7 +119,11 @@ def models(solved_set):
 
 def test_cheap_labels_teach(models):
     alone, both, test = models
-    assert (both.n_points_, both.training_.cheap, len(both.leave_out_error_)) == (25, ["two sites"], len(alone.training_))
+    assert (both.n_points_, both.training_.cheap, len(both.leave_out_error_)) == (
+        25,
+        ["two sites"],
+        len(alone.training_),
+    )
     errors, bounds = [], []
     for model in (alone, both):
         found = [(model.predict(p), p, s) for p, s in test]

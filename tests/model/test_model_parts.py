@@ -66,7 +66,9 @@ def test_the_mesh_holds_values():
 
 
 def test_few_functions_of_the_intermediate_representation_suffice():
-    """At low temperature its first 24 functions hold a Green function that needs more Legendre polynomials for the same error."""
+    """At low temperature its first 24 functions hold a Green function that needs more Legendre polynomials for the same
+    error.
+    """
     r = representation("ir")
     f = green_function(600.0, [-0.8, -0.02, 0.6], [0.4, 0.1, 0.5])
     x = np.linspace(-1, 1, 401)

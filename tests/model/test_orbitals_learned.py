@@ -15,7 +15,9 @@ from triqs_mlsolver.problem.comparison import G_distance, label_noise, sigma_dis
 
 
 def hund(n_orbitals, U, J, *, beta=20.0, x=0.0, baths=None, levels=None):
-    """Density-density interaction, flavours (orbital, spin), at `x` from half filling; a semicircular bath by default."""
+    """Density-density interaction, flavours (orbital, spin), at `x` from half filling; a semicircular bath by
+    default.
+    """
     N = 2 * n_orbitals
     orbital, spin = np.arange(N) // 2, np.arange(N) % 2
     same_orbital, same_spin = (a[:, None] == a[None, :] for a in (orbital, spin))

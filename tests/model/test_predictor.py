@@ -267,7 +267,9 @@ def test_noise_of_labels_is_known_to_the_model(family):
     for bars in (None, error):
         points[5] = (problem, replace(exact, G_l=(wrong, wrong), G_l_error=bars))
         near = family(1.7)
-        harm.append(error_of(near, Predictor(approximations=CHEAP).fit(points).predict(near).solution, ED().solve(near)))
+        harm.append(
+            error_of(near, Predictor(approximations=CHEAP).fit(points).predict(near).solution, ED().solve(near))
+        )
     assert harm[1] < 0.5 * harm[0]
 
 
@@ -326,7 +328,10 @@ def with_correlated_hopping():
 
 @pytest.mark.parametrize(
     "make, reason",
-    [(two_orbitals, "the stored points have 2 flavours"), (with_correlated_hopping, "terms that act on four different flavours")],
+    [
+        (two_orbitals, "the stored points have 2 flavours"),
+        (with_correlated_hopping, "terms that act on four different flavours"),
+    ],
 )
 def test_says_what_it_cannot_describe(small, make, reason):
     prediction = small[1].predict(make())

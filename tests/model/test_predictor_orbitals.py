@@ -84,7 +84,9 @@ def test_learns_and_knows_how_well(learned):
 
 
 def test_what_the_baseline_knows_is_not_learned():
-    """Labels that are the baseline's own answers leave nothing to correct, in the energy of the terms and in Σ₁ either."""
+    """Labels that are the baseline's own answers leave nothing to correct, in the energy of the terms and in Σ₁
+    either.
+    """
     cheap = approximations.named("hartree_fock")
     problems = [two_orbitals(k, terms=True) for k in range(9)]
     predictor = Predictor(approximations=("hartree_fock", "hubbard_i")).fit([(p, cheap.solve(p)) for p in problems[:8]])

@@ -187,7 +187,9 @@ def test_a_coefficient_of_the_tail_that_is_not_one_is_named(norm, level):
     """As from a density of states that is not normalised."""
     z = frequencies(20.0, 1025)
     G0 = (norm / (z - level - BATHS["semicircle"](z)))[:, None, None]
-    with pytest.raises(ValueError, match="does not fall off like" if abs(norm - 1) > 0.01 else rf"c = {norm:.4g}.*normalised"):
+    with pytest.raises(
+        ValueError, match="does not fall off like" if abs(norm - 1) > 0.01 else rf"c = {norm:.4g}.*normalised"
+    ):
         hybridisation.from_G0(20.0, G0, "up")
 
 
@@ -211,7 +213,9 @@ def test_the_coefficient_of_a_matrix_is_one_as_a_matrix():
 def test_imaginary_parts_that_are_dropped_are_said(caplog):
     caplog.set_level("INFO", "triqs_mlsolver")
     z = frequencies(10.0, 400)[:, None, None]
-    complex_levels = lambda size: np.linalg.inv(z * np.eye(2) - np.array([[-1, 1j * size], [-1j * size, -1]]) - 0.25 / z * np.eye(2))
+    complex_levels = lambda size: np.linalg.inv(
+        z * np.eye(2) - np.array([[-1, 1j * size], [-1j * size, -1]]) - 0.25 / z * np.eye(2)
+    )
     hybridisation.from_G0(10.0, complex_levels(0.1), "up", imag_threshold=1.0)
     assert "up to 0.1 are dropped" in caplog.text and caplog.records[-1].levelname == "WARNING"
     caplog.clear()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""What tests of learned answers share: their errors, what makes them physical, and cheap solvers that leave work to do."""
+"""What tests of learned answers share: their errors, what makes them physical, and cheap solvers that leave work to
+do.
+"""
 
 import numpy as np
 import pytest

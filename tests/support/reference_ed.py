@@ -3,8 +3,8 @@
 """Dense exact diagonalisation of density-density impurities with a discrete bath per flavour: a reference for tests.
 
 Written independently of the package. Each flavour conserves its own particle number, so the Hamiltonian is a sum of
-Kronecker products of one-flavour matrices within sectors (n_1, …, n_N), and fermionic signs of other flavours drop out of
-G_ff.
+Kronecker products of one-flavour matrices within sectors (n_1, …, n_N), and fermionic signs of other flavours drop out
+of G_ff.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ NOT_NUMBERS = ["0.1", None, True, np.bool_(False), [1.0], np.ones(1), 1j]
 
 
 @pytest.mark.parametrize("name, meant", [
-    ("n_cycle", "n_cycles"), ("N_Cycles", "n_cycles"), ("BETA", "beta"), ("zzz", None), ("", None), (None, None), (3, None),
+    ("n_cycle", "n_cycles"), ("N_Cycles", "n_cycles"), ("BETA", "beta"),
+    ("zzz", None), ("", None), (None, None), (3, None),
 ])  # fmt: skip
 def test_the_closest_name_whatever_its_case(name, meant):
     assert validation.closest(name, ("n_cycles", "beta")) == meant
@@ -23,7 +24,9 @@ def test_the_closest_name_whatever_its_case(name, meant):
 
 def test_names_are_refused_with_all_there_are():
     validation.check_name("exact", "ed", ("auto", "ed"))
-    with pytest.raises(ValueError, match="^exact = 'edd' is not a solver: choose one of 'auto', 'ed'; did you mean 'ed'?"):
+    with pytest.raises(
+        ValueError, match="^exact = 'edd' is not a solver: choose one of 'auto', 'ed'; did you mean 'ed'?"
+    ):
         validation.check_name("exact", "edd", ("auto", "ed"), kind="a solver")
     with pytest.raises(ValueError, match="^sampling = None is not known: choose one of sobol, walk$"):
         validation.check_name("sampling", None, iter(("sobol", "walk")), quoted=False)

@@ -19,7 +19,8 @@ from ..decision.learned_solver import LearnedSolver
 from ..lattice.bethe import Converged, paramagnetic, solve_bethe
 from ..tools import mpi
 
-_HEADER = f"{'branch':>6} {'U/D':>5} {'iter.':>5} {'model':>5} {'exact':>5} {'largest bound':>13} {'Z':>8} {'docc':>8} {'n':>7}"
+_WIDTHS = {"branch": 6, "U/D": 5, "iter.": 5, "model": 5, "exact": 5, "largest bound": 13, "Z": 8, "docc": 8, "n": 7}
+_HEADER = " ".join(f"{title:>{width}}" for title, width in _WIDTHS.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,8 @@ class Demo:
         stored = mpi.on_root(comm, lambda: len(solver.database))
         if comm.rank == 0:
             print(
-                f"DMFT for the half-filled Hubbard model on the Bethe lattice, beta = {self.beta:g}/D, tolerance {self.tolerance:g}"
+                f"DMFT for the half-filled Hubbard model on the Bethe lattice, beta = {self.beta:g}/D, tolerance "
+                f"{self.tolerance:g}"
             )
             print(f"database {path}: {stored} points at the start\n\n{_HEADER}")
         U = np.linspace(0.5, 3.5, self.points)
@@ -101,7 +103,9 @@ class _Progress:
         from tqdm import tqdm
 
         self.visible = visible
-        self.bar = tqdm(total=total, unit="U", disable=not (visible and sys.stderr.isatty()), leave=False, dynamic_ncols=True)
+        self.bar = tqdm(
+            total=total, unit="U", disable=not (visible and sys.stderr.isatty()), leave=False, dynamic_ncols=True
+        )
 
     def row(self, line: str) -> None:
         if self.visible:

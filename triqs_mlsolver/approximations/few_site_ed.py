@@ -87,7 +87,9 @@ class FewSiteED:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A problem that is another one where all of its numbers are: `Problem` itself forgives rounding and other names."""
+    """A problem that is another one where all of its numbers are: `Problem` itself forgives rounding and other
+    names.
+    """
 
     content: tuple
     problem: Problem = field(compare=False)

@@ -9,9 +9,10 @@ for its density (Kajueter, Kotliar, PRL 77, 131 (1996)):
     \Sigma_\sigma = U n_{\bar\sigma} + \frac{A_\sigma \Sigma^{(2)}_\sigma}{1 - B_\sigma \Sigma^{(2)}_\sigma}, \qquad
     \Sigma^{(2)}_\sigma(\tau) = U^2 g_\sigma(\tau) g_{\bar\sigma}(\tau) g_{\bar\sigma}(\beta - \tau).
 
-e0 is such that g has the density n of a cluster with one bath site, so that A = 1; B = (e + U(1 − n) − e0) / (U² n (1 − n)).
-The usual condition n[g] = n[G] has up to three solutions in a doped insulator, and the answer would jump from one to another
-where the problem changes a little; this one has one. At half filling of a symmetric bath e0 = 0, B = 0, and this is plain IPT.
+e0 is such that g has the density n of a cluster with one bath site, so that A = 1; B = (e + U(1 − n) − e0) / (U² n (1 −
+n)). The usual condition n[g] = n[G] has up to three solutions in a doped insulator, and the answer would jump from one
+to another where the problem changes a little; this one has one. At half filling of a symmetric bath e0 = 0, B = 0, and
+this is plain IPT.
 """
 
 from __future__ import annotations

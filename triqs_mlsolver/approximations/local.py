@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""What approximations with a diagonal self-energy share: Δ on a compact grid, and a Solution from Σ or G on that grid."""
+"""What approximations with a diagonal self-energy share: Δ on a compact grid, and a Solution from Σ or G on that
+grid.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +82,8 @@ def occupation_states(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 def pair_occupancy(local: LocalGrid, G_iw: np.ndarray, Sigma_iw: np.ndarray, static: np.ndarray) -> float:
     """⟨n↑n↓⟩ of one orbital from U (⟨n↑n↓⟩ − ⟨n↑⟩⟨n↓⟩) = T Σ_n (Σ(iω_n) − Σ∞) G(iω_n), both spins averaged.
 
-    The connected part is taken since it does not change under the particle-hole map, even where Σ∞ (`static`, (2,)) of an
-    approximation differs from U ⟨n⟩.
+    The connected part is taken since it does not change under the particle-hole map, even where Σ∞ (`static`, (2,)) of
+    an approximation differs from U ⟨n⟩.
     """
     U = local.problem.U[0, 1]
     n = local.density(G_iw)

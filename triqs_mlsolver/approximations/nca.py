@@ -84,7 +84,9 @@ class NCA:
         return local.solution_of_legendre(G_l, nn, self.name)
 
     def _converged(self, particles: _PseudoParticles) -> np.ndarray:
-        """R_m(τ), (2^N, r), normalised to Z = 1; where Z turns negative, the self-energies are brought in more slowly."""
+        """R_m(τ), (2^N, r), normalised to Z = 1; where Z turns negative, the self-energies are brought in more
+        slowly.
+        """
         change = np.nan
         for slower in _SLOWER:
             R, shift = particles.isolated()

@@ -71,7 +71,8 @@ else:
 
 __all__ = [
     "AtomDiag", "BlockGf", "Flat", "Fourier", "Gf", "GfImFreq", "GfImTime", "GfLegendre", "HDFArchive",
-    "LegendreToMatsubara", "MeshDLRImFreq", "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega", "Operator", "PROVIDER", "SemiCircular",
-    "Wilson", "c", "c_dag", "dagger", "iOmega_n", "inverse", "make_gf_dlr", "make_gf_imfreq", "mpi", "n",
+    "LegendreToMatsubara", "MeshDLRImFreq", "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega", "Operator", "PROVIDER",
+    "SemiCircular", "Wilson", "c", "c_dag", "dagger",
+    "iOmega_n", "inverse", "make_gf_dlr", "make_gf_imfreq", "mpi", "n",
     "register_class",
 ]  # fmt: skip

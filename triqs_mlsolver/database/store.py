@@ -385,7 +385,8 @@ class Database:
         is_there = os.path.exists(self.path) or os.path.isdir(self.journal.directory)
         if self.read_only and self.base is None and not is_there:
             raise FileNotFoundError(
-                f"there is no database {self.path} to read: correct the path, or open it for writing (learn=True, read_only=False)"
+                f"there is no database {self.path} to read: correct the path, or open it for writing (learn=True, "
+                "read_only=False)"
             )
 
     def _refuse_if_read_only(self, consequence: str) -> None:

@@ -141,8 +141,8 @@ class CriticalSlowing:
     Where the distance between successive problems shrinks by a factor r per iteration, an error of the solver is
     amplified to 1/(1 − r) times itself at the fixed point. Half of that is what a healthy loop does anyway.
 
-    Several loops may ask in turn, such as those of the inequivalent sites of a crystal: each problem goes on from the one
-    among the latest that is nearest to it.
+    Several loops may ask in turn, such as those of the inequivalent sites of a crystal: each problem goes on from the
+    one among the latest that is nearest to it.
 
     Attributes
     ----------

@@ -131,7 +131,9 @@ class AcceptedAnswers:
         self._answers.append((number, problem, prediction))
 
     def in_doubt(self, predict: Callable[[Problem], Prediction], gate: Gate) -> str:
-        """Numbers of the answers that `gate` no longer lets pass, or that `predict` has moved by more than their bound."""
+        """Numbers of the answers that `gate` no longer lets pass, or that `predict` has moved by more than their
+        bound.
+        """
         doubtful = []
         for number, problem, old in self._answers:
             new = predict(problem)

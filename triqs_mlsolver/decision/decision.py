@@ -22,8 +22,9 @@ class Decision:
     Attributes
     ----------
     source : {"model", "exact", "stored", "refused", "uncertified"}
-        Who answered: the model within its bounds; an exact solver, now or in an earlier run; an exact solver whose answer the quality gate refuses to
-        store, so that nothing vouches for it; the model beyond its bounds, where no exact solver was there.
+        Who answered: the model within its bounds; an exact solver, now or in an earlier run; an exact solver whose
+        answer the quality gate refuses to store, so that nothing vouches for it; the model beyond its bounds, where no
+        exact solver was there.
     solver : str
         "model", or the name of the exact solver, also of a stored answer.
     cause : str
@@ -129,7 +130,9 @@ class Decision:
         """The decision of a row, from wherever it was stored."""
         kinds = {"float": float, "int": int, "bool": bool, "str": str}
         known = {f.name: kinds[f.type.partition(" ")[0]] for f in fields(cls)}
-        infinite = {name: float("inf") for name in ("error_bound", "sigma_bound", "tolerance", "sigma_tolerance", "nearest")}
+        infinite = {
+            name: float("inf") for name in ("error_bound", "sigma_bound", "tolerance", "sigma_tolerance", "nearest")
+        }
         return cls(**{**infinite, **{name: known[name](value) for name, value in row.items() if name in known}})
 
     def row(self) -> dict:

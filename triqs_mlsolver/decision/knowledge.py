@@ -55,7 +55,8 @@ class Knowledge:
                 self.predictor.add(point.problem, point.solution, fidelity=point.fidelity)
 
     def predict(self, problem: Problem) -> Prediction:
-        """The prediction, its bounds widened by recent misses; ValueError for a problem that has no place in the database.
+        """The prediction, its bounds widened by recent misses; ValueError for a problem that has no place in the
+        database.
 
         It is refused now, not after an exact run whose answer could not be stored.
         """
@@ -170,7 +171,6 @@ class Knowledge:
             self.predictor.add(new.problem, new.solution, fidelity=new.fidelity)
         return {"point": point.index, "note": f"added as point {point.index}"}
 
-
     def _inputs_saved(self, problem: Problem, why: str) -> str:
         """What became of the inputs of a refused answer, for the report."""
         try:
@@ -184,7 +184,11 @@ class Knowledge:
         point = self.database.keep(problem, exact)
         self.predictor.add(point.problem, point.solution, fidelity=point.fidelity)
         file = rescue(self.database, problem, exact)
-        how = f"saved as {file}: mlsolver merge {self.database.path} {file}" if file else "kept in memory until this run ends"
+        how = (
+            f"saved as {file}: mlsolver merge {self.database.path} {file}"
+            if file
+            else "kept in memory until this run ends"
+        )
         warnings.warn(f"exact answer NOT STORED: {error}. It is {how}", RuntimeWarning, stacklevel=2)
         return {"note": f"NOT STORED ({_short(error)}), {how}"}
 

@@ -79,7 +79,8 @@ class LearnedSolver:
         Largest accepted bound on max over τ of abs(ΔG(τ)); 0 means always exact (the points are still learned).
     sigma_tolerance : float, optional
         Largest accepted bound on abs(ΔΣ(iω₀)) / (ω₀ − Im Σ(iω₀)), a bound on that of Z, for Z ≥ ½;
-        default: ten times `tolerance`. Below, it grows like 1/(2Z) up to five times, so that it is Z itself that is protected.
+        default: ten times `tolerance`. Below, it grows like 1/(2Z) up to five times, so that it is Z itself that is
+        protected.
     density_tolerance, docc_tolerance : float, optional
         Largest accepted bounds on the errors of ⟨n⟩ per flavour and of ⟨n↑n↓⟩, each calibrated on its own; None, the
         default, accepts any.
@@ -223,9 +224,9 @@ class LearnedSolver:
     def certify(self, answer: Answer | None = None, *, exact_parameters: dict | None = None) -> Certificate:
         """Solve the last problem exactly and hold the answer that was given against it; to be called after convergence.
 
-        The exact answer is learned; the answer that was given, and `last_decision`, stay what they are. Where a bound did
-        not hold, the model is calibrated anew and the certificate names the earlier answers of this run that it puts in
-        doubt. An answer that was exact already is checked by a second run with another seed.
+        The exact answer is learned; the answer that was given, and `last_decision`, stay what they are. Where a bound
+        did not hold, the model is calibrated anew and the certificate names the earlier answers of this run that it
+        puts in doubt. An answer that was exact already is checked by a second run with another seed.
 
         Parameters
         ----------
@@ -285,10 +286,13 @@ class LearnedSolver:
         """Rank 0: predict and decide."""
         self._knowledge.refresh()
         self._gate.see(problem, self._last_noise)
-        if not force_exact and (found := self._knowledge.stored_answer(problem, registry.name_of(self.exact), self._gate)):
+        if not force_exact and (
+            found := self._knowledge.stored_answer(problem, registry.name_of(self.exact), self._gate)
+        ):
             point, solution, noise = found
             error_bar, sigma_bar = TWO_SIDED * np.array(noise)
-            reason = f"error bar {error_bar:.2g} <= {self.tolerance:.2g}, of Sigma(iw0) {sigma_bar:.2g} | point {point.index}"
+            reason = f"error bar {error_bar:.2g} <= {self.tolerance:.2g}, of Sigma(iw0) {sigma_bar:.2g}"
+            reason += f" | point {point.index}"
             claimed = Prediction(None, float(error_bar), float(sigma_bar), None, nearest=0.0)
             return _Plan("stored", reason, claimed, stored=solution)
         prediction = self._knowledge.predict(problem)
@@ -360,7 +364,9 @@ class LearnedSolver:
         try:
             self.log.append(problem=kept, **decision.row(), **key_figures(problem, solution))
         except OSError as error:  # the answer is worth more than its row
-            warnings.warn(f"solve {decision.number} is missing in the log {self.log.path}: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"solve {decision.number} is missing in the log {self.log.path}: {error}", RuntimeWarning, stacklevel=2
+            )
         if decision.alarm:
             warnings.warn(f"solve {decision.number}: {decision.alarm}", RuntimeWarning, stacklevel=2)
 
@@ -368,7 +374,9 @@ class LearnedSolver:
 def _worth_refreshing(decision: Decision) -> bool:
     """A model's answer so uncertain that `refresh` may want to compute the problem: then the log keeps it."""
     large = decision.error_bound > UNCERTAIN * decision.tolerance
-    return decision.source in ("model", "uncertified") and (large or decision.sigma_bound > UNCERTAIN * decision.sigma_tolerance)
+    return decision.source in ("model", "uncertified") and (
+        large or decision.sigma_bound > UNCERTAIN * decision.sigma_tolerance
+    )
 
 
 def _joined(*texts: str) -> str:

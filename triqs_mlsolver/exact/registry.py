@@ -46,7 +46,8 @@ def check(exact: str | ExactSolver) -> None:
         )
     elif not callable(getattr(exact, "solve", None)) or not isinstance(getattr(exact, "name", None), str):
         raise TypeError(
-            f"exact = {exact!r} is no exact solver: give a name ({', '.join(NAMES)}) or an object with a method solve(problem) "
+            f"exact = {exact!r} is no exact solver: give a name ({', '.join(NAMES)}) or an object with a method "
+            "solve(problem) "
             "and a string `name`"
         )
 
@@ -91,7 +92,8 @@ def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactS
         if exact == "cthyb" and find_spec("triqs_cthyb") is None:
             bath = ', take exact="ed" if a bath of few sites will do' if _class("ed").supports(problem) is None else ""
             raise NoExactSolver(
-                "no exact solver for this problem: the embedded CTQMC takes density-density interactions with diagonal Δ "
+                "no exact solver for this problem: the embedded CTQMC takes density-density interactions with "
+                "diagonal Δ "
                 f"only ({_class('segment').supports(problem)}), and triqs_cthyb does not import. "
                 f"Install triqs_cthyb (conda install -c conda-forge triqs_cthyb){bath}, or pass "
                 "exact=<object with solve(problem)>."

@@ -28,7 +28,8 @@ def jackknife_error(samples: np.ndarray) -> np.ndarray:
 def largest_error(samples: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Mean square of the largest statistical error among the values `sample @ matrix`, (...).
 
-    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the statistical error of the mean.
+    Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the statistical error of the
+    mean.
 
     Parameters
     ----------

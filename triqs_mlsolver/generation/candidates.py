@@ -139,8 +139,8 @@ class Candidates:
 def most_uncertain(candidates: Candidates, predictor: Predictor, n: int) -> list[int]:
     """Positions of the `n` candidates with the largest bounds, each bound given that those before it are known.
 
-    A problem's bound shrinks with the standard deviation of the Gaussian process, whose covariance says what each choice
-    tells about the others: so they lie apart.
+    A problem's bound shrinks with the standard deviation of the Gaussian process, whose covariance says what each
+    choice tells about the others: so they lie apart.
     """
     bound, covariance = candidates.bounds(predictor), candidates.covariance(predictor)
     variance = lambda: np.maximum(sum(np.diag(c) for c in covariance.values()), _SMALL)

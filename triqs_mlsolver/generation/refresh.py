@@ -310,7 +310,9 @@ class _Planner:
 
 
 def _noise(point: Point) -> float:
-    """Error bar of G(τ) that another run would lower: the largest over τ as the solver tells, else the root mean square."""
+    """Error bar of G(τ) that another run would lower: the largest over τ as the solver tells, else the root mean
+    square.
+    """
     if not point.solution.is_noisy:
         return 0.0
     rms = max(float(np.sqrt((e**2).sum(axis=0)).max()) for e in point.solution.G_l_error) / point.problem.beta

@@ -45,7 +45,9 @@ def of_Sigma_iw(answer: Answer, n_iw: int) -> list[np.ndarray]:
         return [np.full((n_iw, len(s), len(s)), relative * np.max(np.pi / problem.beta - s)) for s in first]
     samples = solution.statistics.get("samples")
     if samples is not None and samples.get("F_l") is not None:
-        G, F = (legendre.to_matsubara(np.moveaxis(samples[name], -1, 0), n_iw).swapaxes(0, 1) for name in ("G_l", "F_l"))
+        G, F = (
+            legendre.to_matsubara(np.moveaxis(samples[name], -1, 0), n_iw).swapaxes(0, 1) for name in ("G_l", "F_l")
+        )
         return _blocks(solution, jackknife_error(F / G))
     if solution.G_l_error is None:
         return [np.zeros((n_iw, size, size)) for _, size in solution.gf_struct]

@@ -198,5 +198,3 @@ def checked_sizes(n_iw, n_tau, n_l) -> tuple[int, int, int]:
             f"needed, n_tau >= {2 * n_iw}"
         )
     return int(n_iw), int(n_tau), int(n_l)
-
-

@@ -37,8 +37,8 @@ def problem_from_G0(
         dropped = (np.abs(level) < off_diag_threshold) & ~np.eye(len(level), dtype=bool)
         if (size := np.max(np.abs(level[dropped]), initial=0.0)) > _UNNOTICED * np.max(np.abs(level)):
             logger.warning(
-                "block %r: off-diagonal levels up to %.3g are dropped, since off_diag_threshold = %.3g allows it", bl, size,
-                off_diag_threshold,
+                "block %r: off-diagonal levels up to %.3g are dropped, since off_diag_threshold = %.3g allows it",
+                bl, size, off_diag_threshold,
             )  # fmt: skip
         level[dropped] = 0.0
         h.append(level)
@@ -82,5 +82,3 @@ def single_orbital_density_matrix(nn: np.ndarray, levels: np.ndarray, U: float) 
     up, down, both = nn[0, 0], nn[1, 1], nn[0, 1]
     probability = [1 - up - down + both, up - both, down - both, both]
     return [np.array([[probability[s]]]) for s in fock_states_by_energy(levels, U)]
-
-

@@ -28,7 +28,8 @@ def enable(
     tolerance: float = 0.002,
     **options,
 ) -> None:
-    """Let solid_dmft solve its impurities of `type = "cthyb"` with `triqs_mlsolver.Solver`; to be called before its main().
+    """Let solid_dmft solve its impurities of `type = "cthyb"` with `triqs_mlsolver.Solver`; to be called before its
+    main().
 
     Calling it again changes the options; `disable` undoes it.
 

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """`solve_generic`: one function from Δ(iω), levels and interaction to G and Σ, as the solvers of TRIQS 4 have it.
 
-triqs_cthyb and triqs_ctseg bring a function of that name and these arguments, which DMFT codes such as triqs_modest call.
-Levels and self-energies come as one matrix per block, Σ split into its static and its dynamic part.
+triqs_cthyb and triqs_ctseg bring a function of that name and these arguments, which DMFT codes such as triqs_modest
+call. Levels and self-energies come as one matrix per block, Σ split into its static and its dynamic part.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def solve_generic(
     Raises
     ------
     TypeError, ValueError
-        As `Solver` and its `solve`; for a mesh that is none of Matsubara frequencies, Δ that is not Hermitian, complex or
-        does not vanish at high frequency, and matrices that do not fit the blocks.
+        As `Solver` and its `solve`; for a mesh that is none of Matsubara frequencies, Δ that is not Hermitian, complex
+        or does not vanish at high frequency, and matrices that do not fit the blocks.
 
     Examples
     --------
@@ -153,7 +153,13 @@ def _key(options: dict, gf_struct: list[tuple[str, int]]) -> tuple:
     def known(name: str, value):
         if name == "database" and isinstance(value, (str, os.PathLike)):
             return os.path.abspath(value)
-        return value if isinstance(value, (str, int, float, type(None))) else repr(value) if name == "degenerate" else id(value)
+        return (
+            value
+            if isinstance(value, (str, int, float, type(None)))
+            else repr(value)
+            if name == "degenerate"
+            else id(value)
+        )
 
     return tuple(gf_struct), tuple(sorted((name, known(name, value)) for name, value in options.items()))
 

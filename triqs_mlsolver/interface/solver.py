@@ -62,8 +62,8 @@ class Solver:
     delta_interface : bool
         Take Δ(τ) from `Delta_tau` and the levels from the `h_loc0` of `solve`, instead of `G0_iw`.
     database : str, path, Database or None
-        File of solved problems, created where missing; "starter": the one that comes with the package, your own points in
-        `mlsolver.h5`; None to keep the points in memory only.
+        File of solved problems, created where missing; "starter": the one that comes with the package, your own points
+        in `mlsolver.h5`; None to keep the points in memory only.
     exact : str or object
         What to run where the model does not know: "auto", "segment", "cthyb", "ed", or an object with
         ``solve(problem)`` and a string `name`.
@@ -76,8 +76,9 @@ class Solver:
     learn : bool
         Whether exact answers are added to the database.
     degenerate : list of lists of str, optional
-        Sets of blocks that are alike, such as ``[["up", "down"]]``: levels and Δ are averaged over each set before every
-        solve, where they differ by no more than noise. What does not differ at all is found without being declared.
+        Sets of blocks that are alike, such as ``[["up", "down"]]``: levels and Δ are averaged over each set before
+        every solve, where they differ by no more than noise. What does not differ at all is found without being
+        declared.
     **options
         Further options of `LearnedSolver`, e.g. `allow_uncertified`, `random_seed`.
 
@@ -166,7 +167,8 @@ class Solver:
             return
         if name in _OF_CTSEG:
             raise AttributeError(
-                f"S.{name} belongs to triqs_ctseg: interactions that are retarded or exchange spins in time are not among what "
+                f"S.{name} belongs to triqs_ctseg: interactions that are retarded or exchange spins in time are not "
+                "among what "
                 "this solver knows. Solve such a problem with triqs_ctseg"
             )
         public = [known for known in self.__dict__ if not known.startswith("_")]
@@ -221,8 +223,14 @@ class Solver:
         self._answer = replace(self._asked, problem=problem, solution=solution)
         self.last_solve_parameters = cthyb_parameters.with_defaults(params)
         self._fill(problem, solution, parsed)
-        if self.last_decision.is_computed and self.last_decision.solver != "cthyb" and "initial_configuration" in params:
-            logger.warning("initial_configuration is known to triqs_cthyb alone: %s starts anew", self.last_decision.solver)
+        if (
+            self.last_decision.is_computed
+            and self.last_decision.solver != "cthyb"
+            and "initial_configuration" in params
+        ):
+            logger.warning(
+                "initial_configuration is known to triqs_cthyb alone: %s starts anew", self.last_decision.solver
+            )
         if self.last_decision.source == "model":
             logger.debug("not used, since the model answered: %s", ", ".join(cthyb_parameters.unused_by_model(params)))
 
@@ -419,7 +427,8 @@ def _check_blocks(problem: Problem) -> None:
     mixed = mixed_blocks(problem)
     if mixed:
         raise ValueError(
-            f"h_int mixes the blocks {mixed[0]!r} and {mixed[1]!r}: G has elements between them, which gf_struct does not "
+            f"h_int mixes the blocks {mixed[0]!r} and {mixed[1]!r}: G has elements between them, which gf_struct "
+            "does not "
             "declare. Put these orbitals into one block of gf_struct"
         )
 
@@ -434,7 +443,9 @@ def _check_options(options: dict) -> None:
     finite = "a finite number of at least 0, where 0 means to solve every problem exactly"
     validation.check_number("tolerance", options["tolerance"], f"{finite} (default 0.002)")
     if options["sigma_tolerance"] is not None:
-        validation.check_number("sigma_tolerance", options["sigma_tolerance"], f"{finite}, or None for ten times tolerance")
+        validation.check_number(
+            "sigma_tolerance", options["sigma_tolerance"], f"{finite}, or None for ten times tolerance"
+        )
     validation.check_number(
         "audit_rate", options["audit_rate"], "a share between 0 (never) and 1 (audit every accepted answer)", 1
     )
@@ -459,8 +470,10 @@ def _is_result(value) -> bool:
         return all(isinstance(key, str) and _is_result(v) for key, v in value.items())
     if isinstance(value, (list, tuple)):
         return all(map(_is_result, value))
-    return isinstance(value, (bool, int, float, complex, str, np.generic, np.ndarray)) or hasattr(value, "__write_hdf5__") or (
-        hasattr(value, "__reduce_to_dict__")
+    return (
+        isinstance(value, (bool, int, float, complex, str, np.generic, np.ndarray))
+        or hasattr(value, "__write_hdf5__")
+        or (hasattr(value, "__reduce_to_dict__"))
     )
 
 

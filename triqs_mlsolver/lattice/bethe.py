@@ -185,8 +185,8 @@ def solve_bethe_orbitals(
         bipartite lattice with two antiferromagnetic sublattices that differ by a spin flip.
     density : float, optional
         Electrons per site to be kept: μ follows from iteration to iteration, and the −μ in `local` is where it starts.
-        `ConvergedOrbitals.problem` has the levels that were found. Converged means that the answer, too, has this density,
-        to `tolerance`.
+        `ConvergedOrbitals.problem` has the levels that were found. Converged means that the answer, too, has this
+        density, to `tolerance`.
     min_iterations : int
         Iterations that are made in any case: with noisy answers convergence is easily taken for granted.
     max_iterations, tolerance, mixing, watch
@@ -218,7 +218,9 @@ def solve_bethe_orbitals(
         return [G[:, block, block] for block in blocks]
 
     if min_iterations > max_iterations:
-        raise ValueError(f"min_iterations = {min_iterations} exceeds max_iterations = {max_iterations}: raise the latter")
+        raise ValueError(
+            f"min_iterations = {min_iterations} exceeds max_iterations = {max_iterations}: raise the latter"
+        )
     iterations = (min_iterations, max_iterations)
     return _iterate(solver, problem_of, list(start), symmetrised, iterations, tolerance, mixing, watch, density)
 
@@ -289,7 +291,9 @@ def _polarisation(source: list[int], unit: float) -> list[float]:
     return [0.5 * unit * float(np.sign(block - other)) for block, other in enumerate(source)]
 
 
-def _iterate(solver, problem_of, G, symmetrised, iterations, tolerance, mixing, watch, density=None) -> ConvergedOrbitals:
+def _iterate(
+    solver, problem_of, G, symmetrised, iterations, tolerance, mixing, watch, density=None
+) -> ConvergedOrbitals:
     """The loop: `problem_of` makes a problem from the local G per block, `symmetrised` the next G from its solution."""
     exact, bounds, changes = [], [], []
     converged = False

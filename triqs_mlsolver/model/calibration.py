@@ -142,7 +142,9 @@ class Calibration:
             "summary": data.summary[rows][problems.row_of_largest(std * data.amplitude[rows])],
             "std": problems.largest(of_errors),
             "error": np.column_stack([worst["G"], worst["Sigma"]]),
-            "noise": np.column_stack([problems.smallest(np.where(noisy, noise[name], 0.0)) for name in LABEL_NOISE.names]),
+            "noise": np.column_stack(
+                [problems.smallest(np.where(noisy, noise[name], 0.0)) for name in LABEL_NOISE.names]
+            ),
             "followers": np.column_stack([worst["density"], worst["docc"]]),
         }
 
@@ -158,7 +160,9 @@ class Calibration:
         weights = self._regression.weights(X)[:, :known]
         weights *= amplitude[:, None] / self._data.amplitude[:known]
         error = self.label_noise_.view(float).reshape(known, -1)
-        in_common = (weights @ (error * ~self.is_noisy_[:, None])) ** 2  # what varies smoothly is predicted with the rest
+        in_common = (
+            weights @ (error * ~self.is_noisy_[:, None])
+        ) ** 2  # what varies smoothly is predicted with the rest
         return np.sqrt(np.maximum(weights**2 @ error**2, in_common)).view(LABEL_NOISE)[:, 0]
 
 

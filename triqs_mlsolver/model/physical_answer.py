@@ -98,7 +98,8 @@ def physical_answer(description: Description, correction: Correction, points: in
 def _normalised(beta: float, G_l: np.ndarray) -> np.ndarray:
     """`G_l` (n_l, N) with G(0⁺) + G(β⁻) = −1, which cutting off higher coefficients violates by about 1e-10.
 
-    Among all changes that do it, the smallest (Boehnke et al., PRB 84, 075145, give one coefficient a tail in this way).
+    Among all changes that do it, the smallest (Boehnke et al., PRB 84, 075145, give one coefficient a tail in this
+    way).
     """
     slope = np.sum(legendre.at_ends(beta, np.eye(len(G_l))), axis=0)
     return G_l - np.outer(slope, (slope @ G_l + 1) / (slope @ slope))
@@ -118,7 +119,9 @@ def _raw(description: Description, correction: Correction) -> list[np.ndarray]:
 
 
 def _connected_correlators(description: Description, averages: np.ndarray) -> np.ndarray:
-    """The smallest symmetric change of the baseline's connected correlators that has the predicted averages, added to it."""
+    """The smallest symmetric change of the baseline's connected correlators that has the predicted averages, added to
+    it.
+    """
     problem = description.problem
     N = problem.n_flavours
     weights = description.shells

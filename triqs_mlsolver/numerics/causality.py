@@ -3,9 +3,9 @@
 r"""Projection of a hybridisation function onto non-negative spectral weight.
 
 A scalar Δ is causal where :math:`\Delta(i\omega) = \sum_k w_k/(i\omega - \varepsilon_k)` with all w_k ≥ 0. Noise of a
-self-consistency loop can lift Δ(τ) above zero where it should be small and negative; a sampler that uses |Δ| as a weight
-then meets heavy tails and signs. The projection is the closest causal function on a fixed grid of poles, in the least-squares
-sense over τ.
+self-consistency loop can lift Δ(τ) above zero where it should be small and negative; a sampler that uses |Δ| as a
+weight then meets heavy tails and signs. The projection is the closest causal function on a fixed grid of poles, in the
+least-squares sense over τ.
 """
 
 from __future__ import annotations

@@ -153,5 +153,7 @@ def _grid(step: int) -> Grid:
 
 
 def grid(beta_energy: float) -> Grid:
-    """The grid for energies up to `beta_energy` / β; cutoffs come in powers of two, so that few grids are ever built."""
+    """The grid for energies up to `beta_energy` / β; cutoffs come in powers of two, so that few grids are ever
+    built.
+    """
     return _grid(max(0, int(np.ceil(np.log2(max(beta_energy, 1.0) / 10.0)))))

@@ -215,7 +215,8 @@ def _of_unit_coefficient(A: np.ndarray, omega: np.ndarray, name: str) -> np.ndar
         coefficient = np.linalg.inv(np.eye(len(slope)) - slope)
         a, b = np.unravel_index(np.argmax(np.abs(coefficient - np.eye(len(slope)))), slope.shape)
         raise ValueError(
-            f"G0_iw of block {name!r} falls off like c/(i omega) with c = {coefficient[a, b]:.7g} instead of {int(a == b)} in element "
+            f"G0_iw of block {name!r} falls off like c/(i omega) with c = {coefficient[a, b]:.7g} instead of "
+            f"{int(a == b)} in element "
             f"({a}, {b}). Check what it was made from: a density of states or a sum over k must be normalised to one"
         )
     return A - 1j * slope * omega[:, None, None]
@@ -237,7 +238,8 @@ def _check_real(A: np.ndarray, name: str, imag_threshold: float = 0.0) -> None:
     if size <= max(_HERMITICITY * scale, imag_threshold):
         if size > _HERMITICITY * scale:
             logger.warning(
-                "block %r: imaginary parts of levels and Delta up to %.3g are dropped, since imag_threshold = %.3g allows it. "
+                "block %r: imaginary parts of levels and Delta up to %.3g are dropped, since imag_threshold = %.3g "
+                "allows it. "
                 "The problem that is solved is another one",
                 name,
                 size,

@@ -13,8 +13,8 @@ _RIDGES = (1e-9, 1e-7, 1e-5)
 def nonnegative_least_squares(A: np.ndarray, b: np.ndarray) -> np.ndarray:
     """argmin |A x − b| over x ≥ 0.
 
-    The active-set method can cycle at the level of rounding where columns are nearly dependent, as neighbouring poles are;
-    then a ridge far below the data's own accuracy tells them apart.
+    The active-set method can cycle at the level of rounding where columns are nearly dependent, as neighbouring poles
+    are; then a ridge far below the data's own accuracy tells them apart.
 
     Parameters
     ----------

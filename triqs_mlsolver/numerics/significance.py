@@ -4,8 +4,8 @@
 
 Three questions are asked of a number and its standard error.
 
-*Do two independent results agree?* Within AGREEMENT standard errors of their difference: of honest comparisons one in 370
-fails. For one observable that a user looks at, such as Z or a density in a certificate.
+*Do two independent results agree?* Within AGREEMENT standard errors of their difference: of honest comparisons one in
+370 fails. For one observable that a user looks at, such as Z or a density in a certificate.
 
 *Is a relation broken that holds exactly?* Beyond BROKEN standard errors: one in 1.7 million honest cases, so that even
 the largest of a hundred deviations, in every one of a thousand runs, is hardly ever there by chance. For the sum rule,

@@ -32,7 +32,9 @@ def plot_validation(result: SearchResult, axes: Axes | None = None) -> Axes:
     ax.plot([s.mean for s in scores], place, "o", color=BLUE, label="mean")
     ax.plot([s.quantile for s in scores], place, "|", color=ORANGE, markersize=7, label="95 % quantile")
     for position, score in zip(place, scores):  # inside: names of settings are too long for labels beside half a page
-        ax.annotate(score.name, (0, position), (3, 5), xycoords=("axes fraction", "data"), textcoords="offset points", size=6)
+        ax.annotate(
+            score.name, (0, position), (3, 5), xycoords=("axes fraction", "data"), textcoords="offset points", size=6
+        )
     ax.set_yticks([])
     ax.set(xlim=(0, None), ylim=(-0.4, len(scores) - 0.3), xlabel=r"error of left-out points, $\max_τ|ΔG(τ)|$")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

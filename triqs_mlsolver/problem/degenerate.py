@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Blocks that are declared degenerate: averaged where they differ by noise, refused where they differ by more.
 
-What a problem does not tell apart is found without being declared; but Δ out of a Monte Carlo G is noisy, and blocks that
-differ by noise are different problems to every solver.
+What a problem does not tell apart is found without being declared; but Δ out of a Monte Carlo G is noisy, and blocks
+that differ by noise are different problems to every solver.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def averaged(problem: Problem, degenerate: Sequence[Sequence[str]], *, allowed: 
     >>> averaged(p, [["up", "down"]], allowed=0.0005)
     Traceback (most recent call last):
     ...
-    ValueError: blocks 'up', 'down' were declared degenerate, but their levels differ from their mean by 0.001 D, more than \
+    ValueError: blocks 'up', 'down' were declared degenerate, but their levels differ from their mean by 0.001 D, more
+    than \
 the 0.0005 allowed for noise: correct the input, or declare fewer blocks degenerate
     """
     sets = block_numbers(problem.gf_struct, degenerate)
@@ -67,7 +68,8 @@ the 0.0005 allowed for noise: correct the input, or declare fewer blocks degener
             if off > allowed:
                 raise ValueError(
                     f"blocks {names} were declared degenerate, but their {what} differ from their mean by "
-                    f"{off:.2g}{unit}, more than the {allowed:g} allowed for noise: correct the input, or declare fewer "
+                    f"{off:.2g}{unit}, more than the {allowed:g} allowed for noise: correct the input, or declare "
+                    "fewer "
                     "blocks degenerate"
                 )
         _check_interaction(problem, members, names)
@@ -111,7 +113,8 @@ def _check_interaction(problem: Problem, members: list[int], names: str) -> None
         for one, other in zip(terms[0], others):
             if len(one) != len(other) or np.any(np.abs(one - other) > limit):
                 raise ValueError(
-                    f"blocks {names} were declared degenerate, but further terms of h_int, such as pair-hopping, differ "
+                    f"blocks {names} were declared degenerate, but further terms of h_int, such as pair-hopping, "
+                    "differ "
                     "between them: correct h_int, or declare fewer blocks degenerate"
                 )
 

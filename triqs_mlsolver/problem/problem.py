@@ -129,7 +129,8 @@ class Problem:
         for (name, _), d, m1 in zip(self.gf_struct, self.Delta_l, self.m1):
             if np.trace(m1) < -1e-6 * np.max(np.abs(d), initial=0.0) / self.beta:
                 raise ValueError(
-                    f"Delta_l of block {name!r} has -Delta(0+) - Delta(beta-) = {np.trace(m1):.2g}, which must not be negative: "
+                    f"Delta_l of block {name!r} has -Delta(0+) - Delta(beta-) = {np.trace(m1):.2g}, which must not "
+                    "be negative: "
                     "Delta(tau) <= 0 in the sign convention of TRIQS"
                 )
 
@@ -212,7 +213,9 @@ class Problem:
 
     @cached_property
     def largest_energy(self) -> float:
-        """An upper estimate of the energies in G: band edge plus local energies (energy); the same for the particle-hole map."""
+        """An upper estimate of the energies in G: band edge plus local energies (energy); the same for the
+        particle-hole map.
+        """
         local = np.abs(self.x) + 1.5 * np.sum(np.abs(self.U), axis=1)
         mixing = max(np.max(np.abs(h - np.diag(np.diag(h))), initial=0.0) for h in self.h_loc0)
         bath = max((np.max(np.abs(b.eps), initial=0.0) for b in self.bath), default=0.0) if self.bath else self.scale

@@ -4,8 +4,8 @@ r"""Orbitals in which an off-diagonal hybridisation is diagonal at all times, an
 
 Dimers with equal sites, degenerate orbitals in a rotated basis, and any crystal field that the bath shares have one
 orthogonal matrix per block that makes h_loc0 and Δ(τ) diagonal for all τ. With :math:`c_i = \sum_a R_{ia} d_a` the
-interaction :math:`\sum T_{ijkl} c^\dagger_i c^\dagger_j c_k c_l` takes R for each index. Solved in these orbitals the problem
-can be learned, and sampling it has less of a sign problem.
+interaction :math:`\sum T_{ijkl} c^\dagger_i c^\dagger_j c_k c_l` takes R for each index. Solved in these orbitals the
+problem can be learned, and sampling it has less of a sign problem.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class Rotation:
     def diagonalising(cls, problem: Problem) -> Rotation | None:
         """The rotation that makes `problem` diagonal; None if it is, if there is none, or if nothing is gained.
 
-        No orbital may lose all of its hybridisation. The model must describe the rotated interaction, and a density-density one must remain so, as it does where all U_ij
-        are equal: a database holds interactions of one kind.
+        No orbital may lose all of its hybridisation. The model must describe the rotated interaction, and a
+        density-density one must remain so, as it does where all U_ij are equal: a database holds interactions of one
+        kind.
         """
         if problem.is_diagonal:
             return None

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""What is known of the symmetries of a problem: permutations of flavours, pairs that are alike, signs that are conserved."""
+"""What is known of the symmetries of a problem: permutations of flavours, pairs that are alike, signs that are
+conserved.
+"""
 
 from __future__ import annotations
 

@@ -180,10 +180,10 @@ LARGEST_ALLOWANCE = 5.0
 
 # -- the decision: loops that creep
 
-# Least share of the tolerance on G(τ) that is left where a loop creeps, r being the factor by which its steps shrink: an
-# error of the solver grows to 1/(1 − r) times itself at the fixed point, for which the share is 2(1 − r), so that healthy
-# loops (r ≤ ½) are left alone. An exact run's own error bar, a fifth of the tolerance, makes less than a half of no
-# use. Chosen, not measured.
+# Least share of the tolerance on G(τ) that is left where a loop creeps, r being the factor by which its steps shrink:
+# an error of the solver grows to 1/(1 − r) times itself at the fixed point, for which the share is 2(1 − r), so that
+# healthy loops (r ≤ ½) are left alone. An exact run's own error bar, a fifth of the tolerance, makes less than a half
+# of no use. Chosen, not measured.
 LEAST_TOLERANCE = 0.5
 
 # Steps from whose first and last r is taken: fewer are dominated by chance, more forget too late. Chosen, not measured.
@@ -193,8 +193,8 @@ CREEPING_STEPS = 4
 # two such answers is √2 of it, so that chance exceeds it once in 30 times. Chosen, not measured.
 STEP_SIGMAS = 3.0
 
-# Latest problems that the next one may go on from, and the growth of a step with which another loop begins: so many sites
-# can be asked in turn; a loop that creeps has steps that hardly change. Chosen, not measured.
+# Latest problems that the next one may go on from, and the growth of a step with which another loop begins: so many
+# sites can be asked in turn; a loop that creeps has steps that hardly change. Chosen, not measured.
 LOOPS, JUMP = 8, 3.0
 
 # -- the decision: checks of the bounds
@@ -209,9 +209,9 @@ SAME_BOUND = 30
 # Probability below which so many misses are no accident: one false alarm in a thousand checks at most.
 SURPRISE = 1e-3
 
-# Bounds that an exact answer may be away from the prediction before it is run again; as many where the problem is novel,
-# and the bound a guess; and the least such error, in tolerances. All 46 lies of the adversary in "Trust" were flagged, and no
-# honest answer but one was computed twice.
+# Bounds that an exact answer may be away from the prediction before it is run again; as many where the problem is
+# novel, and the bound a guess; and the least such error, in tolerances. All 46 lies of the adversary in "Trust" were
+# flagged, and no honest answer but one was computed twice.
 CONTRADICTION, NOVEL_CONTRADICTION, WORTH_A_SECOND_RUN = 1.5, 3.0, 5.0
 
 # Answers of which two must agree. With two a lie cannot be told from the truth, and a fourth has never been needed.
@@ -223,8 +223,8 @@ MOST_ANSWERS = 3
 # measured: what the bounds need would be better.
 TARGET_SHARE = 0.2
 
-# Solves of earlier runs that count when bounds are judged, and answers of this run that are kept to be doubted later: 500
-# checks tell a coverage of 95 % to 1 %; a scan of sixty values with its loops is about as long.
+# Solves of earlier runs that count when bounds are judged, and answers of this run that are kept to be doubted later:
+# 500 checks tell a coverage of 95 % to 1 %; a scan of sixty values with its loops is about as long.
 LOG_REMEMBERED = ANSWERS_REMEMBERED = 500
 
 # Share of the tolerance beyond which the inputs of a model's answer are kept in the log, for `refresh`. Chosen, not

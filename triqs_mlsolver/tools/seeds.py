@@ -9,8 +9,8 @@
 `mixed(*numbers)`         where no single number counts the runs
 ========================  =====================================================================================
 
-They are whole numbers, as triqs_cthyb takes them, and apply one after the other: `of_part(of_rank(of_run(s, k), r), p)`.
-No two are equal for up to 2000 runs on 1000 ranks in 128 parts. The embedded solver passes its seed through
+They are whole numbers, as triqs_cthyb takes them, and apply one after the other: `of_part(of_rank(of_run(s, k), r),
+p)`. No two are equal for up to 2000 runs on 1000 ranks in 128 parts. The embedded solver passes its seed through
 `numpy.random.SeedSequence`, so that different seeds, however near, give independent streams.
 """
 

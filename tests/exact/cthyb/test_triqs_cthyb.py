@@ -36,7 +36,9 @@ def test_orbitals_without_hybridisation_are_left_to_others(monkeypatch):
     """cthyb measures G by operators of Δ: of such an orbital it would say nothing, which looks like an answer."""
     monkeypatch.setattr("triqs_mlsolver.exact.cthyb.solver.find_spec", lambda name: True)
     bath = DiscreteBath([-0.4], [[0.4, 0.0]])
-    one = Problem.from_bath(5.0, [("up", 2), ("down", 2)], [np.diag([-1.0, -0.7])] * 2, [bath] * 2, 2.0 * (1 - np.eye(4)))
+    one = Problem.from_bath(
+        5.0, [("up", 2), ("down", 2)], [np.diag([-1.0, -0.7])] * 2, [bath] * 2, 2.0 * (1 - np.eye(4))
+    )
     assert "without hybridisation (1 of block 'up')" in CthybSolver.supports(one)
     assert CthybSolver.supports(SIAM) is None
 

@@ -181,7 +181,9 @@ def test_the_fit_depends_on_the_problem_alone():
 
 def test_says_that_the_number_of_sites_asked_for_is_too_large():
     Delta = legendre.from_poles(5.0, np.linspace(-1, 1, 40), np.full(40, 0.01))
-    two_orbitals = Problem(5.0, [(f"f{k}", 1) for k in range(4)], [[[-1.0]]] * 4, [Delta] * 4, np.ones((4, 4)) - np.eye(4))
+    two_orbitals = Problem(
+        5.0, [(f"f{k}", 1) for k in range(4)], [[[-1.0]]] * 4, [Delta] * 4, np.ones((4, 4)) - np.eye(4)
+    )
     with pytest.raises(ValueError, match="spin-orbitals.*too many to diagonalise.*lower n_bath = 4"):
         ED(n_bath=4).solve(two_orbitals)
 

@@ -74,9 +74,12 @@ def test_weight_is_the_ratio_of_determinants():
         for f, q in enumerate(chain.chain.slot):
             n = chain.chain.n_pairs[q]
             x = chain.chain.E[q, :n, None] - chain.chain.S[q, :n]
-            F = lambda Delta_l, x=x: -np.where(x < 0, -1, 1) * legendre.evaluate(
-                chain.beta, Delta_l, (chain.beta - np.where(x < 0, x + chain.beta, x)).ravel()
-            ).reshape(x.shape)
+            F = lambda Delta_l, x=x: (
+                -np.where(x < 0, -1, 1)
+                * legendre.evaluate(
+                    chain.beta, Delta_l, (chain.beta - np.where(x < 0, x + chain.beta, x)).ravel()
+                ).reshape(x.shape)
+            )
             own, sampled = (F(d[chain.model.delta_class[f]]) for d in (chain._Deltas, chain.sampled))
             expected *= np.linalg.det(own) / np.linalg.det(sampled)
             weight = chain.weight

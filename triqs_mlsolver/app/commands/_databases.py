@@ -76,7 +76,8 @@ def read_log(name: str, *, required: bool = True) -> dict[str, np.ndarray]:
         why = "holds no decision" if os.path.isfile(file) else "is not there"
         of_starter = " (of what is solved with the starter in this directory)" if _is_starter(name) else ""
         raise click.ClickException(
-            f"the decision log {file}{of_starter} {why}: name a database that a Solver has used with learn=True, or its .log file"
+            f"the decision log {file}{of_starter} {why}: name a database that a Solver has used with learn=True, or "
+            "its .log file"
         )
     return log
 

@@ -60,8 +60,9 @@ def _value(text: str):
 def command(database, grid, scheme, folds, points, store, output) -> None:
     """Cross-validate the model on a DATABASE, for every combination of the settings to try.
 
-    `scan` leaves out whole values of (beta, U) at a time, as a scan that reaches new ones does. The table gives the mean and
-    the 95 % quantile of max |dG(tau)|, the median relative error of Sigma(iw0), how many bounds held, and the time.
+    `scan` leaves out whole values of (beta, U) at a time, as a scan that reaches new ones does. The table gives the
+    mean and the 95 % quantile of max |dG(tau)|, the median relative error of Sigma(iw0), how many bounds held, and the
+    time.
 
     Example: mlsolver validate bethe.h5 --try nu=1.5,2.5 --try approximations=ipt,ipt+hubbard_i+ed1 --store
     """

@@ -22,8 +22,8 @@ class SmoothEstimate:
         A_k = \frac{v}{v + (\varepsilon_k - \bar\varepsilon)^2},
 
     subject to what the density matrix of the same run fixes: the moments Σ_k w_k ε_k^p and the occupation −G(β⁻).
-    :math:`\bar\varepsilon` and v are mean and variance of the spectrum, known from the moments: by Cantelli's inequality
-    no weight of a spectrum exceeds A_k, so that the prior matters only where the data say less than that.
+    :math:`\bar\varepsilon` and v are mean and variance of the spectrum, known from the moments: by Cantelli's
+    inequality no weight of a spectrum exceeds A_k, so that the prior matters only where the data say less than that.
 
     Parameters
     ----------

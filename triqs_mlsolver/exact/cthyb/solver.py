@@ -106,7 +106,9 @@ class CthybSolver(_Parameters):
         for (name, _), unreached in zip(problem.gf_struct, problem.unreached):
             if unreached.any():
                 orbitals = ", ".join(map(str, np.flatnonzero(unreached)))
-                return f"it measures no G of orbitals without hybridisation ({orbitals} of block {name!r}): use exact='ed'"
+                return (
+                    f"it measures no G of orbitals without hybridisation ({orbitals} of block {name!r}): use exact='ed'"
+                )
         return None
 
     def solve(self, problem: Problem) -> Solution:
@@ -142,7 +144,8 @@ class CthybSolver(_Parameters):
                 return S
             logger.warning("triqs_cthyb measured NaN: run %d of the problem %s is repeated", k, problem.id)
         raise RuntimeError(
-            f"triqs_cthyb measured NaN in {_ATTEMPTS} runs of one problem with different seeds: check Delta(tau) and h_loc0"
+            f"triqs_cthyb measured NaN in {_ATTEMPTS} runs of one problem with different seeds: check Delta(tau) and "
+            "h_loc0"
         )
 
     def _started(self, problem: Problem, k: int):

@@ -16,12 +16,13 @@ _SMALL = 1e-2  # of G(iω₀) between blocks beside its diagonal: what noise of 
 
 
 def mixed_blocks(problem: Problem) -> tuple[str, str] | None:
-    """Two blocks between which the interaction makes G as large as 1 % of its diagonal elements there; None where there are none.
+    """Two blocks between which the interaction makes G as large as 1 % of its diagonal elements there; None where there
+    are none.
 
-    Then G and Σ are no matrices within blocks, and Dyson's equation block by block is wrong. Signs of flavours rule that out
-    for the usual interactions. Where they do not (full Slater interactions, whose crystal symmetry may), the isolated
-    impurity decides, each level shifted by the imaginary part of its hybridisation at the first frequency, so that
-    orbitals of different baths are told apart.
+    Then G and Σ are no matrices within blocks, and Dyson's equation block by block is wrong. Signs of flavours rule
+    that out for the usual interactions. Where they do not (full Slater interactions, whose crystal symmetry may), the
+    isolated impurity decides, each level shifted by the imaginary part of its hybridisation at the first frequency, so
+    that orbitals of different baths are told apart.
     """
     block = np.repeat(np.arange(len(problem.gf_struct)), [size for _, size in problem.gf_struct])
     terms = [flavours for _, flavours in problem.terms]

@@ -47,9 +47,9 @@ class ED:
     -----
     `provenance["bath_residual"]` is the largest error of the fitted Δ(τ) relative to −Δ(0⁺) − Δ(β⁻) (zero for a bath
     known to be discrete), and `provenance["fidelity"]` is "exact" below 1e-6, else "bath-fit": such an answer has error
-    bars from what one bath site less would change. They are no statistical noise, the same problem gives the same numbers,
-    and true errors on the Bethe lattice were at most three of them. `statistics["density_matrix"]` is the impurity's, over Fock states whose bit i is flavour i
-    and whose creators stand in ascending order.
+    bars from what one bath site less would change. They are no statistical noise, the same problem gives the same
+    numbers, and true errors on the Bethe lattice were at most three of them. `statistics["density_matrix"]` is the
+    impurity's, over Fock states whose bit i is flavour i and whose creators stand in ascending order.
 
     Examples
     --------
@@ -65,7 +65,8 @@ class ED:
     def __post_init__(self):
         if self.n_bath is not None and self.n_bath not in range(1, _LARGEST_BATH + 1):
             raise ValueError(
-                f"n_bath = {self.n_bath!r}: this exact diagonalisation takes 1 to {_LARGEST_BATH} bath sites per flavour"
+                f"n_bath = {self.n_bath!r}: this exact diagonalisation takes 1 to {_LARGEST_BATH} bath sites per "
+                "flavour"
             )
 
     @staticmethod
@@ -144,14 +145,18 @@ class ED:
             return self.n_bath
         return min(_USUAL_BATH, (_USUAL_MODES - problem.n_flavours) // problem.n_flavours)
 
-    def _block_bath(self, problem: Problem, Delta_l: np.ndarray, n_sites: int, fits: list) -> tuple[DiscreteBath, float]:
+    def _block_bath(
+        self, problem: Problem, Delta_l: np.ndarray, n_sites: int, fits: list
+    ) -> tuple[DiscreteBath, float]:
         """Bath of one block, fitted in the basis that diagonalises Δ(iω₀), and the residual."""
         basis = orbital_basis(Delta_l)
         rotated = np.einsum("ak,lab,bk->kl", basis, Delta_l, basis)
         # an orbital that the bath does not reach has no sites; the fit of its rounding errors would count as a poor one
         reached = np.max(np.abs(rotated), axis=1) > _DIAGONAL * np.max(np.abs(rotated))
         unreached = np.zeros(0), np.zeros(0), 0.0
-        found = [self._orbital_fit(problem, d, n_sites, fits) if there else unreached for d, there in zip(rotated, reached)]
+        found = [
+            self._orbital_fit(problem, d, n_sites, fits) if there else unreached for d, there in zip(rotated, reached)
+        ]
         bath = joined_bath([(eps, V) for eps, V, _ in found], basis)
         residual = max(r for _, _, r in found)
         if np.any(basis != np.eye(len(basis))):
@@ -180,9 +185,9 @@ def _error_bars(
     """Error bars of an answer with a fitted bath, as fields of `Solution`.
 
     Its differences from one with `fewer` sites, on G the `share` of them by which the residual of the fit has become
-    smaller; or what the missed hybridisation changes at the same self-energy, where that is more: a site at the Fermi level
-    of an insulator changes nothing. Σ(iω₀) of an insulator depends on the lowest energies, of which a residual says
-    little: there the whole difference counts.
+    smaller; or what the missed hybridisation changes at the same self-energy, where that is more: a site at the Fermi
+    level of an insulator changes nothing. Σ(iω₀) of an insulator depends on the lowest energies, of which a residual
+    says little: there the whole difference counts.
     """
     difference = [x - y for x, y in zip(found.G_l, fewer.G_l)]
     changes = [

@@ -152,7 +152,14 @@ class MarkovChain:
     def advance(self, n_cycles: int, length_cycle: int, measuring: bool) -> None:
         """Run the chain; memory grows where an expansion order outgrows it."""
         while not kernel.run(
-            self.model, self.target, self.chain, self.sums, self.position, n_cycles, length_cycle, self.recast_every,
+            self.model,
+            self.target,
+            self.chain,
+            self.sums,
+            self.position,
+            n_cycles,
+            length_cycle,
+            self.recast_every,
             measuring,
         ):
             self.chain = _enlarged(self.chain)

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """Keeps numba's on-disk cache honest where one kernel is spread over several source files.
 
-Numba recompiles a function when its own file changes, not when a function it calls does. A stamp beside the cached code holds
-the digest of all sources; where it differs, the cached code is thrown away.
+Numba recompiles a function when its own file changes, not when a function it calls does. A stamp beside the cached code
+holds the digest of all sources; where it differs, the cached code is thrown away.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ class SegmentSolver:
     n_threads : int
         Chains that this process samples at the same time where it is the only rank; they count as ranks.
     comm : communicator, optional
-        Object with rank, size and allgather, such as `triqs_mlsolver.tools.mpi.world()`; all its ranks call `solve` together
-        and each gets the same solution. None samples on this process alone.
+        Object with rank, size and allgather, such as `triqs_mlsolver.tools.mpi.world()`; all its ranks call `solve`
+        together and each gets the same solution. None samples on this process alone.
 
     Examples
     --------

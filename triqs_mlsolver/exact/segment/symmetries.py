@@ -73,7 +73,9 @@ class Symmetries:
         )
 
     def moves(self) -> np.ndarray:
-        """Permutations among flavours of equal Δ, closed under inversion: exchanges, double exchanges and the symmetries."""
+        """Permutations among flavours of equal Δ, closed under inversion: exchanges, double exchanges and the
+        symmetries.
+        """
         n = len(self.delta_class)
         swaps = [(a, b) for a, b in combinations(range(n), 2) if self.delta_class[a] == self.delta_class[b]]
         perms = set()

@@ -9,9 +9,9 @@ number of orbitals, flavours that are alike share one row, exchange of spins and
 can break a symmetry the problem has. What averages hide, how much the flavours of a shell differ among themselves,
 enters as their spread.
 
-Further terms must keep G diagonal. c†_i c†_j c_k c_l enters with its strength in the shell of the pairs it creates: that
-tells pair-hopping (U) from spin-flip (U'). Phases of the flavours absorb all its signs up to four flavours; beyond, all
-problems of a model must have the same ones.
+Further terms must keep G diagonal. c†_i c†_j c_k c_l enters with its strength in the shell of the pairs it creates:
+that tells pair-hopping (U) from spin-flip (U'). Phases of the flavours absorb all its signs up to four flavours;
+beyond, all problems of a model must have the same ones.
 
 Every feature is even or odd under the particle-hole map P (x → −x, f(τ) → f(β − τ)): `Layout.parity` holds the signs.
 """
@@ -122,7 +122,9 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """All rows of one canonical problem, and the baseline's solution, which the model corrects (None: learn G itself)."""
+    """All rows of one canonical problem, and the baseline's solution, which the model corrects (None: learn G
+    itself).
+    """
 
     problem: Problem
     rows: tuple[Row, ...]
@@ -138,10 +140,10 @@ class Descriptor:
     Parameters
     ----------
     approximations : sequence of str, optional
-        Cheap solvers (see `triqs_mlsolver.approximations`). The first is the baseline whose error is learned; the others enter
-        as its distance to them. Default: clusters with two bath sites and with one, and NCA, for one orbital; a cluster,
-        second order around Hartree–Fock and Hubbard-I for more, the cluster with two bath sites for up to four flavours,
-        one for up to six, and none beyond. Empty: G itself is learned.
+        Cheap solvers (see `triqs_mlsolver.approximations`). The first is the baseline whose error is learned; the
+        others enter as its distance to them. Default: clusters with two bath sites and with one, and NCA, for one
+        orbital; a cluster, second order around Hartree–Fock and Hubbard-I for more, the cluster with two bath sites for
+        up to four flavours, one for up to six, and none beyond. Empty: G itself is learned.
     basis : str
         Representation of functions of τ, see `representation`.
     n_coefficients : int

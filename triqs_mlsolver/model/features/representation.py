@@ -45,7 +45,9 @@ class Representation:
 
     @cached_property
     def height(self) -> np.ndarray:
-        return np.max(np.abs(self.synthesis @ legendre.vandermonde(np.linspace(-1, 1, _HEIGHT_POINTS), N_LEGENDRE).T), axis=1)
+        return np.max(
+            np.abs(self.synthesis @ legendre.vandermonde(np.linspace(-1, 1, _HEIGHT_POINTS), N_LEGENDRE).T), axis=1
+        )
 
 
 @lru_cache(maxsize=8)
