@@ -23,7 +23,7 @@ from pathlib import Path
 from triqs_mlsolver import Database
 
 WORKER = (
-    "import sys, time; from triqs_mlsolver import mpi; from triqs_mlsolver.generation.generate import generate\n"
+    "import sys, time; from triqs_mlsolver.tools import mpi; from triqs_mlsolver.generation.generate import generate\n"
     "comm = mpi.world(); wall, cpu = time.perf_counter(), time.process_time()\n"
     "done = generate(sys.argv[1], int(sys.argv[2]), draw=sys.argv[3], exact='ed')\n"
     "times = comm.gather(time.process_time() - cpu)\n"

@@ -62,21 +62,21 @@ def python(code: str, **env) -> subprocess.CompletedProcess:
 
 def test_a_serial_process_never_initialises_mpi():
     run = python(
-        "import sys; from triqs_mlsolver import mpi; c = mpi.world(); print(c.size, 'mpi4py' in sys.modules)",
+        "import sys; from triqs_mlsolver.tools import mpi; c = mpi.world(); print(c.size, 'mpi4py' in sys.modules)",
         SLURM_NTASKS="8",
     )
     assert run.stdout.split() == ["1", "False"], run.stderr
 
 
 def test_missing_mpi4py_under_mpiexec_is_an_error():
-    code = "import sys; sys.modules['mpi4py'] = None; from triqs_mlsolver import mpi; mpi.world()"
+    code = "import sys; sys.modules['mpi4py'] = None; from triqs_mlsolver.tools import mpi; mpi.world()"
     run = python(code, PMI_RANK="1", PMI_SIZE="2")
     assert run.returncode != 0
     assert "one of 2 processes" in run.stderr and "PMI_RANK" in run.stderr and "pip install mpi4py" in run.stderr
 
 
 def test_missing_mpi4py_does_not_matter_for_one_process():
-    code = "import sys; sys.modules['mpi4py'] = None; from triqs_mlsolver import mpi; print(mpi.world().size)"
+    code = "import sys; sys.modules['mpi4py'] = None; from triqs_mlsolver.tools import mpi; print(mpi.world().size)"
     assert python(code, PMI_RANK="0", PMI_SIZE="1").stdout.strip() == "1"
 
 
@@ -88,7 +88,7 @@ class World: Get_size = staticmethod(lambda: 1); Get_rank = staticmethod(lambda:
 MPI = types.SimpleNamespace(COMM_WORLD=World, Get_library_version=lambda: "Other MPI 1.0", Is_initialized=lambda: False)
 package = types.ModuleType("mpi4py"); package.MPI = MPI
 sys.modules["mpi4py"] = package
-from triqs_mlsolver import mpi
+from triqs_mlsolver.tools import mpi
 mpi.world()
 """
     run = python(code, PMI_RANK="0", PMI_SIZE="3")
