@@ -15,7 +15,8 @@ from pkgutil import iter_modules
 
 import pytest
 
-from triqs_mlsolver import Solver, commands
+from triqs_mlsolver import Solver
+from triqs_mlsolver.app import commands
 from triqs_mlsolver.decision.learned_solver import LearnedSolver
 from triqs_mlsolver.exact.cthyb.parameters import DEFAULTS, REQUIRED
 from triqs_mlsolver.interface import parameters as cthyb_parameters

@@ -11,8 +11,7 @@ from pkgutil import iter_modules
 import pytest
 from click.testing import CliRunner
 
-from triqs_mlsolver import commands
-from triqs_mlsolver.app import demo
+from triqs_mlsolver.app import commands, demo
 from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.tools import mpi
 

@@ -3,7 +3,9 @@
 import errno
 import os
 import re
+import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -204,6 +206,66 @@ def test_a_loop_that_starts_again_runs_nothing(tmp_path, family):
         answers.append(run)
     assert len(exact.asked) == 3 and solver.last_decision.source == "stored"
     np.testing.assert_allclose(answers[0], answers[1], atol=1e-12)
+
+
+class Seeded:
+    """ED that says with which seed it was run, and is off where the seed is one of `wrong`."""
+
+    name = "seeded"
+
+    def __init__(self, wrong=()):
+        self.wrong, self.seeds = wrong, []
+
+    def of(self, seed):
+        def solve(problem):
+            self.seeds.append(seed)
+            exact, off = ED().solve(problem), 0.05 * problem.beta * (seed in self.wrong)
+            told = {"seed": seed, "solver": self.name, "G_tau_noise": 1e-4 if off else 2e-4, "G_iw0_noise": 1e-5}
+            G = tuple(g + off * (np.arange(len(g)) == 2)[:, None, None] for g in exact.G_l)
+            G = tuple(g - off * (np.arange(len(g)) == 0)[:, None, None] * np.sqrt(5) for g in G)  # keeps the ends
+            errors = tuple(np.full(g.shape, 1e-5 * problem.beta) for g in G)
+            return replace(exact, G_l=G, G_l_error=errors, provenance={**exact.provenance, **told})
+
+        return SimpleNamespace(name=self.name, solve=solve)
+
+
+@pytest.fixture
+def seeded(monkeypatch):
+    def make(wrong=()):
+        exact = Seeded(wrong)
+        choose = lambda asked, problem, **options: exact.of(options["random_seed"])
+        monkeypatch.setattr("triqs_mlsolver.exact.registry.choose", choose)
+        return exact
+
+    return make
+
+
+def test_a_certificate_never_repeats_the_run_that_made_the_answer(tmp_path, family, seeded):
+    """Also where that run was another process's, with the same first seed."""
+    exact = seeded()
+    LearnedSolver(tmp_path / "a.h5", exact="ed").solve(family(1.3))
+    again = LearnedSolver(tmp_path / "a.h5", exact="ed")
+    again.solve(family(1.3))
+    assert again.last_decision.source == "stored" and len(exact.seeds) == 1
+    assert again.certify().passed
+    assert len(exact.seeds) == len(set(exact.seeds)) == 2
+
+
+def test_stored_answers_that_disagree_are_not_served(tmp_path, family, seeded):
+    """A wrong one with smaller error bars, found out by a certificate, is never handed out again."""
+    seeded(wrong={34788})
+    solver = LearnedSolver(tmp_path / "a.h5", exact="ed")
+    wrong = solver.solve(family(1.3))
+    assert len(solver.database) == 1
+    with pytest.warns(RuntimeWarning, match="wrong by"):
+        assert not solver.certify().passed
+    truth = ED().solve(family(1.3))
+    assert compare(family(1.3), wrong, truth).error > 0.02
+    for fresh in (solver, LearnedSolver(tmp_path / "a.h5", exact="ed")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            found = fresh.solve(family(1.3))
+        assert fresh.last_decision.source == "exact" and compare(family(1.3), found, truth).error < 1e-3
 
 
 def test_a_stored_answer_can_be_certified(stocked, points):

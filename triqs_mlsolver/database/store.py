@@ -236,6 +236,7 @@ class Database:
                 f"restore([{record.id!r}]) to have it back, or another seed or solver"
             )
         if record.id in contents:
+            self._kept = [kept for kept in self._kept if not self._stored_at_last(kept)]
             if self.journal is not None:
                 self._guarded(self.journal.sync, "storing the point")  # it may have been seen before it was durable
             return self[record.id]

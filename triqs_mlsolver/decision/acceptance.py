@@ -96,8 +96,9 @@ class Gate:
     def takes(self, problem: Problem, exact: Solution, noise: tuple[float, float]) -> bool:
         """Whether a stored exact answer with that `noise` (`comparison.label_noise`) is within the tolerances."""
         error_bar, sigma_bar = TWO_SIDED * np.array(noise)
-        within = error_bar <= self.tolerance and sigma_bar <= self.sigma_tolerance * allowance(problem, exact)
-        return bool(self.tolerance > 0 and within)
+        within = error_bar <= self.affordable and sigma_bar <= self.sigma_tolerance * allowance(problem, exact)
+        pairs = 0.0 if exact.nn_error is None else TWO_SIDED * float(np.max(exact.nn_error))
+        return bool(self.tolerance > 0 and within and pairs <= min(self.density_tolerance, self.docc_tolerance))
 
     def refusal(self, problem: Problem, prediction: Prediction, tolerance: float | None = None) -> Refusal | None:
         """Why the prediction cannot be the answer; None if it can.

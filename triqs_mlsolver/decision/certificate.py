@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model import Prediction
-from ..numerics.significance import AGREEMENT
+from ..numerics.significance import AGREEMENT, BROKEN
 from ..problem import Problem, Solution
 from ..problem.comparison import G_distance, compare
 from ..tools.constants import ANSWERS_REMEMBERED
@@ -116,7 +116,10 @@ def certificate(
     relative = sigma_bound + AGREEMENT * found.sigma_noise + 1e-6
     Z_allowed = abs(float(Z_exact[worst])) * (relative / (1 - relative) if relative < 0.5 else 2 * relative)
     observables = {"Z": Agreement(float(Z[worst]), float(Z_exact[worst]), Z_allowed), **observables}
-    held = bool(np.all(found.over(error_bound + 1e-6, sigma_bound + 1e-6) <= 1))
+    if error_bound or sigma_bound:
+        held = bool(np.all(found.over(error_bound + 1e-6, sigma_bound + 1e-6) <= 1))
+    else:  # two exact answers
+        held = found.agrees and found.sigma_error <= BROKEN * found.sigma_noise + 1e-6
     errors = (found.error, found.sigma_error, found.noise, found.sigma_noise)
     return Certificate(problem.id, answered_by, error_bound, sigma_bound, *errors, observables, held, in_doubt)
 

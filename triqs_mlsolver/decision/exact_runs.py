@@ -54,6 +54,11 @@ class ExactRuns:
     def __init__(self, *, tolerance: float, random_seed: int, n_threads: int, comm: mpi.Comm):
         self.tolerance, self.random_seed, self.n_threads, self.comm = tolerance, random_seed, n_threads, comm
         self.n_runs = 0
+        self._taken: set[int] = set()
+
+    def avoid(self, taken: set[int]) -> None:
+        """Seeds that the next runs do not take: those of answers that they are to be compared with."""
+        self._taken = set(taken)
 
     def solver(self, exact: str | registry.ExactSolver, problem: Problem, parameters: dict) -> registry.ExactSolver:
         """The solver for the next run.
@@ -71,7 +76,11 @@ class ExactRuns:
             "n_threads": self.n_threads,
         }
         options |= parameters
-        options.setdefault("random_seed", seeds.of_run(self.random_seed, self.n_runs))
+        number = self.n_runs
+        while seeds.of_run(self.random_seed, number) in self._taken:
+            number += 1
+        seed = options.setdefault("random_seed", seeds.of_run(self.random_seed, number))
+        self._taken.add(seed)
         return registry.choose(exact, problem, **options)
 
     def run(self, solver: registry.ExactSolver, problem: Problem) -> Solution:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -79,17 +80,23 @@ class Knowledge:
 
         `exact` names the solver that would be run: where it can do better than a stored one, it is.
         """
+        points = [point for point in self.database.find(problem) if as_good_as(exact, point.fidelity)]
+        answers = [point.solution.in_units_of(problem) for point in points]
+        if not all(compare(problem, a, b).agrees for a, b in combinations(answers, 2)):
+            return None  # one of them is wrong, whichever has the smaller error bars
         found = []
-        for point in self.database.find(problem):
-            if as_good_as(exact, point.fidelity):
-                solution = point.solution.in_units_of(problem)
-                noise = label_noise(problem, solution)
-                if gate.takes(problem, solution, noise):
-                    found.append((noise, point.index, solution))
+        for point, solution in zip(points, answers):
+            noise = label_noise(problem, solution)
+            if gate.takes(problem, solution, noise) and not objections(problem, solution):
+                found.append((noise, point.index, solution))
         if not found:
             return None
         noise, index, solution = min(found, key=lambda f: f[:2])
         return self.database[index], solution, noise
+
+    def seeds_of(self, problem: Problem) -> set[int]:
+        """Seeds that stored answers to the problem were computed with: another run with them tells nothing new."""
+        return {int(seed) for p in self.database.find(problem) if (seed := p.attributes.get("seed")) is not None}
 
     def doubt(
         self, problem: Problem, exact: Solution, prediction: Prediction, tolerance: float

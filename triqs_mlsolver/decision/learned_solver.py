@@ -279,6 +279,9 @@ class LearnedSolver:
             self._blas = ThreadpoolController()
         return self._blas.limit(limits=1, user_api="blas")
 
+    def _seeds_of(self, problem: Problem) -> set[int]:
+        return self._knowledge.seeds_of(problem)
+
     def _predict(self, problem: Problem) -> Prediction:
         return self._knowledge.predict(problem)
 
@@ -309,6 +312,7 @@ class LearnedSolver:
         self, problem: Problem, plan: _Plan, parameters: dict, may_fall_back: bool = True
     ) -> tuple[Solution, Decision]:
         """All ranks: run the exact solver and learn from it."""
+        self._runs.avoid(mpi.on_root(self.comm, self._seeds_of, problem))
         try:
             solver = self._runs.solver(self.exact, problem, parameters)
         except registry.NoExactSolver as error:

@@ -23,6 +23,8 @@ def of_G_tau(answer: Answer, tau: np.ndarray) -> list[np.ndarray]:
     if not decision.has_error_bars:
         error = decision.error_bound / TWO_SIDED
         return [np.full((len(tau), size, size), error) for _, size in solution.gf_struct]
+    if (told := _systematic(solution, "G_tau")) is not None:
+        return [np.full((len(tau), size, size), told) for _, size in solution.gf_struct]
     samples = solution.statistics.get("samples")
     if samples is None:
         return list(solution.G_tau_error(tau))
@@ -52,7 +54,15 @@ def of_Sigma_iw(answer: Answer, n_iw: int) -> list[np.ndarray]:
     if solution.G_l_error is None:
         return [np.zeros((n_iw, size, size)) for _, size in solution.gf_struct]
     inverse = [np.abs(np.linalg.inv(g)) ** 2 for g in solution.G_iw(n_iw)]
+    if (told := _systematic(solution, "G_iw0")) is not None:
+        first = problem.beta * told
+        return [np.broadcast_to(first * np.max(i[0]), (n_iw, *i.shape[1:])).copy() for i in inverse]
     return [np.sqrt(i @ _variance_iw(e, n_iw) @ i) for i, e in zip(inverse, solution.G_l_error)]
+
+
+def _systematic(solution: Solution, name: str) -> float | None:
+    """What a solver says of an error bar that is no noise, and the same at all times: coefficients share it."""
+    return None if solution.is_noisy or solution.G_l_error is None else solution.told_error(name)
 
 
 def _variance_iw(error: np.ndarray, n_iw: int) -> np.ndarray:

@@ -28,10 +28,9 @@ def enable(
     tolerance: float = 0.002,
     **options,
 ) -> None:
-    """Let solid_dmft solve its impurities of `type = "cthyb"` with `triqs_mlsolver.Solver`; to be called before its
-    main().
+    """Let solid_dmft solve its impurities of `type = "cthyb"` with `triqs_mlsolver.Solver`.
 
-    Calling it again changes the options; `disable` undoes it.
+    To be called before its main(). Calling it again changes the options; `disable` undoes it.
 
     Parameters
     ----------

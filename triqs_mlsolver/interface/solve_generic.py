@@ -22,7 +22,7 @@ from ..numerics import hybridisation, legendre
 from .solver import Solver
 
 _N_IW, _N_TAU = 1025, 10001
-_shared: dict[tuple, LearnedSolver] = {}  # by options: model and history that later calls go on with
+_shared: dict[tuple, tuple[LearnedSolver, dict]] = {}  # by options: model and history that later calls go on with
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,10 @@ def solve_generic(
 
 def _share_engine(S: Solver, key: tuple) -> None:
     """Let `S` go on with the model and history of earlier calls of the same `key`."""
-    S._learned = _shared.setdefault(key, _shared.get(key) or S._engine)
+    known = _shared.get(key)
+    S._learned = S._engine if known is None else known[0]
+    # options that are objects are told apart by what they are: they must not be collected, on any rank
+    _shared.setdefault(key, (S._learned, S._options))
 
 
 def _n_iw(mesh) -> int:

@@ -160,10 +160,10 @@ class Calibration:
         weights = self._regression.weights(X)[:, :known]
         weights *= amplitude[:, None] / self._data.amplitude[:known]
         error = self.label_noise_.view(float).reshape(known, -1)
-        in_common = (
-            weights @ (error * ~self.is_noisy_[:, None])
-        ) ** 2  # what varies smoothly is predicted with the rest
-        return np.sqrt(np.maximum(weights**2 @ error**2, in_common)).view(LABEL_NOISE)[:, 0]
+        noise, common = error * self.is_noisy_[:, None], error * ~self.is_noisy_[:, None]
+        # what labels have in common varies smoothly, and is predicted with the rest
+        in_common = np.maximum((weights @ common) ** 2, weights**2 @ common**2)
+        return np.sqrt(weights**2 @ noise**2 + in_common).view(LABEL_NOISE)[:, 0]
 
 
 def in_units(data: TrainingSet, transform: TargetTransform, residual: np.ndarray, rows: np.ndarray) -> np.ndarray:

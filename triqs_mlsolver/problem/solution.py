@@ -93,8 +93,7 @@ class Solution:
         return self.G_l_error is not None and "G_tau_systematic" not in self.provenance
 
     def told_error(self, name: str) -> float | None:
-        """What the solver itself says of its error bar on "G_tau", largest over τ, or "G_iw0", G(iω₀)/β; None if
-        nothing.
+        """What the solver says of its error bar on "G_tau", largest over τ, or "G_iw0", G(iω₀)/β; None if nothing.
 
         "G_tau_noise" in the provenance is statistical; "G_tau_systematic" is not, and the same for the same problem.
         """

@@ -23,6 +23,7 @@ from .spectrum import Spectrum, why_too_large
 _LARGEST_BATH = 6
 _USUAL_BATH, _USUAL_MODES = 5, 12  # bath sites per flavour, and spin-orbitals in all, that are not exceeded unasked
 _EXACT, _POOR = 1e-6, 0.02  # residuals of a bath fit below which it counts as exact, above which it is worth a warning
+_SAFETY = 1.55  # with it 1.96 error bars of a fitted bath contained all true errors on the Bethe lattice
 _ALIKE = 1e-12  # relative difference of hybridisations that share one fitted bath
 _DIAGONAL = 1e-10  # size of off-diagonal elements of Δ that count as none
 _DEGENERATE = 1e-6  # relative difference of eigenvalues of Δ(iω₀) that count as equal
@@ -48,7 +49,7 @@ class ED:
     `provenance["bath_residual"]` is the largest error of the fitted Δ(τ) relative to −Δ(0⁺) − Δ(β⁻) (zero for a bath
     known to be discrete), and `provenance["fidelity"]` is "exact" below 1e-6, else "bath-fit": such an answer has error
     bars from what one bath site less would change. They are no statistical noise, the same problem gives the same
-    numbers, and true errors on the Bethe lattice were at most three of them. `statistics["density_matrix"]` is the
+    numbers, and true errors on the Bethe lattice were at most 1.96 of them. `statistics["density_matrix"]` is the
     impurity's, over Fock states whose bit i is flavour i and whose creators stand in ascending order.
 
     Examples
@@ -189,18 +190,19 @@ def _error_bars(
     level of an insulator changes nothing. Σ(iω₀) of an insulator depends on the lowest energies, of which a residual
     says little: there the whole difference counts.
     """
-    difference = [x - y for x, y in zip(found.G_l, fewer.G_l)]
+    difference = [_SAFETY * (x - y) for x, y in zip(found.G_l, fewer.G_l)]
     changes = [
         [share * d for d in difference],
-        [_missed(problem, *block) for block in zip(found.G_l, problem.Delta_l, bath)],
+        [_SAFETY * _missed(problem, *block) for block in zip(found.G_l, problem.Delta_l, bath)],
     ]
     tau = np.linspace(0, problem.beta, 201)
     on_tau = lambda change: max(float(np.max(np.abs(legendre.evaluate(problem.beta, c, tau)))) for c in change)
+    occupation = max(float(np.max(np.abs(legendre.at_ends(problem.beta, c)[1]))) for c in changes[1])
     at_iw0 = lambda change: max(float(np.max(np.abs(legendre.to_matsubara(c, 1)))) for c in change)
     return {
         "G_l_error": tuple(np.max(np.abs(pair), axis=0) for pair in zip(*changes)),
         "F_l_error": None if found.F_l is None else tuple(np.abs(x - y) for x, y in zip(found.F_l, fewer.F_l)),
-        "nn_error": share * np.abs(found.nn - fewer.nn),
+        "nn_error": np.maximum(_SAFETY * share * np.abs(found.nn - fewer.nn), occupation),
         "provenance": {
             "G_tau_systematic": max(map(on_tau, changes)),
             "G_iw0_systematic": max(map(at_iw0, [difference, changes[1]])) / problem.beta,
