@@ -213,7 +213,7 @@ class Problem:
 
     @cached_property
     def largest_energy(self) -> float:
-        """An upper estimate of the energies in G (energy): band edge plus local energies; even under the particle-hole map."""
+        """Upper estimate of the energies in G (energy): band edge plus local ones; even under the particle-hole map."""
         local = np.abs(self.x) + 1.5 * np.sum(np.abs(self.U), axis=1)
         mixing = max(np.max(np.abs(h - np.diag(np.diag(h))), initial=0.0) for h in self.h_loc0)
         bath = max((np.max(np.abs(b.eps), initial=0.0) for b in self.bath), default=0.0) if self.bath else self.scale
