@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from .files import DatabaseError, identity
 from .journal import Journal, event_key, id_of
@@ -58,7 +59,7 @@ class Contents:
 
     def ids_of_problem(self, problem_id: str) -> list[str]:
         """Ids of all answers to a problem."""
-        for i in self.all_ids[self._n_indexed :]:
+        for i in islice(self._where, self._n_indexed, None):  # every solve asks: no list of all ids
             self._by_problem.setdefault(self.record(i).problem_id, []).append(i)
         self._n_indexed = len(self._where)
         return [i for i in self._by_problem.get(problem_id, ()) if i not in self.removed]

@@ -172,7 +172,8 @@ class Solver:
                 "this solver knows. Solve such a problem with triqs_ctseg"
             )
         public = [known for known in self.__dict__ if not known.startswith("_")]
-        raise AttributeError(f"Solver has no attribute {name!r}, and would ignore it{_hint(name, public)}")
+        hint = validation.did_you_mean(name, public) or f": allowed are {', '.join(public)}"
+        raise AttributeError(f"Solver has no attribute {name!r}, and would ignore it{hint}")
 
     # -- solving -------------------------------------------------------------------------------------------------------
 
@@ -436,9 +437,7 @@ def _check_blocks(problem: Problem) -> None:
 def _check_options(options: dict) -> None:
     """Options are LearnedSolver's; they are checked here, since it is only built by the first solve."""
     allowed = [p for p in inspect.signature(LearnedSolver.__init__).parameters if p != "self"]
-    for name in options:
-        if name not in allowed:
-            raise TypeError(f"Solver() has no option {name!r}{_hint(name, allowed)}")
+    validation.check_keywords("Solver()", options, allowed)
     registry.check(options["exact"])
     finite = "a finite number of at least 0, where 0 means to solve every problem exactly"
     validation.check_number("tolerance", options["tolerance"], f"{finite} (default 0.002)")
@@ -458,10 +457,6 @@ def _check_options(options: dict) -> None:
     for name, least in (("random_seed", 0), ("n_threads", 1)):
         if name in options:
             validation.check_whole(name, options[name], least)
-
-
-def _hint(name: str, allowed) -> str:
-    return validation.did_you_mean(name, allowed) or f": allowed are {', '.join(allowed)}"
 
 
 def _is_result(value) -> bool:
