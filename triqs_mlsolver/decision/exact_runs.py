@@ -10,12 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+
 from ..approximations.atomic_limit import AtomicLimit
 from ..exact import registry
+from ..exact.cthyb.parameters import DEFAULTS
+from ..numerics.significance import TWO_SIDED
 from ..problem import Problem, Solution
 from ..problem.comparison import compare
 from ..tools import mpi, seeds
-from ..tools.constants import MOST_ANSWERS, TARGET_SHARE
+from ..tools.constants import GIVEN_BACK, MOST_ANSWERS, TARGET_SHARE
+from ..tools.validation import whole
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class ExactRuns:
     ----------
     tolerance : float
         Of the answers that are wanted: Monte Carlo samples until its error bar is a fifth of it (0: its own default).
+        Where the user gives `n_cycles`, that is the run length; a faster solver than triqs_cthyb goes on towards the
+        same error bar for no longer than triqs_cthyb would have taken.
     random_seed : int
         Seed of the first run.
     n_threads : int
@@ -55,6 +62,7 @@ class ExactRuns:
         self.tolerance, self.random_seed, self.n_threads, self.comm = tolerance, random_seed, n_threads, comm
         self.n_runs = 0
         self._taken: set[int] = set()
+        self._is_noise_said = False
 
     def avoid(self, taken: set[int]) -> None:
         """Seeds that the next runs do not take: those of answers that they are to be compared with."""
@@ -76,6 +84,9 @@ class ExactRuns:
             "n_threads": self.n_threads,
         }
         options |= parameters
+        if (n_cycles := parameters.get("n_cycles")) is not None and parameters.get("target_error") is None:
+            length = parameters.get("length_cycle") or DEFAULTS["length_cycle"]
+            options["max_updates"] = GIVEN_BACK * whole("n_cycles", n_cycles, 1) * whole("length_cycle", length, 1)
         number = self.n_runs
         while seeds.of_run(self.random_seed, number) in self._taken:
             number += 1
@@ -88,6 +99,18 @@ class ExactRuns:
         self.n_runs += 1
         with mpi.shared_errors(self.comm, f"the exact solve ({solver.name})"):
             return solver.solve(problem)
+
+    def remark(self, solution: Solution, parameters: dict) -> str:
+        """Said once: that the run length the user gave leaves more noise than the tolerance can use."""
+        n_cycles, noise = parameters.get("n_cycles"), solution.provenance.get("G_tau_noise", 0.0)
+        if self._is_noise_said or n_cycles is None or not 0 < self.tolerance < TWO_SIDED * noise < np.inf:
+            return ""
+        self._is_noise_said = True
+        longer = n_cycles * (noise / (TARGET_SHARE * self.tolerance)) ** 2
+        return (
+            f"; its error bar, {TWO_SIDED * noise:.2g}, is more than a tolerance of {self.tolerance:.2g} can use: "
+            f"n_cycles = {longer:.0e} would do, or tolerance = {noise / TARGET_SHARE:.1g}"
+        )
 
     def settle(
         self,

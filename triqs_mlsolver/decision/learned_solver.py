@@ -327,7 +327,8 @@ class LearnedSolver:
             solution, sound, alarm = settled.solution, settled.sound, _joined(alarm, settled.alarm)
             why = _joined(why, "" if settled.alarm else "a second run confirms it") + "; "
         outcome = mpi.on_root(self.comm, self._learn, problem, solution, plan, sound)
-        outcome = {**outcome, "note": why + outcome["note"], "alarm": _joined(alarm, outcome["alarm"])}
+        remark = self._runs.remark(solution, parameters)
+        outcome = {**outcome, "note": why + outcome["note"] + remark, "alarm": _joined(alarm, outcome["alarm"])}
         if outcome.get("objection"):
             solution = replace(solution, provenance={**solution.provenance, "refused": outcome["objection"]})
         return solution, replace(self._decision(problem, plan, "exact", solver.name), **outcome)

@@ -15,6 +15,7 @@ from support.segment_cases import ONE, as_problem, whitened_chi2
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.exact.segment import SegmentSolver, kernel_cache
 from triqs_mlsolver.exact.segment.estimators import EquationOfMotion
+from triqs_mlsolver.exact.segment.run import first_bins
 from triqs_mlsolver.exact.segment.solver import causal_hybridisation
 from triqs_mlsolver.exact.segment.symmetries import Symmetries
 from triqs_mlsolver.exact.statistics import autocorrelation_time, dominance, jackknife_error, leave_one_out
@@ -158,6 +159,53 @@ def test_asked_cycles_are_the_least(siam):
     assert solution.provenance["target_reached"] == "yes" and solution.provenance["n_cycles"] == 6400
 
 
+@pytest.mark.parametrize("n_cycles", [1, 10, 100, 1000, 5000])
+def test_asked_cycles_are_the_run_length(siam, n_cycles):
+    solution = SegmentSolver(n_cycles=n_cycles, n_warmup_cycles=100).solve(siam)
+    assert max(n_cycles, 8) <= solution.provenance["n_cycles"] <= 1.05 * max(n_cycles, 8) + 1
+    assert solution.provenance["solve_status"] == 0 and np.all(np.isfinite(solution.G_l_error[0]))
+
+
+def test_few_cycles_are_too_few_to_be_stored(siam):
+    assert any("independent samples" in o for o in objections(siam, SegmentSolver(n_cycles=10).solve(siam)))
+
+
+def test_number_of_bins_hardly_depends_on_the_run_length():
+    for n_cycles in [*range(1, 3000), 10**5, 10**9 + 1]:
+        n_bins, length = first_bins(n_cycles)
+        doubled = n_bins * length * 2 ** np.arange(40)
+        total = doubled[np.argmax(doubled >= n_cycles)]
+        assert n_bins % 2 == 0 and min(n_cycles, 32) <= n_bins <= 64
+        assert n_cycles <= total <= max(1.05 * n_cycles + 8, 8) and length <= 64
+
+
+def test_time_limit_ends_the_run_with_error_bars_from_what_there_is(siam, caplog):
+    with caplog.at_level(logging.WARNING, "triqs_mlsolver"):
+        p = SegmentSolver(n_cycles=10**9, max_time=1.0).solve(siam).provenance
+    assert p["solve_status"] == 1 and 8 <= p["n_bins"] <= 64 and 0 < p["G_tau_error"] < 0.01
+    assert p["seconds"] < 10  # a sixty-fourth of the cycles would take minutes
+    assert "max_time is used up after" in caplog.text and "of 1000000000 cycles" in caplog.text
+
+
+def test_time_limit_of_all_ranks_is_one(siam):
+    out = []
+    options = {"n_cycles": 10**9, "max_time": 1.0}
+    on_threads(3, lambda comm: out.append(SegmentSolver(**options, comm=comm).solve(siam)))
+    assert all(np.array_equal(s.G_l[0], out[0].G_l[0]) and s.provenance["solve_status"] == 1 for s in out)
+
+
+def test_time_limit_that_is_not_reached_changes_nothing(siam):
+    free, timed = (SegmentSolver(n_cycles=5000, max_time=t).solve(siam) for t in (-1, 1000.0))
+    assert np.array_equal(free.G_l[0], timed.G_l[0]) and timed.provenance["solve_status"] == 0
+
+
+def test_target_is_pursued_for_so_many_updates_only(siam, caplog):
+    with caplog.at_level(logging.WARNING, "triqs_mlsolver"):
+        p = SegmentSolver(n_cycles=1000, target_error=1e-5, max_updates=300_000).solve(siam).provenance
+    assert p["target_reached"] == "no" and caplog.text == ""
+    assert 150_000 < p["n_cycles"] * p["length_cycle"] <= 300_000
+
+
 def test_threads_are_ranks(siam):
     one, two = (SegmentSolver(n_cycles=6400, n_threads=n).solve(siam) for n in (1, 2))
     assert two.provenance["ranks"] == 2 and two.provenance["n_bins"] == 2 * one.provenance["n_bins"]
@@ -214,7 +262,7 @@ def test_impossible_options_are_refused(options):
 @pytest.mark.parametrize("option, value, allowed", [
     ("max_time", "1h", "positive number of seconds, or -1"),
     ("max_time", None, "positive number of seconds, or -1"),
-    ("n_cycles", "many", "whole number of at least 64"),
+    ("n_cycles", "many", "whole number of at least 1"),
     ("random_seed", "abc", "whole number of at least 0"),
     ("random_seed", None, "whole number of at least 0"),
     ("n_threads", True, "whole number of at least 1"),

@@ -165,28 +165,41 @@ class MarkovChain:
             self.chain = _enlarged(self.chain)
             self.sums = self.sums._replace(interaction=np.zeros((2, self.chain.S.shape[1])))
 
-    def measure_bins(self, n_bins: int, n_cycles: int, length_cycle: int, keep_going=lambda: True) -> RawBins:
-        """`n_bins` bins of `n_cycles` measurements each; fewer where `keep_going` says stop between two bins."""
+    def measure_bins(
+        self, n_bins: int, n_cycles: int, length_cycle: int, keep_going=lambda: True, chunk: int | None = None
+    ) -> RawBins:
+        """`n_bins` bins of `n_cycles` measurements each; fewer where `keep_going`, asked after every `chunk` of
+        measurements, says stop: what has not become a whole bin is left out.
+        """
         N, n_cells = len(self.sums.nn), self.n_cells
         shapes = ((N, self.n_l), (N, self.n_l), (N, N), (), (), (N, n_cells), (N, n_cells))
         bins = RawBins(*(np.zeros((n_bins, *shape)) for shape in shapes))
         moments = np.zeros((n_bins, *self.sums.cells.shape))
         done, unit = 0, -self.beta * n_cycles
-        while done < n_bins and keep_going():
-            for sum_ in (self.sums.cells, self.sums.nn, self.sums.weight):
-                sum_[...] = 0
-            self.advance(n_cycles, length_cycle, True)
+        while done < n_bins and self._measure(n_cycles, length_cycle, keep_going, chunk or n_cycles):
             moments[done] = self.sums.cells
             bins.nn[done] = -self.sums.nn / unit
             bins.weight[done], bins.magnitude[done] = self.sums.weight / n_cycles
             done += 1
-        moments = moments.reshape(n_bins, N, -1, 2, kernel.N_MOMENTS)
+        moments = moments.reshape(n_bins, N, _REFINEMENT * n_cells, 2, kernel.N_MOMENTS)
+        projection = self.projection.reshape(-1, self.n_l)
         for k, (series, cells) in enumerate(((bins.G_l, bins.G_cells), (bins.F_l, bins.F_cells))):
-            flat = np.ascontiguousarray(moments[:, :, :, k]).reshape(n_bins * N, -1)
-            series[...] = (flat @ self.projection.reshape(flat.shape[1], -1)).reshape(series.shape) / unit
+            flat = np.ascontiguousarray(moments[:, :, :, k]).reshape(n_bins * N, len(projection))
+            series[...] = (flat @ projection).reshape(series.shape) / unit
             zeroth = moments[:, :, :, k, 0].reshape(n_bins, N, n_cells, _REFINEMENT)
             cells[...] = _in_order(zeroth.sum(axis=3)) / unit
         return bins.map(lambda a: a[:done])
+
+    def _measure(self, n_cycles: int, length_cycle: int, keep_going, chunk: int) -> bool:
+        """Sum up `n_cycles` measurements; False if they were not finished."""
+        for sum_ in (self.sums.cells, self.sums.nn, self.sums.weight):
+            sum_[...] = 0
+        left = n_cycles
+        while left and keep_going():
+            piece = min(chunk, left)
+            self.advance(piece, length_cycle, True)
+            left -= piece
+        return not left
 
     @property
     def orders(self) -> np.ndarray:
