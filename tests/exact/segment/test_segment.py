@@ -12,6 +12,7 @@ import pytest
 from support import reference_ed
 from support.segment_cases import ONE, as_problem, whitened_chi2
 
+from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.exact.segment import SegmentSolver, kernel_cache
 from triqs_mlsolver.exact.segment.estimators import EquationOfMotion
@@ -304,13 +305,37 @@ def test_warm_up_longer_than_max_time_is_an_error():
         SegmentSolver(n_cycles=64, n_warmup_cycles=10**8, max_time=0.3).solve(problem)
 
 
+INTRA, INTER, PARALLEL = 2.0, 1.5, 1.2
+TWO_ORBITALS = np.array([
+    [0, PARALLEL, INTRA, INTER], [PARALLEL, 0, INTER, INTRA], [INTRA, INTER, 0, PARALLEL], [INTER, INTRA, PARALLEL, 0],
+])  # fmt: skip
+
+
+@pytest.mark.parametrize("levels, scale", [
+    ((-2.2, -2.0), 1.0), ((-0.5, 0.3), 0.0), ((-1.5, -9.0), 1.0), ((-2.0, 1.0), -1.0),
+])  # fmt: skip
+def test_orbital_without_hybridisation_is_exact(levels, scale):
+    """At a filling of its own, without interaction, full, and attracted to the other orbital."""
+    bath = DiscreteBath([-0.4, 0.5], [[0.4, 0.0], [0.3, 0.0]])
+    spins = [("up", 2), ("down", 2)]
+    problem = Problem.from_bath(10.0, spins, [np.diag(levels)] * 2, [bath] * 2, scale * TWO_ORBITALS)
+    found, exact = SegmentSolver(n_cycles=6400, random_seed=3).solve(problem), ED().solve(problem)
+    assert objections(problem, found) == []
+    tau = np.linspace(0, problem.beta, 41)
+    for b in range(2):
+        off = np.abs(found.G_tau(tau)[b] - exact.G_tau(tau)[b])[:, 1, 1]
+        error = found.G_tau_error(tau)[b][:, 1, 1]
+        assert np.max(off / np.maximum(error, 1e-7)) < 4.5 and np.max(error) < 0.01
+        assert abs(found.Sigma_infty[b][1, 1] - exact.Sigma_infty[b][1, 1]) < 5 * 4 * np.max(found.nn_error) + 1e-9
+
+
 def test_problems_outside_the_segment_picture_are_refused():
     V = np.array([[0.3, 0.2]])
     bath = DiscreteBath([0.1], V)
     off_diagonal = Problem.from_bath(5.0, [("a", 2)], [np.zeros((2, 2))], [bath], [[0, 1], [1, 0]])
     assert "off-diagonal" in SegmentSolver.supports(off_diagonal)
     atom = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[0.1], V=[0.0])
-    assert "no hybridisation" in SegmentSolver.supports(atom)
+    assert "there is no hybridisation" in SegmentSolver.supports(atom)
     exchange = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[0.1], V=[0.3])
     object.__setattr__(exchange, "terms", ((0.1, (0, 1, 0, 1)),))
     assert "density-density" in SegmentSolver.supports(exchange)
