@@ -23,7 +23,7 @@ def objections(problem: Problem, solution: Solution) -> list[str]:
 
     Checked are NaN, the sum rule G(0⁺) + G(β⁻) = −1, densities against G(β⁻), the bounds of probabilities, self-energy
     moments against correlators, causality of G at the lowest frequencies, spin and orbital symmetry where the problem
-    has it, and, for Monte Carlo, sign, autocorrelation, drift and rare events.
+    has it, and, for Monte Carlo, sign, warm-up, autocorrelation, drift and rare events.
     """
     arrays = [*solution.G_l, solution.nn, *solution.Sigma_infty, *solution.Sigma_1]
     arrays += [a for a in (*(solution.G_l_error or ()), *(solution.F_l or ())) if a is not None]
@@ -87,6 +87,8 @@ def _sampling(provenance: dict) -> list[str]:
     sign = provenance.get("average_sign")
     if sign is not None and not abs(sign) >= _MIN_SIGN:
         found.append(f"average sign {sign:.2g} is below {_MIN_SIGN}")
+    if text := provenance.get("not_thermalised"):
+        found.append(text)
     samples = provenance.get("independent_samples")
     if samples is not None and not samples >= _MIN_INDEPENDENT:  # NaN where the autocorrelation could not be measured
         found.append(f"only {samples:.0f} independent samples: raise n_cycles or length_cycle")

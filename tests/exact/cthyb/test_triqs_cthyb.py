@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.exact.cthyb.smooth_estimate import SmoothEstimate, largest_weights, smoothed
 from triqs_mlsolver.exact.cthyb.solver import CthybSolver, MeanOfRuns, _dominance, conserved_numbers
+from triqs_mlsolver.exact.cthyb.thermalisation import objection
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
 from triqs_mlsolver.interface.operators import parse_interaction, parse_quadratic
@@ -125,7 +128,7 @@ def test_a_run_that_measures_nan_is_repeated(monkeypatch, caplog):
             value = np.nan if len(seeds) < 3 else 1.0
             self.density_matrix, self.G_l = [np.ones((1, 1))], [("up", Block(value))]
 
-    monkeypatch.setattr(CthybSolver, "_started", lambda self, problem, k: Native(k))
+    monkeypatch.setattr(CthybSolver, "_started", lambda self, problem, k, max_time: Native(k))
     CthybSolver()._run(SIAM, 1)
     assert len(set(seeds)) == 3 and "is repeated" in caplog.text
     monkeypatch.setattr(np, "isfinite", lambda a: np.zeros(1, bool))
@@ -133,11 +136,75 @@ def test_a_run_that_measures_nan_is_repeated(monkeypatch, caplog):
         CthybSolver()._run(SIAM, 1)
 
 
-def test_cycles_that_cannot_be_divided_are_refused():
-    with pytest.raises(ValueError, match="n_cycles = 5"):
-        CthybSolver(n_cycles=5)
+def test_one_run_is_refused():
     with pytest.raises(ValueError, match="n_runs = 1"):
         CthybSolver(n_runs=1)
+
+
+@pytest.mark.parametrize("n_cycles, n_warmup, n_runs", [
+    (None, None, 8), (10**6, 10**4, 8), (10_000, 5000, 4), (30_000, 5000, 6), (10_000, None, 4), (1, 5000, 4),
+    (500, 0, 8),
+])  # fmt: skip
+def test_warm_ups_take_no_longer_than_measuring_where_four_runs_allow(n_cycles, n_warmup, n_runs):
+    solver = CthybSolver(n_cycles=n_cycles, n_warmup_cycles=n_warmup)
+    assert solver.n_runs == n_runs
+    cycles = solver._parameters_of_run(SIAM, 0)["n_cycles"]
+    assert n_cycles is None or n_cycles <= cycles * n_runs < n_cycles + n_runs
+
+
+class Watch:
+    """A native solver that spends the time it is given: warming up first, then measuring."""
+
+    def __init__(self, clock, max_time, warmup):
+        clock.now += max_time
+        measured = 100 * max(max_time - warmup, 0)
+        self.perturbation_order_total = SimpleNamespace(data=np.array([measured]))
+        self.density_matrix, self.G_l = [np.ones((1, 1))], []
+
+
+@pytest.mark.parametrize("max_time, warmup, n_runs", [(80, 1, 8), (40, 6, 2), (17, 2, 2)])
+def test_time_limit_is_shared_by_the_runs(monkeypatch, max_time, warmup, n_runs):
+    """Where a share is not even a warm-up, the rest of the time is divided in two."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("triqs_mlsolver.exact.cthyb.solver.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr(CthybSolver, "_started", lambda self, problem, k, max_time: Watch(clock, max_time, warmup))
+    solver = CthybSolver(n_cycles=10**9, max_time=max_time)
+    assert len(solver._timed_runs(SIAM, 0.0)) == n_runs and clock.now <= max_time
+
+
+def test_time_limit_shorter_than_two_warm_ups_is_an_error(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("triqs_mlsolver.exact.cthyb.solver.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr(CthybSolver, "_started", lambda self, problem, k, max_time: Watch(clock, max_time, 9))
+    with pytest.raises(RuntimeError, match="max_time = 16 s ran out during the warm-up.*or lower n_warmup"):
+        CthybSolver(n_cycles=10**9, max_time=16)._timed_runs(SIAM, 0.0)
+
+
+def empty_start(tau: float, n_warmup: int, n_cycles: int, n_chains: int, rng) -> np.ndarray:
+    """Means over runs of an order that relaxes from 0 to 64 ± 8 with autocorrelation time `tau`."""
+    decay = np.exp(-1 / tau)
+    noise = rng.normal(size=(n_warmup + n_cycles, n_chains)) * 8 * np.sqrt(1 - decay**2)
+    order = lfilter([1.0], [1.0, -decay], noise, axis=0)
+    order += 64 * (1 - decay ** np.arange(1, len(order) + 1))[:, None]
+    return order[n_warmup:].mean(axis=0)
+
+
+@pytest.mark.parametrize("tau, n_warmup, n_cycles", [(20, 0, 4000), (20, 40, 4000), (20, 100, 4000), (3, 30, 2000)])
+def test_runs_are_refused_where_their_mean_is_off_by_the_empty_start(tau, n_warmup, n_cycles):
+    rng = np.random.default_rng(1)
+    many = np.array([empty_start(tau, n_warmup, n_cycles, 8, rng).mean() for _ in range(200)])
+    bias = (64 - many.mean()) / many.std(ddof=1)
+    refused = objection(64.0, tau, n_cycles, n_warmup, 8)
+    assert bool(refused) == (bias > 0.3)
+    assert not refused or "raise n_warmup_cycles" in refused
+
+
+def test_runs_too_short_for_their_own_autocorrelation_time_are_refused():
+    """Two patches of the Hubbard model, doped: order 64 and an occupation of 0.58 ± 0.02 instead of 78 and 0.49."""
+    assert "hold 8 independent samples each" in objection(62.0, 31.0, 500, 500, 8)
+    assert "too few to tell" in objection(76.0, 119.0, 3200, 3000, 5)  # saturated: in longer runs it is 208 and more
+    assert objection(76.0, 119.0, 10**5, 3000, 5) == ""
+    assert "independent samples" in objection(2.0, float("nan"), 1000, 1000, 8)
 
 
 @pytest.mark.parametrize("option, value, error, allowed", [
@@ -163,7 +230,7 @@ def test_cycles_written_as_floats_are_whole():
 def test_parameters_are_passed_through():
     solver = CthybSolver(n_cycles=800, move_double=False, target_error=1e-3)
     params = solver._parameters_of_run(SIAM, 2)
-    assert params["n_cycles"] == 100 and params["move_double"] is False and params["measure_density_matrix"]
+    assert params["n_cycles"] == 200 and params["move_double"] is False and params["measure_density_matrix"]
     assert "target_error" not in params and "n_runs" not in params and "det_init_size" not in params
     first, second = (solver._parameters_of_run(SIAM, k)["random_seed"] for k in (0, 1))
     assert first != second

@@ -3,7 +3,9 @@
 """Adapter to triqs_cthyb, the exact solver for every interaction TRIQS can write down (3.2 and 4.x).
 
 cthyb gives no error bars. They are taken from independent runs, each with its own seed and warm-up, into which the
-cycles asked for are divided. What was measured is averaged over everything the problem does not tell apart.
+cycles asked for are divided. A run cannot go on where another one ended: each must be thermalised on its own, and
+whether it was is told by its autocorrelation time. What was measured is averaged over everything the problem does not
+tell apart.
 """
 
 from __future__ import annotations
@@ -23,14 +25,15 @@ from ...problem import Problem, Solution
 from ...problem.solution import static_moments
 from ...tools import seeds
 from ...tools.validation import MAX_TIME, TARGET_ERROR, check_number, whole
-from ..statistics import dominance, jackknife_error, largest_error, leave_one_out
+from ..statistics import dominance, few_samples, jackknife_error, largest_error, leave_one_out
 from .parameters import DEFAULTS
 from .smooth_estimate import SmoothEstimate, smoothed
 from .symmetric_mean import SymmetricMean
+from .thermalisation import objection
 
 logger = logging.getLogger("triqs_mlsolver")
 
-_N_RUNS = 8
+_N_RUNS, _FEWEST_RUNS = 8, 4
 _MAX_RUNS = 128
 _ATTEMPTS = 3  # at a run that measures NaN
 _TELLING = 8  # runs from which one that stands out can be told
@@ -58,8 +61,9 @@ class CthybSolver(_Parameters):
     n_cycles, length_cycle, n_warmup_cycles, random_seed, move_double, ... : optional
         Every solve parameter of triqs_cthyb, handed through; None means cthyb's default. `h_int` and `h_loc0` come from
         the problem; `measure_G_l`, `measure_density_matrix` and `use_norm_as_weight` are always on.
-    n_runs : int
-        Independent runs for the error bars; `n_cycles` and `max_time` are divided among them.
+    n_runs : int, optional
+        Independent runs for the error bars; `n_cycles` and `max_time` are divided among them. By default eight, or as
+        many, but at least four, as keep all warm-ups together shorter than the measuring.
     target_error : float, optional
         Where `n_cycles` is not given: run until the error bar of G(τ) is below this, tested when the number of runs has
         doubled.
@@ -72,26 +76,32 @@ class CthybSolver(_Parameters):
     --------
     >>> CthybSolver(n_cycles=80000, length_cycle=40, n_runs=16).n_runs
     16
+    >>> CthybSolver(n_cycles=20000, n_warmup_cycles=10000).n_runs
+    4
     """
 
-    n_runs: int = _N_RUNS
+    n_runs: int | None = None
     target_error: float | None = None
     name: ClassVar[str] = "cthyb"
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)
-        put("n_runs", whole("n_runs", self.n_runs, 2, "a whole number of at least 2: a single run gives no error bars"))
         for name, least in (("n_cycles", 1), ("length_cycle", 1), ("n_warmup_cycles", 0), ("random_seed", 0)):
             if (value := getattr(self, name)) is not None:
                 put(name, whole(name, value, least))
+        n_runs = self._affordable_runs if self.n_runs is None else self.n_runs
+        put("n_runs", whole("n_runs", n_runs, 2, "a whole number of at least 2: a single run gives no error bars"))
         if self.target_error is not None:
             check_number("target_error", self.target_error, TARGET_ERROR, positive=True)
         if self.max_time not in (None, -1):
             check_number("max_time", self.max_time, MAX_TIME, positive=True)
-        if self.n_cycles is not None and self.n_cycles < self.n_runs:
-            raise ValueError(
-                f"n_cycles = {self.n_cycles} cannot be divided into {self.n_runs} independent runs: ask for more cycles"
-            )
+
+    @property
+    def _affordable_runs(self) -> int:
+        warmup = DEFAULTS["n_warmup_cycles"] if self.n_warmup_cycles is None else self.n_warmup_cycles
+        if self.n_cycles is None or warmup == 0:
+            return _N_RUNS
+        return int(np.clip(self.n_cycles // warmup, _FEWEST_RUNS, _N_RUNS))
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -123,15 +133,42 @@ class CthybSolver(_Parameters):
         if reason:
             raise ValueError(reason)
         start = time.perf_counter()
-        runs = [self._run(problem, k) for k in range(self.n_runs)]
+        if self._is_timed:
+            runs = self._timed_runs(problem, start)
+        else:
+            runs = [self._run(problem, k) for k in range(self.n_runs)]
         while self._wants_more(problem, runs):
             runs += [self._run(problem, k) for k in range(len(runs), 2 * len(runs))]
         return self._solution(problem, runs, time.perf_counter() - start)
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def _run(self, problem: Problem, k: int):
-        """One independent run; returns the native solver. A run that measured NaN is repeated with another seed.
+    @property
+    def _is_timed(self) -> bool:
+        return self.max_time is not None and self.max_time > 0
+
+    def _timed_runs(self, problem: Problem, start: float) -> list:
+        """Runs that share max_time evenly. Where one was not even thermalised in its share, two share what is left."""
+        runs, wanted = [], self.n_runs
+        while len(runs) < wanted:
+            left = compat.mpi.bcast(self.max_time - (time.perf_counter() - start))
+            S = self._run(problem, len(runs), max(int(left / (wanted - len(runs))), 1)) if left > 0 else None
+            if S is not None:
+                runs.append(S)
+            elif len(runs) >= 2:
+                break
+            elif wanted == 2:
+                raise RuntimeError(
+                    f"max_time = {self.max_time:g} s ran out during the warm-up, before enough was measured for error "
+                    "bars: raise max_time or lower n_warmup_cycles"
+                )
+            else:
+                wanted = 2
+        return runs
+
+    def _run(self, problem: Problem, k: int, max_time: int | None = None):
+        """One independent run; returns the native solver. A run that measured NaN is repeated with another seed, one
+        whose `max_time` (seconds) ended before anything was measured gives None.
 
         Raises
         ------
@@ -139,7 +176,9 @@ class CthybSolver(_Parameters):
             If repeated runs measured NaN, too.
         """
         for attempt in range(_ATTEMPTS):
-            S = self._started(problem, k + attempt * _MAX_RUNS)
+            S = self._started(problem, k + attempt * _MAX_RUNS, max_time)
+            if max_time is not None and _n_measured(S) == 0:
+                return None
             if _is_finite(S):
                 return S
             logger.warning("triqs_cthyb measured NaN: run %d of the problem %s is repeated", k, problem.id)
@@ -148,7 +187,7 @@ class CthybSolver(_Parameters):
             "h_loc0"
         )
 
-    def _started(self, problem: Problem, k: int):
+    def _started(self, problem: Problem, k: int, max_time: int | None = None):
         """The native solver after a run with the seed number `k`."""
         from triqs_cthyb import Solver
 
@@ -163,13 +202,11 @@ class CthybSolver(_Parameters):
             delta_interface=True,
         )
         containers.fill(S.Delta_tau, [legendre.on_uniform_mesh(problem.beta, d, n_tau) for d in problem.Delta_l])
-        S.solve(**self._parameters_of_run(problem, k))
+        S.solve(**self._parameters_of_run(problem, k) | ({} if max_time is None else {"max_time": max_time}))
         return S
 
     def _parameters_of_run(self, problem: Problem, k: int) -> dict:
         params = {"verbosity": 0, **self.parameters}
-        if params.get("max_time", -1) > 0:
-            params["max_time"] = max(1, int(params["max_time"]) // self.n_runs)
         n_cycles = params.get("n_cycles")
         # ranks must differ even where all were given the same seed
         seed = seeds.of_rank(int(params.get("random_seed", seeds.DEFAULT)), compat.mpi.rank)
@@ -183,14 +220,13 @@ class CthybSolver(_Parameters):
             "random_seed": seeds.of_part(seed, k),
             "measure_G_l": True,
             "measure_density_matrix": True,
+            "measure_pert_order": True,  # its histogram says how much was measured
             "use_norm_as_weight": True,
             "perform_post_proc": False,
         }
 
     def _wants_more(self, problem: Problem, runs: list) -> bool:
-        if self.target_error is None or self.n_cycles is not None or len(runs) >= _MAX_RUNS:
-            return False
-        if self.max_time is not None and self.max_time > 0:
+        if self.target_error is None or self.n_cycles is not None or len(runs) >= _MAX_RUNS or self._is_timed:
             return False
         # about the error of G(τ) in the middle, coefficients taken as independent; the worst element counts
         bins = SymmetricMean(problem).G_l([_bins_of(runs, bl) for bl, _ in problem.gf_struct])
@@ -203,7 +239,7 @@ class CthybSolver(_Parameters):
         mean = SymmetricMean(problem)
         pairs = np.array([_pair_correlators(problem, S) for S in runs])
         nn_bins = mean.pairs(pairs)
-        nn, nn_error = nn_bins.mean(axis=0), nn_bins.std(axis=0, ddof=1) / np.sqrt(len(runs))
+        nn, nn_error = nn_bins.mean(axis=0), few_samples(len(runs)) * nn_bins.std(axis=0, ddof=1) / np.sqrt(len(runs))
         native = MeanOfRuns(runs)
         Sigma_infty, Sigma_1 = mean.moments(*_self_energy_moments(problem, native, nn))
         measured = [_bins_of(runs, bl) for bl, _ in problem.gf_struct]
@@ -215,7 +251,8 @@ class CthybSolver(_Parameters):
         G_l = tuple(s[0] for s in samples)
         G_l_error = tuple(smoothed(jackknife_error(s)) for s in samples)
         tau = float(native.auto_corr_time or 0.0)
-        n_cycles = sum(int(_parameter(S, "n_cycles")) for S in runs)
+        n_cycles = sum(map(_n_measured, runs)) // compat.mpi.size
+        n_warmup = int(_parameter(runs[0], "n_warmup_cycles"))
         provenance = {
             "solver": self.name,
             "version": _version(),
@@ -223,12 +260,15 @@ class CthybSolver(_Parameters):
             "random_seed": int(_parameter(runs[0], "random_seed")),
             "n_cycles": n_cycles,
             "length_cycle": int(_parameter(runs[0], "length_cycle")),
-            "n_warmup_cycles": int(_parameter(runs[0], "n_warmup_cycles")),
+            "n_warmup_cycles": n_warmup,
             "n_runs": len(runs),
             "average_sign": float(np.real(native.average_sign)),
             "auto_corr_time": tau,
             "average_order": float(native.average_order),
             "independent_samples": n_cycles * compat.mpi.size / (1 + 2 * tau),
+            "not_thermalised": objection(
+                float(native.average_order), tau, n_cycles // len(runs), n_warmup, len(runs) * compat.mpi.size
+            ),
             "solve_status": max(int(S.solve_status) for S in runs),
             "symmetry_deviation": mean.deviation(measured),
             "seconds": seconds,
@@ -295,6 +335,11 @@ def _bins_of(runs: list, block: str) -> np.ndarray:
 def _n_tau(problem: Problem) -> int:
     """A mesh on which cthyb's linear interpolation of Δ(τ) is accurate to about 1e-6 of its scale."""
     return int(np.clip(150 * problem.beta * problem.largest_energy, 10001, 200001))
+
+
+def _n_measured(S) -> int:
+    """Measurements of a run on all ranks."""
+    return int(np.sum(S.perturbation_order_total.data))
 
 
 def _parameter(S, name: str):
