@@ -8,7 +8,8 @@ Needs TRIQS and triqs_cthyb, whose own guide, tests and benchmarks are such scri
 Python). Each runs three times in an empty directory beside copies of the files it lies with: with triqs_cthyb as it is,
 with triqs_cthyb and another seed, and with every `triqs_cthyb` in an import replaced by `triqs_mlsolver`. One line per
 script: how it ended, the CPU time within `solve` of both, and by how much the last G(tau), averaged over twenty
-stretches of time, differs, in units of its error bar, which for triqs_cthyb comes from the difference of its two runs.
+stretches of time, differs, in units of its error bar, which for triqs_cthyb comes from the difference of its two runs
+at neighbouring times.
 `--shorten` divides the number of cycles of all three.
 """
 
@@ -27,8 +28,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
-_STRETCHES = 20
+_STRETCHES, _POOLED = 20, 7
 _IMPORT = re.compile(r"^(\s*(?:from|import)\s+)triqs_cthyb(?:\.\w+)*", re.MULTILINE)
 
 
@@ -129,9 +131,13 @@ def found(S) -> dict:
     return out
 
 
-def stretches(blocks: list[np.ndarray]) -> list[float]:
-    means = [np.mean(part.real, axis=0) for data in blocks for part in np.array_split(data, _STRETCHES)]
-    return np.concatenate([m.ravel() for m in means]).tolist()
+def stretches(blocks: list[np.ndarray]) -> list[list[float]]:
+    """Averages over stretches of time, one row for each element of each block."""
+    rows = []
+    for data in blocks:
+        parts = [np.mean(part.real, axis=0).ravel() for part in np.array_split(data, _STRETCHES)]
+        rows += np.transpose(parts).tolist()
+    return rows
 
 
 def line(script: Path, one: dict, two: dict, ours: dict) -> str:
@@ -152,7 +158,7 @@ def deviation(one: dict, two: dict, ours: dict) -> str:
     a, b, c = (np.array(run["solves"][n - 1]["G"]) for run in (one, two, ours))
     if not len(a) == len(c):
         return f"{len(a)} elements against {len(c)}"
-    own = np.sqrt(np.mean((a - b) ** 2) / 2)
+    own = np.sqrt(uniform_filter1d((a - b) ** 2, _POOLED, axis=1, mode="nearest") / 2)
     error = np.hypot(np.array(ours["solves"][n - 1]["error"]), own / np.sqrt(2))
     away = (c - 0.5 * (a + b)) / np.maximum(error, 1e-12)
     return f"{np.max(np.abs(away)):.1f}, {np.sqrt(np.mean(away**2)):.1f}"
