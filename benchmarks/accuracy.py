@@ -61,7 +61,7 @@ class Sets:
         """Where a model keeps what it has computed of these points."""
         chosen = "default" if approximations is None else "-".join(approximations) or "none"
         file = None if self._directory is None else self._directory / f"{name}-{_size(n)}-{seed}-{chosen}"
-        return DescriptorCache(file)
+        return DescriptorCache(file, "1+1 density-density")
 
     def described(self, name: str, n: int, seed: int, approximations=None) -> list[Description]:
         descriptor = Descriptor(approximations)

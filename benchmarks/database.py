@@ -26,7 +26,7 @@ from triqs_mlsolver import Database, Problem, Solution
 from triqs_mlsolver.database import snapshot
 from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.database.files import write_durably
-from triqs_mlsolver.database.point import Record, encode, specification
+from triqs_mlsolver.database.point import Record, encode
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 
@@ -73,7 +73,7 @@ def prepare(path: str, n: int) -> None:
         record = base[i % len(base)]
         new_id = hashlib.sha256(str(i).encode()).hexdigest()[:20]
         records.append(Record(new_id, record.header.replace(record.id.encode(), new_id.encode()), record.data))
-    snapshot.write(path, None, records, [], specification(synthetic(0)[0]), {})
+    snapshot.write(path, None, records, [])
     del records
     db = Database(path)
     for seed in range(N_JOURNAL):
@@ -111,7 +111,7 @@ def measure(path: str, n: int) -> None:
     refresh, _ = clocked(db.refresh)
     table, _ = clocked(db.table)
     compact, _ = clocked(db.compact)
-    cache = DescriptorCache(path)
+    cache = DescriptorCache(path, next(iter(db.kinds)))
     cache.put(dict(zip(db.ids, np.random.default_rng(0).normal(size=(len(db), 400)))), "1")
     cached, found = clocked(lambda: cache.get(db.ids, "1"))
     assert len(found) == len(db)

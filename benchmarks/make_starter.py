@@ -37,6 +37,7 @@ from triqs_mlsolver.lattice.bethe import semicircle, solve_bethe
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem import DiscreteBath
 
+KIND = "1+1 density-density"
 OUTPUT = Path(triqs_mlsolver.__file__).parent / "data" / "starter.h5"
 BETA, U, LEVEL = (0.95, 105.0), (0.0, 6.0), (-2.0, 2.0)  # βD of 1 and 100 are to be inside: beyond the coldest is novel
 SEED = 2026
@@ -58,7 +59,7 @@ def make(output: Path, n_random: int, n_loops: int) -> None:
     database = Database(building)
     begun = [p.attributes["sampling_index"] for p in database if p.attributes["sampling"] == "bethe"]
     for first in range(ROUND * ((max(begun, default=-1) + 1) // ROUND), n_loops, ROUND):
-        model = Predictor().fit(database, cache=DescriptorCache(database.path))
+        model = Predictor().fit(database, cache=DescriptorCache(database.path, KIND))
         for number in range(first, min(first + ROUND, n_loops)):
             Harvest(database, model, number).run()
         print(f"bethe: {number + 1} of {n_loops} loops, {len(database)} points", flush=True)
@@ -126,7 +127,7 @@ def put_in_place(building: Path, output: Path) -> None:
 
 def write_rows(output: Path) -> None:
     """Compute the model's features of all points."""
-    cache = DescriptorCache(output)
+    cache = DescriptorCache(output, KIND)
     Path(cache.path).unlink(missing_ok=True)
     model = Predictor()
     model.fit(Database(output, read_only=True), cache=cache)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from triqs_mlsolver import Database, DiscreteBath, Problem, Solution
+from triqs_mlsolver import Database, DiscreteBath, Problem
 from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.decision.log import DecisionLog
 from triqs_mlsolver.exact.ed import ED
@@ -57,14 +57,42 @@ def test_merge_and_compact(path, tmp_path):
     assert list((tmp_path / "db.h5.journal").iterdir()) == [] and len(Database(path)) == 3
 
 
-def test_databases_of_two_kinds_are_not_merged(path, tmp_path):
+@pytest.fixture
+def mixed(path, tmp_path):
+    """The three single orbitals of `path`, and one block of two flavours."""
     bath = DiscreteBath([0.1], [[0.3, 0.2]])
     both = Problem.from_bath(5.0, [("up", 2)], [np.zeros((2, 2))], [bath], [[0, 1], [1, 0]])
-    zero = (np.zeros((2, 2)),)
-    solution = Solution(5.0, both.gf_struct, (np.zeros((8, 2, 2)),), np.full((2, 2), 0.25), zero, zero)
-    Database(tmp_path / "two.h5").add(both, solution)
-    result = CliRunner().invoke(main, ["merge", str(path), str(tmp_path / "two.h5")])
-    assert result.exit_code == 1 and "use one database for each" in result.output and len(Database(path)) == 3
+    Database(tmp_path / "two.h5").add(both, ED().solve(both))
+    run("merge", path, tmp_path / "two.h5")
+    return path
+
+
+def test_databases_of_two_kinds_are_merged(mixed):
+    assert Database(mixed).kinds == {"1+1 density-density": 3, "2 density-density": 1}
+    told = run("info", mixed)
+    assert "blocks      1+1, density-density interaction: 3 points" in told
+    assert "blocks      2, density-density interaction: 1 points" in told
+
+
+def test_several_kinds_are_exported_drawn_and_reported(mixed, tmp_path):
+    run("export", mixed, tmp_path / "out.csv")
+    run("export", mixed, tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as f:
+        single = f["kind"] == "1+1 density-density"
+        assert single.sum() == 3 and np.isnan(f["G_l_0"][single, :, 1, 1]).all()
+        assert np.isfinite(f["G_l_0"][~single]).all() and np.isfinite(f["G_l_1"][single]).all()
+    run("plot", "coverage", mixed, "-o", tmp_path / "coverage.png")
+    run("report", mixed, "-o", tmp_path / "report.html")
+    assert "by kind of problem" in (tmp_path / "report.html").read_text()
+    run("compact", mixed)
+    assert len(Database(mixed)) == 4
+
+
+def test_validation_asks_which_kind(mixed):
+    told = CliRunner().invoke(main, ["validate", str(mixed)])
+    assert told.exit_code == 2 and 'name one by --kind, "1+1 density-density" (3 points), "2 density' in told.output
+    told = CliRunner().invoke(main, ["validate", str(mixed), "--kind", "3 general"])
+    assert told.exit_code == 2 and "'3 general' is not there" in told.output
 
 
 def test_export_csv(path, tmp_path):

@@ -41,7 +41,7 @@ def test_the_winner_is_stored_and_used(database, tmp_path):
     rows = [line for line in done.output.splitlines() if "approximations=" in line]
     assert len(rows) == 2 and float(rows[0].split()[0]) <= float(rows[1].split()[0])
     assert picture.stat().st_size > 5000
-    kept = load_settings(database.path)
+    kept = load_settings(database.path, "1+1 density-density")
     assert "=" + "+".join(np.atleast_1d(kept["approximations"])) in rows[0]
     save_settings(database.path, {"nu": 2.5, "approximations": ["ipt", "hubbard_i"]})
     solver = LearnedSolver(database.path, exact="ed", audit_rate=0)

@@ -12,6 +12,7 @@ import pytest
 from triqs_mlsolver.database.cache import DescriptorCache
 
 RANDOM = np.random.default_rng(5)
+KIND = "1+1 density-density"
 ARRAYS = {
     "0123456789abcdef0123": RANDOM.normal(size=400),
     "b": RANDOM.normal(size=(2, 7)),
@@ -28,14 +29,14 @@ def same(found, expected):
 
 @pytest.fixture
 def cache(tmp_path):
-    return DescriptorCache(tmp_path / "bethe.h5")
+    return DescriptorCache(tmp_path / "bethe.h5", KIND)
 
 
 def test_what_went_in_comes_out(cache, tmp_path):
     assert cache.get(ARRAYS, "1") == {}
     for key, array in ARRAYS.items():
         cache.put({key: array}, "1")
-    assert same(DescriptorCache(tmp_path / "bethe.h5").get([*ARRAYS, "unknown"], "1"), ARRAYS)
+    assert same(DescriptorCache(tmp_path / "bethe.h5", KIND).get([*ARRAYS, "unknown"], "1"), ARRAYS)
     assert list(cache.get(["b"], "1")) == ["b"]
 
 
@@ -80,13 +81,13 @@ def test_foreign_files_are_no_cache(cache, content):
 
 
 def test_never_written_where_it_must_not_be(tmp_path):
-    DescriptorCache(tmp_path / "bethe.h5", read_only=True).put(ARRAYS, "1")
-    DescriptorCache(None).put(ARRAYS, "1")
-    assert os.listdir(tmp_path) == [] and DescriptorCache(None).get(ARRAYS, "1") == {}
+    DescriptorCache(tmp_path / "bethe.h5", KIND, read_only=True).put(ARRAYS, "1")
+    DescriptorCache(None, KIND).put(ARRAYS, "1")
+    assert os.listdir(tmp_path) == [] and DescriptorCache(None, KIND).get(ARRAYS, "1") == {}
 
 
 def test_a_place_that_cannot_be_written_is_a_warning(tmp_path):
-    cache = DescriptorCache(tmp_path / "gone" / "bethe.h5")
+    cache = DescriptorCache(tmp_path / "gone" / "bethe.h5", KIND)
     with pytest.warns(UserWarning, match="later starts take longer"):
         cache.put(ARRAYS, "1")
 
@@ -94,3 +95,11 @@ def test_a_place_that_cannot_be_written_is_a_warning(tmp_path):
 def test_what_cannot_be_cached_is_refused(cache):
     with pytest.raises(ValueError, match="up to 20 characters"):
         cache.put({"x" * 21: np.zeros(1)}, "1")
+
+
+def test_each_kind_has_a_file_of_its_own(cache, tmp_path):
+    cache.put(ARRAYS, "1")
+    other = DescriptorCache(tmp_path / "bethe.h5", "2+2 general")
+    other.put({"a": np.ones(2)}, "2")
+    assert same(cache.get(ARRAYS, "1"), ARRAYS) and list(other.get(["a"], "2")) == ["a"]
+    assert sorted(os.listdir(tmp_path)) == ["bethe.h5.1+1-density-density.cache", "bethe.h5.2+2-general.cache"]

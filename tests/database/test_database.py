@@ -2,6 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 import dataclasses
 import json
+import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -209,24 +211,42 @@ def test_attributes_are_plain(path):
     assert again.attributes["label"] == "a" and again.attributes["rate"] is None
 
 
-def test_another_specification_is_refused(path):
-    Database(path).add(siam(), noisy(siam()))
-    other = two_orbitals()
-    for db in (Database(path), Database(None)):
-        if db.path is None:
-            db.add(siam(), noisy(siam()))
-        with pytest.raises(ValueError, match=r"sizes 1\+1 with density-density .* sizes 2\+2 with general"):
-            db.add(other, noisy(other))
-        assert len(db) == 1
+def test_several_kinds_lie_in_one_file(path):
+    one, two = Database(path), Database(path)  # both opened before it was there
+    one.add(siam(), noisy(siam()))
+    two.add(two_orbitals(), noisy(two_orbitals()))
+    kinds = {"1+1 density-density": 1, "2+2 general": 1}
+    for db in (two, Database(path)):
+        db.refresh()
+        assert db.kinds == kinds and {p.kind for p in db} == set(kinds)
+    Database(path).compact()
+    db = Database(path)
+    assert db.kinds == kinds and db.journal.names() == []
+    assert [p.problem_id for p in db.select(kind="2+2 general")] == [two_orbitals().id]
+    assert db.info()["kinds"] == kinds
 
 
-def test_two_first_writers_of_different_specification(path):
-    """Both opened the database before it was there; the first one decides."""
-    first, second = Database(path), Database(path)
-    first.add(siam(), noisy(siam()))
-    with pytest.raises(ValueError, match="use one database for each"):
-        second.add(two_orbitals(), noisy(two_orbitals()))
-    assert len(Database(path)) == 1
+def test_tables_of_several_kinds(path):
+    db = Database(path)
+    for problem in (siam(0), two_orbitals(), siam(1)):
+        db.add(problem, noisy(problem))
+    t = db.table()
+    assert t["nn"].shape == (3, 4, 4) and t["level"].shape == (3, 4)
+    assert np.isnan(t["level"][[0, 2], 2:]).all() and np.isfinite(t["level"][1]).all()
+    np.testing.assert_allclose(t["nn"][0, :2, :2], db[0].solution.nn)
+    assert [p.index for p in db.select(density=(0, 1))] == [0, 1, 2]
+    series = db.table(("G_l",))
+    assert series["G_l_0"].shape[2:] == (2, 2) and np.isnan(series["G_l_0"][0, :, 1, 1]).all()
+
+
+def test_files_that_knew_one_kind_only_are_read_and_go_on(tmp_path):
+    """Written before a file could hold several."""
+    shutil.copy(Path(__file__).parent / "data" / "format_1.h5", tmp_path / "old.h5")
+    db = Database(tmp_path / "old.h5")
+    assert db.kinds == {"1+1 density-density": 2} and [round(p.problem.U[0, 1]) for p in db] == [1, 2]
+    db.add(two_orbitals(), noisy(two_orbitals()))
+    db.compact()
+    assert Database(tmp_path / "old.h5").kinds == {"1+1 density-density": 2, "2+2 general": 1}
 
 
 def test_refresh_finds_what_others_added_before_and_after_a_compaction(path):
@@ -282,8 +302,7 @@ def test_merge(path, tmp_path):
     assert Database(path).journal.names() == []
     stranger = Database(None)
     stranger.add(two_orbitals(), noisy(two_orbitals()))
-    with pytest.raises(ValueError, match="use one database for each"):
-        target.merge(stranger)
+    assert target.merge(stranger) == 1 and target.kinds["2+2 general"] == 1
 
 
 def test_digest_is_of_the_content():

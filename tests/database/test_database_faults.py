@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from triqs_mlsolver import Database, Problem, Solution
-from triqs_mlsolver.database import DatabaseError, compaction, files, lock, point, snapshot
+from triqs_mlsolver.database import DatabaseError, compaction, files, lock, snapshot
 from triqs_mlsolver.database.lock import Lock, Locked
 
 PROBLEM = Problem.siam(beta=5.0, U=2.0, mu=0.7, eps=[-0.5, 0.5], V=[0.35, 0.35])
@@ -484,16 +484,6 @@ def test_a_damaged_point_of_the_snapshot_is_left_out(path, db):
     served.compact()
     with pytest.warns(UserWarning, match="1 points"):
         assert_intact(Database(path), [0, 1, 2])
-
-
-def test_entries_of_another_specification_are_skipped(path, db):
-    stranger = Problem.siam(beta=5.0, U=2.0, mu=0.7, eps=[0.0], V=[0.5])
-    stranger = Problem(5.0, (("all", 2),), (np.eye(2),), (np.zeros((4, 2, 2)) - np.eye(2),), stranger.U)
-    G, one = (np.zeros((4, 2, 2)),), (np.eye(2),)
-    record = point.encode(stranger, Solution(5.0, stranger.gf_struct, G, np.eye(2) / 2, one, one))
-    db.journal.add(record)
-    with pytest.warns(UserWarning, match=f"{record.id}.*use one database for each"):
-        assert_intact(Database(path), range(3))
 
 
 def test_file_locks_are_not_asked_for_and_named_when_they_bite(path, db):

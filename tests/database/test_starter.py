@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from triqs_mlsolver import Database, LearnedSolver, Problem
+from triqs_mlsolver import Database, DiscreteBath, LearnedSolver, Problem
 from triqs_mlsolver.app.cli import main
 from triqs_mlsolver.database import DatabaseError, open_database, starter
 from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.database.starter import starter_file
-from triqs_mlsolver.decision.knowledge import fitted_model
+from triqs_mlsolver.decision.models import fitted_model
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.lattice.bethe import bethe_problem, semicircle
 from triqs_mlsolver.model.features.descriptor import Descriptor, Kind
@@ -25,6 +25,8 @@ from triqs_mlsolver.model.features.labelled_rows import as_numbers
 from triqs_mlsolver.model.features.training_set import TrainingSet
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem.comparison import compare
+
+KIND = "1+1 density-density"
 
 
 def problem(U: float) -> Problem:
@@ -77,12 +79,15 @@ def test_in_memory_on_a_base(base):
     assert len(db) == 4 and len(Database(base, read_only=True)) == 3
 
 
-def test_own_points_of_another_kind_are_refused(base, tmp_path):
-    from triqs_mlsolver.database import snapshot
-
-    snapshot.write(str(tmp_path / "two.h5"), None, [], [], {"blocks": [2], "interaction": "general"})
-    with pytest.raises(DatabaseError, match="use one database for each"):
-        Database(tmp_path / "two.h5", base=base)
+def test_own_points_of_another_kind(base, tmp_path):
+    """What a user computes on top of the starter may be anything."""
+    with Database(tmp_path / "two.h5", base=base) as db:
+        n = len(db)
+        bath = DiscreteBath([0.2], [[0.3, 0.2]])
+        other = Problem.from_bath(5.0, [("both", 2)], [np.diag([-1.0, -0.8])], [bath], [[0, 1], [1, 0]])
+        db.add(other, ED().solve(other))
+    again = Database(tmp_path / "two.h5", base=base)
+    assert len(again) == n + 1 and again.kinds == {KIND: n, "2 density-density": 1}
 
 
 def test_starter(base, monkeypatch):
@@ -126,7 +131,7 @@ def test_script(script, tmp_path):
         {"seed", "version", "sampling_seed", "sampling_index", "package_version"} <= p.attributes.keys() for p in db
     )
     assert not (tmp_path / "starter.h5.journal").exists()
-    rows = DescriptorCache(tmp_path / "starter.h5").get(db.ids, fitted_model(db).training_.version)
+    rows = DescriptorCache(tmp_path / "starter.h5", KIND).get(db.ids, fitted_model(db, db[0].problem).training_.version)
     assert set(rows) == set(db.ids)
 
 
@@ -149,7 +154,7 @@ def shipped():
 
 def test_what_is_shipped(shipped):
     """Ranges, exact labels, and where each point comes from."""
-    files = [Path(starter_file()), Path(starter_file() + ".cache")]
+    files = [Path(starter_file()), Path(f"{starter_file()}.1+1-density-density.cache")]
     assert sum(f.stat().st_size for f in files) < 10e6
     columns = shipped.table(("beta", "U", "x", "fidelity", "solver"))
     assert columns["beta"].min() < 1.0 and columns["beta"].max() > 100.0
@@ -179,7 +184,7 @@ def test_shipped_labels_are_exact(shipped):
 def test_shipped_rows_are_those_of_this_version(shipped):
     """Where this fails the cheap solvers or the descriptor have changed: run benchmarks/make_starter.py --rows."""
     training = TrainingSet(Descriptor(), Kind(2, False))
-    rows = DescriptorCache(starter_file()).get(shipped.ids, training.version)
+    rows = DescriptorCache(starter_file(), KIND).get(shipped.ids, training.version)
     assert set(rows) == set(shipped.ids)
     for point in shipped[::83]:
         assert np.allclose(

@@ -137,7 +137,7 @@ def test_failed_certificate_names_what_it_puts_in_doubt(stocked, family, monkeyp
     assert not found.held and not found.passed and "FAILED" in str(found)
     # the last two came with bounds that are too small; the first four bounds cover whatever changes
     assert found.in_doubt == "5-6"
-    assert np.all(solver._knowledge.alarms.widening.factor > 1)
+    assert np.all(solver._knowledge.alarms_of(family(1.05)).widening.factor > 1)
 
 
 def test_every_bound_counts_when_answers_are_doubted(points, family):

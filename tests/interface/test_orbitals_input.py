@@ -44,33 +44,21 @@ class Counted:
 
 
 @pytest.mark.parametrize("where", [None, "points.h5"])
-@pytest.mark.parametrize(
-    "other, what",
-    [
-        (
-            Problem.siam(5.0, 2.0, 1.0, [0.1], [0.5]),
-            r"blocks of sizes 1\+1\+1\+1 .*the problem has blocks of sizes 1\+1 with",
-        ),
-        (two_orbitals(sizes=(2, 2)), r"blocks of sizes 1\+1\+1\+1 .*the problem has blocks of sizes 2\+2 with"),
-        (
-            replace(two_orbitals(), terms=((0.3, (0, 1, 3, 2)), (0.3, (2, 3, 1, 0)))),
-            "blocks .*density-density interaction, the problem .*general interaction",
-        ),
-    ],
-    ids=["fewer blocks", "joined blocks", "another interaction"],
-)
-def test_blocks_that_change_are_refused_before_anything_is_computed(where, other, what, tmp_path):
+@pytest.mark.parametrize("other, kind", [
+    (Problem.siam(5.0, 2.0, 1.0, [0.1], [0.5]), "1+1 density-density"),
+    (two_orbitals(sizes=(2, 2)), "2+2 density-density"),
+    (replace(two_orbitals(), terms=((0.3, (0, 1, 3, 2)), (0.3, (2, 3, 1, 0)))), "1+1+1+1 general"),
+], ids=["fewer blocks", "joined blocks", "another interaction"])  # fmt: skip
+def test_blocks_that_change_are_another_kind_in_the_same_database(where, other, kind, tmp_path):
     path = None if where is None else str(tmp_path / where)
     exact = Counted()
     solver = LearnedSolver(path, exact=exact)
-    solver.solve(two_orbitals())
-    with pytest.raises(ValueError, match=f"the database holds problems with {what}.*one database for each"):
-        solver.solve(other)
-    assert exact.calls == 1 and len(solver.database) == 1
-    if path:
-        assert len(Database(path)) == 1
-    solver.solve(two_orbitals(U=2.1))
-    assert exact.calls == 2 and len(solver.database) == 2
+    for problem in (two_orbitals(), other, two_orbitals(U=2.1)):
+        solver.solve(problem)
+    assert exact.calls == len(solver.database) == 3
+    for database in [solver.database] + ([Database(path)] if path else []):
+        assert database.kinds == {"1+1+1+1 density-density": 2, kind: 1}
+    assert solver.predictor.n_points_ == 2
 
 
 def test_reordered_blocks_are_the_same_problem():

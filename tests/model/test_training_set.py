@@ -142,7 +142,7 @@ def test_a_cache_spares_the_cheap_solvers(solved, monkeypatch):
 def test_a_cache_on_disk_gives_the_same_model(solved, tmp_path):
     """What is read back from the file beside a database is what was computed, to the last digit."""
     points = [SimpleNamespace(id=f"{i:020d}", problem=p, solution=s) for i, (p, s) in enumerate(solved[:8])]
-    cache = DescriptorCache(tmp_path / "some.h5")
+    cache = DescriptorCache(tmp_path / "some.h5", points[0].problem.id)
     first, second = (Predictor(approximations=("hubbard_i",)).fit(points, cache=cache) for _ in range(2))
     assert len(cache.get([p.id for p in points], first.training_.version)) == 8
     assert first.training_.rows.tobytes() == second.training_.rows.tobytes()

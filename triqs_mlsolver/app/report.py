@@ -14,7 +14,7 @@ import numpy as np
 from .. import plots
 from ..database import Database
 from ..decision import coverage
-from ..decision.knowledge import stored_predictor
+from ..decision.models import stored_predictor
 from ..model import predict_left_out
 from ..version import version
 from . import decision_table as decisions
@@ -70,6 +70,8 @@ def _points(database: Database) -> list[str]:
     ranges = {"beta": "βD", "U": "U/D", "x": "level x/D", "density": "density per flavour"}
     size = (info["snapshot_bytes"] + info["journal_bytes"]) / 2**20
     rows = [("points", f"{info['points']} ({info['removed']} removed)")]
+    if len(info["kinds"]) > 1:
+        rows.append(("by kind of problem", counts(info["kinds"])))
     rows += [("by solver", counts(info["solvers"])), ("by fidelity", counts(info["fidelities"]))]
     rows += [(label, "{:.4g} to {:.4g}".format(*info["ranges"][key])) for key, label in ranges.items()]
     if info["base"]:
@@ -116,7 +118,7 @@ def _left_out(database: Database):
     if len(database) > _FITTED:
         return None
     point = database[-1]
-    prediction = predict_left_out(database, point, stored_predictor(database.path))
+    prediction = predict_left_out(database, point, stored_predictor(database.path, point.kind))
     return None if prediction.solution is None else plots.plot_decision(point.problem, prediction, point.solution)
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""A cache of what can be computed from each point again, such as its descriptor: one file beside the database.
+"""A cache of what can be computed from each point again, such as its descriptor: files beside the database.
 
-`bethe.h5.cache` is a line of JSON that names the version of what is cached, then records that are only ever appended:
-marker, checksum, id, shape and numbers. What a crash has torn, or two writers have mixed, is stepped over. The file may
-be deleted at any time: nothing is lost but time.
+There is one for each kind of problem. `bethe.h5.1+1-density-density.cache` is a line of JSON that names the version of
+what is cached, then records that are only ever appended: marker, checksum, id, shape and numbers. What a crash has
+torn, or two writers have mixed, is stepped over. The file may be deleted at any time: nothing is lost but time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class DescriptorCache:
     Parameters
     ----------
     path : str or None
-        Path of the database; the cache is the file `<path>.cache`. None: nothing is kept.
+        Path of the database; the cache is the file `<path>.<kind>.cache`. None: nothing is kept.
+    kind : str
+        Kind of the problems, see `Database.kinds`.
     read_only : bool
         Never write: `put` does nothing.
     base : str, optional
@@ -42,7 +44,7 @@ class DescriptorCache:
 
     Examples
     --------
-    >>> cache = DescriptorCache("bethe.h5")
+    >>> cache = DescriptorCache("bethe.h5", "1+1 density-density")
     >>> cache.put({"0f3a": np.array([[1.0, 2.0], [3.0, 4.0]])}, version="descriptor 1")
     >>> cache.get(["0f3a", "77b1"], version="descriptor 1")
     {'0f3a': array([[1., 2.], [3., 4.]])}
@@ -53,11 +55,12 @@ class DescriptorCache:
     def __init__(
         self,
         path: str | os.PathLike | None,
+        kind: str,
         *,
         read_only: bool = False,
         base: str | os.PathLike | None = None,
     ):
-        self.path, self.read_only, self._base = _cache_of(path), read_only, _cache_of(base)
+        self.path, self.read_only, self._base = _cache_of(path, kind), read_only, _cache_of(base, kind)
 
     def get(self, ids: Iterable[str], version: str) -> dict[str, np.ndarray]:
         """The arrays of those `ids` that are cached for `version`; the file is read anew each time."""
@@ -101,8 +104,10 @@ class DescriptorCache:
             os.close(descriptor)
 
 
-def _cache_of(path: str | os.PathLike | None) -> str | None:
-    return None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path))) + _SUFFIX
+def _cache_of(path: str | os.PathLike | None, kind: str) -> str | None:
+    if path is None:
+        return None
+    return f"{os.path.abspath(os.path.expanduser(os.fspath(path)))}.{kind.replace(' ', '-')}{_SUFFIX}"
 
 
 def _records(path: str | None, version: str) -> Iterator[tuple[str, np.ndarray]]:

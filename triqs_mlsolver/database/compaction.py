@@ -53,7 +53,6 @@ def fold(
                     base,
                     batch.records,
                     list(batch.events.values()),
-                    batch.specification,
                     lock.beat,
                 )
                 lock.beat()
@@ -69,24 +68,15 @@ class _Batch:
     """What a new snapshot holds beyond the old one."""
 
     def __init__(self, base: Snapshot | None):
-        self.specification = base.specification if base else None
         self.events = {event_key(event): event for event in base.events} if base else {}
         self.records: list[Record] = []
-        self._is_first = base is None
         self._n_old_events = len(self.events)
         self._known = base.sound_ids() if base else set()  # a damaged record does not stand for the id
 
-    def take(self, record: Record) -> bool:
-        """Whether the record is in the new snapshot; not if it is of another specification."""
-        if record.id in self._known:
-            return True
-        spec = record.description["specification"]
-        self.specification = self.specification or spec
-        if spec != self.specification:
-            return False
-        self._known.add(record.id)
-        self.records.append(record)
-        return True
+    def take(self, record: Record) -> None:
+        if record.id not in self._known:
+            self._known.add(record.id)
+            self.records.append(record)
 
     def take_event(self, event: dict) -> None:
         self.events[event_key(event)] = event
@@ -98,8 +88,8 @@ class _Batch:
             try:
                 if name.endswith(".event"):
                     self.take_event(journal.event(name))
-                elif id_of(name) not in self._known and not self.take(journal.record(name)):
-                    continue
+                elif id_of(name) not in self._known:
+                    self.take(journal.record(name))
             except (OSError, ValueError, DatabaseError) as error:
                 warnings.warn(f"{error}; left where it is while the rest of the journal is folded", stacklevel=4)
                 continue
@@ -107,9 +97,7 @@ class _Batch:
         return taken
 
     def has_news(self) -> bool:
-        if self.specification is None:
-            return False
-        return bool(self.records) or len(self.events) > self._n_old_events or self._is_first
+        return bool(self.records) or len(self.events) > self._n_old_events
 
 
 def _check_space(directory: str, path: str, batch: _Batch) -> None:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from .files import DatabaseError, identity
 from .journal import Journal, event_key, id_of
-from .point import Point, Record, decode, describe_specification
+from .point import Point, Record, decode
 from .snapshot import Snapshot
 
 _CACHED_POINTS = 10_000
@@ -18,10 +18,9 @@ _ATTEMPTS = 50  # looks at a database whose files vanish under compactions, befo
 
 
 class Contents:
-    """Records of one specification in the order of their appearance, and the events that remove or restore them."""
+    """Records in the order of their appearance, and the events that remove or restore them."""
 
     def __init__(self):
-        self.specification: dict | None = None
         self.ids: list[str] = []  # those that are not removed
         self.removed: dict[str, dict] = {}
         self.n_base = 0  # records that belong to another file
@@ -64,28 +63,15 @@ class Contents:
         self._n_indexed = len(self._where)
         return [i for i in self._by_problem.get(problem_id, ()) if i not in self.removed]
 
-    def mismatch(self, spec: dict, whose: str) -> str | None:
-        """Why something of specification `spec` does not belong here; None if it does."""
-        if self.specification in (None, spec):
-            return None
-        return (
-            f"the database holds problems with {describe_specification(self.specification)}, {whose} has "
-            f"{describe_specification(spec)}: use one database for each"
-        )
-
     def take(self, record: Record) -> None:
-        """Take in a record that is not here yet; ValueError for one of another specification."""
-        spec = record.description["specification"]
-        if reason := self.mismatch(spec, f"point {record.id}"):
-            raise ValueError(reason)
-        self.specification = spec
+        """Take in a record that is not here yet."""
         self._put(record.id, [record], 0)
 
     def take_base(self, path: str) -> None:
         """Take in all that the snapshot of another database holds."""
         with Snapshot(path) as snap:
             records = snap.read(self._where)
-        self.specification, self.n_base = snap.specification, len(records)
+        self.n_base = len(records)
         for k, point_id in enumerate(records.ids):
             self._put(point_id, records, k)
         self.take_events(snap.events)
@@ -139,14 +125,12 @@ class StoredContents(Contents):
             return True
         try:
             with Snapshot(self.path) as snap:
-                if reason := self.mismatch(snap.specification, self.path):
-                    raise DatabaseError(reason)
                 records = snap.read(self._where)
         except (FileNotFoundError, DatabaseError):
             if identity(self.path) == found:
                 raise
             return False  # a network file system drops a replaced file even for those who read it
-        self.specification, self._snapshot_identity = snap.specification, snap.identity
+        self._snapshot_identity = snap.identity
         for k, point_id in enumerate(records.ids):
             self._put(point_id, records, k)
         self.take_events(snap.events)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 The triqs_mlsolver authors
-"""The model's settings that were found best for a database: `bethe.h5.model`, a JSON file beside it."""
+"""The settings of models that were found best for a database: `bethe.h5.model`, a JSON file beside it.
+
+Settings at its top are those of all models; "kinds" has those of each kind of problem, which go before them.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ import os
 from .files import DatabaseError, write_durably
 
 SUFFIX = ".model"
+_KINDS = "kinds"
 
 
-def load_settings(path: str | os.PathLike | None) -> dict:
-    """Keyword arguments for `Predictor` stored with the database at `path`; empty without a file.
+def load_settings(path: str | os.PathLike | None, kind: str | None = None) -> dict:
+    """Keyword arguments for the `Predictor` of a kind of problem stored with the database at `path`.
+
+    Empty without a file; without `kind` all that the file holds.
 
     Raises
     ------
@@ -27,13 +33,22 @@ def load_settings(path: str | os.PathLike | None) -> dict:
             settings = json.load(stream)
     except ValueError as error:
         raise DatabaseError(f"{file} is not valid JSON ({error}): delete it, or run mlsolver validate again") from error
-    if not isinstance(settings, dict):
+    if not isinstance(settings, dict) or not isinstance(settings.get(_KINDS, {}), dict):
         raise DatabaseError(f"{file} holds no settings: delete it, or run mlsolver validate again")
-    return settings
+    if kind is None:
+        return settings
+    of_kinds = settings.pop(_KINDS, {})
+    return {**settings, **of_kinds.get(kind, {})}
 
 
-def save_settings(path: str | os.PathLike, settings: dict) -> str:
-    """Store keyword arguments for `Predictor` with the database at `path`; returns the file's name."""
+def save_settings(path: str | os.PathLike, settings: dict, kind: str | None = None) -> str:
+    """Store keyword arguments for `Predictor` with the database at `path`; returns the file's name.
+
+    Those of a `kind` are added to what the file holds; without it they replace all.
+    """
+    if kind is not None:
+        stored = load_settings(path)
+        settings = {**stored, _KINDS: {**stored.get(_KINDS, {}), kind: settings}}
     file = os.fspath(path) + SUFFIX
     write_durably(file, json.dumps(settings, indent=1).encode() + b"\n")
     return file

@@ -73,6 +73,11 @@ class Point:
         return self.attributes.get("solver", "")
 
     @property
+    def kind(self) -> str:
+        """Block sizes and interaction of the problem in words, such as "1+1 density-density"."""
+        return kind(self.problem)
+
+    @property
     def unit(self) -> float:
         """Energy unit in which the problem was asked."""
         return self.attributes["unit"]
@@ -107,6 +112,11 @@ class Record:
     def problem_id(self) -> str:
         """`id` of the problem; found without reading the whole header."""
         return self.header.partition(b'"problem":"')[2].partition(b'"')[0].decode()
+
+    @property
+    def kind(self) -> str:
+        """Kind of the problem, see `kind`; found without reading the whole header."""
+        return _kind_of_text(self.header.partition(b'"specification":')[2].partition(b"}")[0] + b"}")
 
     @property
     def attributes(self) -> dict:
@@ -151,14 +161,23 @@ def _layout(text: bytes) -> dict[str, tuple[int, tuple[int, ...]]]:
 
 
 def specification(problem: Problem) -> dict:
-    """What all points of a database have in common: the sizes of the blocks and the kind of interaction."""
+    """What problems that one model learns have in common: the sizes of the blocks and the kind of interaction."""
     sizes = sorted(size for _, size in problem.gf_struct)
     return {"blocks": sizes, "interaction": "density-density" if problem.is_density_density else "general"}
 
 
-def describe_specification(spec: dict) -> str:
-    """In words."""
-    return f"blocks of sizes {'+'.join(map(str, spec['blocks']))} with {spec['interaction']} interaction"
+def kind(problem: Problem) -> str:
+    """The specification of a problem in words: "1+1 density-density", "2+2 general"."""
+    return _in_words(specification(problem))
+
+
+def _in_words(spec: dict) -> str:
+    return f"{'+'.join(map(str, spec['blocks']))} {spec['interaction']}"
+
+
+@lru_cache(maxsize=256)
+def _kind_of_text(text: bytes) -> str:
+    return _in_words(json.loads(text))
 
 
 def encode(problem: Problem, solution: Solution, fidelity: str = "exact", attributes: dict | None = None) -> Record:

@@ -26,6 +26,7 @@ from .files import DatabaseError, identity_of
 from .point import FORMAT_VERSION, Record
 
 _FORMAT = "triqs_mlsolver database"
+_VERSION = 2  # 1 held problems of one kind only, which an attribute named
 _README = (
     "Solved impurity problems. Record k: JSON headers[header_end[k-1]:header_end[k]], which lists [name, shape] of "
     "the arrays that follow one another in data[data_end[k-1]:data_end[k]] (a name in place of a shape: the same "
@@ -87,12 +88,11 @@ class Snapshot:
                 f"{self.path} is an HDF5 file, but no triqs_mlsolver database: choose another name for the database, "
                 "or move that file away. It has not been touched"
             )
-        _check_version(self.path, attributes.get("format_version"), attributes.get("package_version"))
+        _check_version(self.path, attributes.get("format_version"), _VERSION, attributes.get("package_version"))
 
     def _read_index(self) -> None:
         f = self._file
         self.identity = identity_of(os.fstat(f.id.get_vfd_handle()))
-        self.specification = json.loads(f.attrs["specification"])
         self.events = [json.loads(line) for line in f["events"][...].tobytes().splitlines()]
         self.ids = [i.decode() for i in f["id"][...].tolist()]
         self.checksums, self.header_end, self.data_end = (
@@ -157,7 +157,6 @@ def write(
     base: Snapshot | None,
     records: list[Record],
     events: list[dict],
-    specification: dict,
     alive: Callable[[], None] = lambda: None,
 ) -> None:
     """Write a snapshot: all records of `base`, copied piece by piece, then `records`; synced when this returns.
@@ -168,9 +167,8 @@ def write(
         sink = _Sink(raw)
         try:
             with h5py.File(sink, "w") as f:
-                f.attrs.update(format=_FORMAT, format_version=FORMAT_VERSION, readme=_README)
+                f.attrs.update(format=_FORMAT, format_version=_VERSION, readme=_README)
                 f.attrs.update(package_version=package_version)
-                f.attrs.update(specification=json.dumps(specification))
                 f["events"] = np.frombuffer("\n".join(json.dumps(event) for event in events).encode(), "u1")
                 sink.check()
                 _write_records(f, base, records, lambda: (sink.check(), alive()))
@@ -293,7 +291,7 @@ def record_from_file(path: str) -> Record:
         ) from error
     if not sound:
         raise DatabaseError(f"{path} is damaged: its checksum is wrong")
-    _check_version(path, version, description.get("attributes", {}).get("package_version"))
+    _check_version(path, version, FORMAT_VERSION, description.get("attributes", {}).get("package_version"))
     return record
 
 
@@ -366,9 +364,9 @@ def _damaged(path: str, error: Exception) -> DatabaseError:
     )
 
 
-def _check_version(path: str, found, written_by) -> None:
-    if found is None or int(found) > FORMAT_VERSION:
+def _check_version(path: str, found, known: int, written_by) -> None:
+    if found is None or int(found) > known:
         raise DatabaseError(
             f"{path} has format version {found} (written by triqs_mlsolver {written_by}), this package reads up to "
-            f"{FORMAT_VERSION}: upgrade triqs_mlsolver. The file has not been touched"
+            f"{known}: upgrade triqs_mlsolver. The file has not been touched"
         )

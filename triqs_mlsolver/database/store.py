@@ -11,6 +11,7 @@ import os
 import socket
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -22,13 +23,13 @@ from .contents import Contents, StoredContents
 from .files import explained, remove_if_there, sync_directory, temporary_name
 from .journal import Journal, id_of
 from .lock import Locked
-from .point import Point, Record, decode_problem, encode, encode_inputs, specification
+from .point import Point, Record, decode_problem, encode, encode_inputs
 
 _JOURNAL_LIMIT = 1000  # files in the journal beyond which opening the database folds them into the snapshot
 
 
 class Database:
-    """A growing set of solved problems of one specification (block sizes, interaction kind).
+    """A growing set of solved problems, of any number of kinds.
 
     `bethe.h5` is an immutable snapshot, replaced only as a whole; `bethe.h5.journal/` holds one small file per new
     point. Adding never locks. A point is durable when `add` returns; readers see the union, each id once. What others
@@ -122,10 +123,9 @@ class Database:
         return list(self._contents.ids)
 
     @property
-    def specification(self) -> dict | None:
-        """What all problems have in common: {"blocks": sizes, "interaction": kind}; None before the first point."""
-        spec = self._contents.specification
-        return None if spec is None else dict(spec)
+    def kinds(self) -> dict[str, int]:
+        """Kinds of problems that are there, block sizes and interaction in words, and how many points of each."""
+        return dict(sorted(Counter(self._contents.record(i).kind for i in self._contents.ids).items()))
 
     @property
     def removed(self) -> dict[str, dict]:
@@ -156,7 +156,7 @@ class Database:
     def select(self, **wanted) -> list[Point]:
         """Points by their columns (see `table`): `name=(low, high)` for a closed interval, `name=value` for equality.
 
-        Vector-valued columns must fulfil the condition in every component.
+        Vector-valued columns must fulfil the condition in every component that the point has.
 
         Raises
         ------
@@ -186,11 +186,12 @@ class Database:
         Parameters
         ----------
         columns : iterable of str, optional
-            By default id, problem_id, solver, version, fidelity, host, date, package_version, unit, seed, n_cycles,
-            average_sign, auto_corr_time, seconds, beta, U (largest element), U_matrix (N, N), level (N), x (N), density
-            (N), nn (N, N), double_occupancy, error_bar (of G(τ), root mean square over τ). On request also Delta_l,
-            G_l, G_l_error, F_l, F_l_error, each as one array `G_l_b` (n, n_l, size, size) per block b, padded with
-            zeros.
+            By default id, problem_id, kind, solver, version, fidelity, host, date, package_version, unit, seed,
+            n_cycles, average_sign, auto_corr_time, seconds, beta, U (largest element), U_matrix (N, N), level (N),
+            x (N), density (N), nn (N, N), double_occupancy, error_bar (of G(τ), root mean square over τ). On request
+            also Delta_l, G_l, G_l_error, F_l, F_l_error, each as one array `G_l_b` (n, n_l, size, size) per block b,
+            padded with zeros. Where problems differ in the number of flavours N, that of the largest counts, and what
+            the others do not have is NaN.
         """
         return table.build(map(self._contents.record, self._contents.ids), columns)
 
@@ -221,12 +222,11 @@ class Database:
         ------
         ValueError
             If the solution contains NaN, has other shapes or another β than the problem, or says converged=False; if
-            the problem is of another specification than the database; if the point was removed before.
+            the point was removed before.
         OSError
             If the point could not be written; nothing else is touched.
         """
         self._refuse_if_read_only("a point cannot be added")
-        self.check_specification(problem)
         record = encode(problem, solution, fidelity or solution.fidelity, attributes)
         contents = self._contents
         if record.id in contents.removed:
@@ -242,10 +242,9 @@ class Database:
             return self[record.id]
         if self.journal is not None:
             if not self._is_created:
-                self._guarded(self._create, "creating the database", specification(problem))
+                self._guarded(self._create, "creating the database")
                 self._is_created = True
                 contents.look()
-                self.check_specification(problem)
             self._guarded(self.journal.add, "storing the point", record)
             self._kept = [kept for kept in self._kept if not self._stored_at_last(kept)]
         contents.take(record)
@@ -289,20 +288,12 @@ class Database:
         self._record_events("restore", ids, why)
 
     def merge(self, other: Database | str | os.PathLike) -> int:
-        """Add all points, removals and restorations of another database; the number of points that were new here.
-
-        Raises
-        ------
-        ValueError
-            If the other one is of another specification.
-        """
+        """Add all points, removals and restorations of another database; the number of points that were new here."""
         self._refuse_if_read_only("nothing can be merged")
         other = other if isinstance(other, Database) else Database(other, read_only=True)
         mine, theirs = self._contents, other._contents
-        if theirs.specification is None:
+        if not theirs.all_ids:
             return 0
-        if reason := mine.mismatch(theirs.specification, f"{other!r}"):
-            raise ValueError(reason)
         before = set(mine.ids)
         records = [theirs.record(i) for i in theirs.all_ids if i not in mine]
         if self.path is None:
@@ -339,11 +330,6 @@ class Database:
             return
         except OSError as error:
             warnings.warn(f"the journal of {self.path} stays long: {error}", stacklevel=3)
-
-    def check_specification(self, problem: Problem) -> None:
-        """ValueError if the problem has other block sizes or another kind of interaction than the stored ones."""
-        if reason := self._contents.mismatch(specification(problem), "the problem"):
-            raise ValueError(f"{self!r}: {reason}")
 
     def save_replay(self, problem: Problem, why: str, **attributes) -> str | None:
         """Keep the inputs of a refused run for replay (see `read_replay`); the name of the file, None in memory.
@@ -400,13 +386,13 @@ class Database:
         except OSError as error:
             raise explained(error, action, os.path.dirname(self.path)) from error
 
-    def _create(self, spec: dict) -> None:
+    def _create(self) -> None:
         """Put an empty snapshot in place, so that the file of the given name is there; never over another one's."""
         if os.path.exists(self.path):
             return
         temporary = temporary_name(self.path)
         try:
-            snapshot.write(temporary, None, [], [], spec)
+            snapshot.write(temporary, None, [], [])
             try:
                 os.link(temporary, self.path)
             except FileExistsError:

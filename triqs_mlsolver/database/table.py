@@ -17,11 +17,11 @@ from ..problem.fidelity import distrust
 from ..tools.validation import closest
 from .point import Record
 
-_TEXT = ("id", "problem_id", "solver", "version", "fidelity", "host", "date", "package_version")
+_TEXT = ("id", "problem_id", "kind", "solver", "version", "fidelity", "host", "date", "package_version")
 _NUMBER = ("unit", "seed", "n_cycles", "average_sign", "auto_corr_time", "seconds")
 _PHYSICS = ("beta", "U", "U_matrix", "level", "x", "density", "nn", "double_occupancy", "error_bar")
 _SERIES = ("Delta_l", "G_l", "G_l_error", "F_l", "F_l_error")
-_SUMMARISED = ("solver", "fidelity", "beta", "U", "x", "density", "error_bar", "seconds", "date", "version")
+_SUMMARISED = ("kind", "solver", "fidelity", "beta", "U", "x", "density", "error_bar", "seconds", "date", "version")
 COLUMNS = _TEXT + _NUMBER + _PHYSICS
 _BATCH = 4096  # records that are looked at together: columns are assembled without a second copy of all headers
 
@@ -37,7 +37,7 @@ def build(records: Iterable[Record], columns: Iterable[str] | None = None) -> di
     while batch := list(islice(records, _BATCH)):
         batches.append(_batch(batch, columns))
     batches = batches or [_batch([], columns)]
-    out = {name: np.concatenate([b[name] for b in batches]) for name in columns if name not in _SERIES}
+    out = {name: _stacked([b[name] for b in batches]) for name in columns if name not in _SERIES}
     for name in columns:
         if name in _SERIES:
             out |= _series(name, [blocks for b in batches for blocks in b[name]])
@@ -48,13 +48,14 @@ def fulfilled(columns: dict[str, np.ndarray], wanted: dict, n: int) -> np.ndarra
     """Which of `n` rows fulfil all conditions, (n,) of bool; see `Database.select`."""
     keep = np.ones(n, bool)
     for name, condition in wanted.items():
-        values = columns[name]
+        values = columns[name].reshape(n, -1) if n else columns[name]
         if isinstance(condition, tuple):
             low, high = condition
             good = (values >= low) & (values <= high)
         else:
             good = values == condition
-        keep &= good.reshape(n, -1).all(axis=1) if n else keep
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+        keep &= ((good | missing).all(axis=1) & ~missing.all(axis=1)) if n else keep
     return keep
 
 
@@ -71,7 +72,8 @@ def summary(database: Any) -> dict:
     """See `Database.info`."""
     t = database.table(_SUMMARISED)
     count = lambda column: {str(k): int(n) for k, n in zip(*np.unique(column, return_counts=True))}
-    ranges = {k: (float(t[k].min()), float(t[k].max())) for k in ("beta", "U", "x", "density") if len(database)}
+    ends = lambda values: (float(np.nanmin(values)), float(np.nanmax(values)))
+    ranges = {k: ends(t[k]) for k in ("beta", "U", "x", "density") if len(database)}
     quantiles = np.quantile(t["error_bar"], [0.05, 0.5, 0.95]).tolist() if len(database) else []
     names = database.journal.names() if database.journal else []
     return {
@@ -80,7 +82,7 @@ def summary(database: Any) -> dict:
         "points_of_base": database.n_of_base,
         "points": len(database),
         "removed": len(database.removed),
-        "specification": database.specification,
+        "kinds": count(t["kind"]) if len(database) else {},
         "solvers": count(np.char.add(np.char.add(t["solver"], " "), t["version"])) if len(database) else {},
         "fidelities": count(t["fidelity"]),
         "ranges": ranges,
@@ -101,6 +103,24 @@ def unknown_name(name: str, allowed: Iterable[str]) -> TypeError:
     return TypeError(f"there is no column {name!r}.{hint} Columns: {', '.join(allowed)}")
 
 
+def _padded(column: np.ndarray, shape: Iterable[int]) -> np.ndarray:
+    """A column whose entries are at least of this shape, NaN where they were smaller."""
+    shape = tuple(np.maximum(column.shape[1:], tuple(shape)).astype(int))
+    if shape == column.shape[1:]:
+        return column
+    out = np.full((len(column), *shape), np.nan)
+    out[(slice(None), *map(slice, column.shape[1:]))] = column
+    return out
+
+
+def _stacked(columns: list[np.ndarray]) -> np.ndarray:
+    """Columns of successive batches, whose entries may differ in shape."""
+    if len({column.shape[1:] for column in columns}) > 1:
+        shape = np.max([column.shape[1:] for column in columns], axis=0)
+        columns = [_padded(column, shape) for column in columns]
+    return np.concatenate(columns)
+
+
 def _batch(records: list[Record], columns: tuple[str, ...]) -> dict:
     """The columns of some records; of a series the list of arrays per record."""
     out = {name: _empty(name, len(records)) for name in columns if name in _TEXT + _NUMBER}
@@ -117,9 +137,10 @@ def _batch(records: list[Record], columns: tuple[str, ...]) -> dict:
         group = _Group([records[row] for row in rows])
         for name in wanted:
             values = getattr(group, name)()
-            if name not in out:
-                out[name] = np.full((len(records), *values.shape[1:]), np.nan)
-            out[name][rows] = values
+            nothing = np.full((len(records), *(0,) * (values.ndim - 1)), np.nan)
+            column = _padded(out.get(name, nothing), values.shape[1:])
+            column[(rows, *map(slice, values.shape[1:]))] = values
+            out[name] = column
     for name in wanted:
         out.setdefault(name, np.empty(0))
     return out
@@ -135,8 +156,8 @@ def _fill_attributes(out: dict[str, np.ndarray], records: list[Record]) -> None:
         for name, column in out.items():
             if name == "id":
                 column[row] = record.id
-            elif name == "problem_id":
-                column[row] = record.problem_id
+            elif name in ("problem_id", "kind"):
+                column[row] = getattr(record, name)
             elif name in _TEXT:
                 column[row] = str(attributes.get(name) or "")
             elif isinstance(value := attributes.get(name), (int, float)):
@@ -205,9 +226,11 @@ def _series(name: str, column: list[list[np.ndarray]]) -> dict[str, np.ndarray]:
     out = {}
     for b in range(max((len(blocks) for blocks in column), default=0)):
         blocks = [row[b] if b < len(row) else None for row in column]
-        shape = next(a.shape[1:] for a in blocks if a is not None)
-        length = max(len(a) for a in blocks if a is not None)
-        out[f"{name}_{b}"] = np.stack(
-            [np.zeros((length, *shape)) if a is None else legendre.resized(a, length) for a in blocks]
-        )
+        length, *shape = np.max([a.shape for a in blocks if a is not None], axis=0)
+        out[f"{name}_{b}"] = whole = np.full((len(blocks), length, *shape), np.nan)
+        for row, a in zip(whole, blocks):
+            if a is None:
+                row[...] = 0.0
+            else:
+                row[:, : a.shape[1], : a.shape[2]] = legendre.resized(a, length)
     return out

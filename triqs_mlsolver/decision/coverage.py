@@ -121,6 +121,13 @@ def computed(log: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.isin(log.get("source", np.zeros(0, str)), ("exact", "refused"))
 
 
+def rows_of_kind(log: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
+    """The rows on one kind of problem, and those that do not say theirs, as older ones do."""
+    kinds = log.get("kind", np.full(len(log.get("reason", ())), ""))
+    mine = (kinds == kind) | (kinds == "")
+    return {name: column[mine] for name, column in log.items()}
+
+
 def flags(log: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     """A column of flags; False where a row or the whole log lacks it, (n_rows,) bool."""
     rows = len(log.get("reason", ()))

@@ -43,6 +43,8 @@ class Decision:
     seconds : float
         Wall time of the whole solve.
     problem_id : str
+    kind : str
+        Kind of problem, see `Database.kinds`: each has a model, and checks of its own.
     number : int
         Which solve of this run it was, from 1.
     point : int or None
@@ -78,6 +80,7 @@ class Decision:
     nearest: float
     seconds: float
     problem_id: str
+    kind: str = ""
     number: int = 0
     point: int | None = None
     note: str = ""

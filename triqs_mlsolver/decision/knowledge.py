@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from ..approximations.atomic_limit import AtomicLimit
-from ..database import Database, DatabaseError, Point
-from ..database.cache import DescriptorCache
-from ..database.model_settings import SUFFIX, load_settings
+from ..database import Database, Point
+from ..database.point import kind as kind_of
 from ..database.rescue import rescue
 from ..exact.quality import objections
 from ..model import Prediction, Predictor
@@ -22,6 +22,8 @@ from ..problem import Problem, Solution
 from ..problem.comparison import Comparison, compare, label_noise
 from ..problem.fidelity import as_good_as
 from .acceptance import Gate
+from .coverage import rows_of_kind
+from .models import Models
 from .watch import Alarms, contradicts
 
 
@@ -31,40 +33,34 @@ class Knowledge:
     Parameters
     ----------
     database : Database
-    alarms : Alarms
+    log : mapping of arrays
+        Columns of the decision log of earlier runs.
     learn : bool
         Whether exact answers are stored.
     random_state : int
-        Seed of the model.
+        Seed of the models.
 
     Attributes
     ----------
-    predictor : Predictor
+    predictor : Predictor or None
+        The model that was asked last.
     """
 
-    def __init__(self, database: Database, alarms: Alarms, *, learn: bool, random_state: int):
-        self.database, self.alarms, self.learn, self.random_state = database, alarms, learn, random_state
+    def __init__(self, database: Database, log: Mapping[str, np.ndarray], *, learn: bool, random_state: int):
+        self.database, self.learn, self._log = database, learn, log
+        self._alarms: dict[str, Alarms] = {}
+        self._models = Models(database, random_state=random_state)
         self.predictor: Predictor | None = None
 
     def refresh(self) -> None:
         """Learn what others have added to the database."""
-        fresh = self.database.refresh()
-        if self.predictor is None:
-            self.predictor = fitted_model(self.database, random_state=self.random_state)
-        else:
-            for point in fresh:
-                self.predictor.add(point.problem, point.solution, fidelity=point.fidelity)
+        self._models.add(self.database.refresh())
 
     def predict(self, problem: Problem) -> Prediction:
-        """The prediction, its bounds widened by recent misses; ValueError for a problem that has no place in the
-        database.
-
-        It is refused now, not after an exact run whose answer could not be stored.
-        """
-        if self.learn:
-            self.database.check_specification(problem)
+        """The prediction, its bounds widened by recent misses."""
+        self.predictor = self._models.of(problem)
         prediction = self.predictor.predict(problem)
-        on_G, on_Sigma = self.alarms.widening.factor
+        on_G, on_Sigma = self.alarms_of(problem).widening.factor
         return replace(
             prediction,
             error_bound=on_G * prediction.error_bound,
@@ -72,6 +68,13 @@ class Knowledge:
             density_bound=on_G * prediction.density_bound,
             docc_bound=on_G * prediction.docc_bound,
         )
+
+    def alarms_of(self, problem: Problem) -> Alarms:
+        """What has been seen of the bounds of this kind of problem."""
+        kind = kind_of(problem)
+        if kind not in self._alarms:
+            self._alarms[kind] = Alarms(rows_of_kind(self._log, kind))
+        return self._alarms[kind]
 
     def stored_answer(
         self, problem: Problem, exact: str, gate: Gate
@@ -149,7 +152,7 @@ class Knowledge:
         if prediction.novel is None:
             over = _over(found, prediction)
             fields["miss"] = bool(np.any(over > 1))
-            fields["alarm"] = self.alarms.of_check(over)
+            fields["alarm"] = self.alarms_of(problem).of_check(over)
         if check:
             verdict = "MISSED" if fields["miss"] else "held"
             true = f"true error {found.error:.2g}, of Sigma(iw0) {found.sigma_error:.2g}"
@@ -174,8 +177,7 @@ class Knowledge:
             return self._not_stored(problem, exact, error)
         if point.index < known:
             return {"note": f"already there as point {point.index}"}
-        for new in self.database[known:]:  # the stored one, and what others have added meanwhile
-            self.predictor.add(new.problem, new.solution, fidelity=new.fidelity)
+        self._models.add(self.database[known:])  # the stored one, and what others have added meanwhile
         return {"point": point.index, "note": f"added as point {point.index}"}
 
     def _inputs_saved(self, problem: Problem, why: str) -> str:
@@ -188,8 +190,7 @@ class Knowledge:
 
     def _not_stored(self, problem: Problem, exact: Solution, error: OSError) -> dict:
         """An answer that was computed is not lost because a disk is full: it is kept in memory, and elsewhere."""
-        point = self.database.keep(problem, exact)
-        self.predictor.add(point.problem, point.solution, fidelity=point.fidelity)
+        self._models.add([self.database.keep(problem, exact)])
         file = rescue(self.database, problem, exact)
         how = (
             f"saved as {file}: mlsolver merge {self.database.path} {file}"
@@ -198,32 +199,6 @@ class Knowledge:
         )
         warnings.warn(f"exact answer NOT STORED: {error}. It is {how}", RuntimeWarning, stacklevel=2)
         return {"note": f"NOT STORED ({_short(error)}), {how}"}
-
-
-def fitted_model(database: Database, **defaults) -> Predictor:
-    """The model of a database: its stored settings, `defaults` for the others, and what the cache beside it holds."""
-    cache = DescriptorCache(database.path, read_only=database.read_only, base=database.base)
-    names = database.table(("id", "fidelity"))
-    points = [_Stored(database, k, *map(str, pair)) for k, pair in enumerate(zip(names["id"], names["fidelity"]))]
-    return stored_predictor(database.path, **defaults).fit(points, cache=cache)
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """A point whose numbers are read when they are asked for: what the cache holds, nobody asks for."""
-
-    database: Database
-    index: int
-    id: str
-    fidelity: str
-
-    @property
-    def problem(self) -> Problem:
-        return self.database[self.index].problem
-
-    @property
-    def solution(self) -> Solution:
-        return self.database[self.index].solution
 
 
 def _short(error: OSError) -> str:
@@ -242,20 +217,3 @@ def _is_comparable(exact: Solution) -> bool:
 
 def _is_atom(solution: Solution) -> bool:
     return solution.provenance.get("solver") == AtomicLimit.name
-
-
-def stored_predictor(path: str | os.PathLike | None, **defaults) -> Predictor:
-    """An unfitted `Predictor` with the settings stored with the database at `path`, and `defaults` for the others.
-
-    Raises
-    ------
-    DatabaseError
-        If the file cannot be understood or names settings that `Predictor` does not have.
-    """
-    settings, known = load_settings(path), Predictor().get_params()
-    if unknown := sorted(set(settings) - set(known)):
-        raise DatabaseError(
-            f"{os.fspath(path)}{SUFFIX} names {', '.join(unknown)}, which the model does not have (it has "
-            f"{', '.join(known)}): correct the file or delete it"
-        )
-    return Predictor(**{**defaults, **settings})

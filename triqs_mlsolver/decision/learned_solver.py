@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ..database import Database, open_database
+from ..database.point import kind
 from ..exact import registry
 from ..model import Prediction, Predictor
 from ..numerics.significance import TWO_SIDED
@@ -31,7 +32,6 @@ from .decision import Answer, Decision
 from .exact_runs import ExactRuns
 from .knowledge import Knowledge
 from .log import DecisionLog
-from .watch import Alarms
 
 
 class Uncertified(RuntimeError):
@@ -151,8 +151,8 @@ class LearnedSolver:
             raise ValueError(f"{database!r} was opened read only: pass learn=False, or open it for writing")
         path = database.path
         self.log = DecisionLog(f"{path}.log" if path and self.learn else None)
-        alarms = Alarms(self.log.read(last=LOG_REMEMBERED))
-        self._knowledge = Knowledge(database, alarms, learn=self.learn, random_state=self.random_seed % 2**32)
+        log = self.log.read(last=LOG_REMEMBERED)
+        self._knowledge = Knowledge(database, log, learn=self.learn, random_state=self.random_seed % 2**32)
         if path:
             on_top = f" with those of {database.base}" if database.base else ""
             report(f"database {path}: {len(database)} points{on_top}" + ("" if self.learn else ", read only"))
@@ -171,7 +171,7 @@ class LearnedSolver:
 
     @property
     def predictor(self) -> Predictor | None:
-        """The model; on rank 0 only, from the first solve on."""
+        """The model that was asked last, of one kind of problem; on rank 0 only, from the first solve on."""
         return None if self._knowledge is None else self._knowledge.predictor
 
     # -- solving ---------------------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ class LearnedSolver:
             return _Plan(refusal.cause, refusal.reason, prediction)
         check = "audit" if self._random.random() < self.audit_rate else ""
         reason = f"bound {prediction.error_bound:.2g} <= {self._gate.affordable:.2g}{self._gate.creeping}"
-        alarm = self._knowledge.alarms.of_bound(problem.id, prediction.error_bound)
+        alarm = self._knowledge.alarms_of(problem).of_bound(problem.id, prediction.error_bound)
         return _Plan("within tolerance", reason, prediction, True, check, alarm)
 
     def _compute(
@@ -358,7 +358,7 @@ class LearnedSolver:
     def _decision(self, problem: Problem, plan: _Plan, source: str, solver: str) -> Decision:
         p = plan.prediction
         bounds = (p.error_bound, p.sigma_bound, self.tolerance, self.sigma_tolerance)
-        more = {"number": self._n_solves, "novel": p.novel is not None, "alarm": plan.alarm}
+        more = {"kind": kind(problem), "number": self._n_solves, "novel": p.novel is not None, "alarm": plan.alarm}
         more |= {"density_bound": p.density_bound, "docc_bound": p.docc_bound}
         return Decision(source, solver, plan.cause, plan.reason, *bounds, p.nearest, 0.0, problem.id, **more)
 

@@ -14,9 +14,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..database import Database, DatabaseError, Point, open_database
+from ..database.point import kind
 from ..database.table import best_of_each_problem
-from ..decision.knowledge import fitted_model
 from ..decision.log import DecisionLog
+from ..decision.models import fitted_model
 from ..exact import registry
 from ..problem import Problem
 from ..problem.fidelity import as_good_as
@@ -204,11 +205,10 @@ class _Planner:
         self.left = np.inf if budget is None else int(budget)
         self.log = DecisionLog(f"{self.database.path}.log" if self.database.path else None)
         self.random = np.random.default_rng(work.seed)
-        self.predictor = fitted_model(self.database)
+        self.example = self._most_common()
+        self.predictor = fitted_model(self.database, self.example)
         if self.predictor.n_points_ < MIN_POINTS:
-            raise DatabaseError(
-                f"{self.database!r} has too few exact answers to say what it lacks: fill it (mlsolver generate)"
-            )
+            raise self._too_few()
         self.learned = set(self.database.ids)
         self.tried: set[str] = set()
         self.pool = Candidates([], self.predictor.descriptor_)
@@ -224,9 +224,9 @@ class _Planner:
         if anew:
             self._learn()
             if self.learned - set(self.database.ids):
-                self.predictor = fitted_model(self.database)
+                self.predictor = fitted_model(self.database, self.example)
         quantiles = lambda values: tuple(np.quantile(values, [0.5, 0.95]).tolist())
-        bound = quantiles(self.probes.bounds(self.predictor))
+        bound = quantiles(self.probes.bounds(self.predictor)) if len(self.probes) else (np.nan, np.nan)
         return State(len(self.database), quantiles(self.predictor.leave_out_error_["G"]), bound)
 
     def next_round(self) -> list[_Task]:
@@ -304,9 +304,22 @@ class _Planner:
         return [_Task("informative", problem) for problem in self.pool.pop(chosen)]
 
     def _some_stored(self) -> list[Problem]:
-        """Stored problems, a random part of them where there are many."""
-        n = len(self.database)
-        return [self.database[int(i)].problem for i in self.random.permutation(n)[:_STORED]]
+        """Stored problems of the model's kind, a random part of them where there are many."""
+        rows = np.flatnonzero(self.database.table(("kind",))["kind"] == kind(self.example))
+        return [self.database[int(i)].problem for i in self.random.permutation(rows)[:_STORED]]
+
+    def _most_common(self) -> Problem:
+        """A problem of the kind that most points have: its model is looked at. Runs repair labels of any kind."""
+        kinds = self.database.kinds
+        if not kinds:
+            raise self._too_few()
+        most = max(kinds, key=kinds.get)
+        return self.database.select(kind=most)[0].problem
+
+    def _too_few(self) -> DatabaseError:
+        return DatabaseError(
+            f"{self.database!r} has too few exact answers to say what it lacks: fill it (mlsolver generate)"
+        )
 
 
 def _noise(point: Point) -> float:

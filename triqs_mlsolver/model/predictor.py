@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
@@ -129,8 +130,9 @@ class Predictor(BaseEstimator):
         Parameters
         ----------
         points : iterable
-            Those whose `fidelity` is not that of an exact solver teach through what they differ by from exact answers;
-            only the kernel ridge can learn that, other regressors pass them over.
+            Of one kind of problem: those of another kind than the first are passed over with a warning. Those whose
+            `fidelity` is not that of an exact solver teach through what they differ by from exact answers; only the
+            kernel ridge can learn that, other regressors pass them over.
         cache : RowCache, optional
             Keeps what the cheap solvers said of points with an `id`, so that a later fit need not ask them again.
         """
@@ -139,16 +141,23 @@ class Predictor(BaseEstimator):
         known = {}
         if cache is not None and self._prepare(points):
             known = cache.get([p.id for p in points], self.training_.version)
-        fresh = {}
+        fresh, strangers = {}, 0
         for point in points:
             numbers = known.get(getattr(point, "id", None))
             if numbers is not None:
                 rows = from_numbers(numbers, self.training_.row_type)
             else:
                 rows = self._rows(*_pair(point))
+                strangers += self.training_ is not None and Kind.of(_pair(point)[0]) != self.training_.kind
                 if rows is not None and cache is not None:
                     fresh[point.id] = as_numbers(rows)
             self._append(rows, getattr(point, "fidelity", "exact"))
+        if strangers:
+            warnings.warn(
+                f"{strangers} of {len(points)} points are not learned: this model learns {self.training_.kind}. Fit "
+                "each kind of problem on its own, for example Database.select(kind=...)",
+                stacklevel=2,
+            )
         if cache is not None:
             cache.put(fresh, self.training_.version if self.training_ else "")
         if self.n_points_:
@@ -399,5 +408,6 @@ def predict_left_out(
     Near neighbours stay: for points of one DMFT loop the prediction flatters the model. `predictor`, which stays as it
     is, brings the settings; by default those of `Predictor()`.
     """
-    others = [other for other in points if other.problem_id != point.problem_id]
+    kind = Kind.of(point.problem)
+    others = [p for p in points if p.problem_id != point.problem_id and Kind.of(p.problem) == kind]
     return clone(predictor or Predictor()).fit(others).predict(point.problem)

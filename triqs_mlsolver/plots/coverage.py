@@ -46,6 +46,8 @@ def plot_coverage(database: Database, axes: Sequence[Axes] | None = None) -> np.
     flavours = table["x"].shape[1]
     values = {name: np.repeat(table[name], flavours) for name in ("beta", "U")} | {"x": table["x"].ravel()}
     kinds = np.repeat([_kind(s, f) for s, f in zip(table["solver"], table["fidelity"])], flavours)
+    there = np.isfinite(values["x"])  # some problems have fewer flavours than others
+    values, kinds = {name: of_all[there] for name, of_all in values.items()}, kinds[there]
     new = axes is None
     axes = _corner() if new else np.ravel(axes)
     for ax, (horizontal, vertical) in zip(axes, (("U", "beta"), ("U", "x"), ("beta", "x"))):

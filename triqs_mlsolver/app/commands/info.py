@@ -52,9 +52,10 @@ def _lines(info: dict) -> list[str]:
     lines = [f"{info['path']}: {info['points']} points, {info['removed']} removed, digest {info['digest']}"]
     if info["base"]:
         lines.append(f"  on top of   {info['points_of_base']} points of {info['base']}")
-    if info["specification"]:
-        spec = info["specification"]
-        lines.append(f"  blocks      {'+'.join(map(str, spec['blocks']))}, {spec['interaction']} interaction")
+    for kind, n in info["kinds"].items():
+        blocks, interaction = kind.split()
+        of_all = f": {n} points" if len(info["kinds"]) > 1 else ""
+        lines.append(f"  blocks      {blocks}, {interaction} interaction{of_all}")
     if info["points"]:
         lines += [f"  solvers     {counts(info['solvers'])}", f"  fidelity    {counts(info['fidelities'])}"]
         for name, (low, high) in info["ranges"].items():

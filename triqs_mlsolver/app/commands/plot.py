@@ -82,7 +82,7 @@ def decision(file: str, output: Path, point: int) -> None:
     Example: mlsolver plot decision bethe.h5 --point 12
     """
     require_matplotlib()
-    from ...decision.knowledge import stored_predictor
+    from ...decision.models import stored_predictor
     from ...model import predict_left_out
     from ...plots import plot_decision
 
@@ -92,7 +92,7 @@ def decision(file: str, output: Path, point: int) -> None:
             f"there is no point {point}: {file} holds points 0 to {len(database) - 1}", param_hint="--point"
         )
     asked = database[point]
-    prediction = predict_left_out(database, asked, stored_predictor(database.path))
+    prediction = predict_left_out(database, asked, stored_predictor(database.path, asked.kind))
     _write(lambda: plot_decision(asked.problem, prediction, asked.solution), output)
 
 

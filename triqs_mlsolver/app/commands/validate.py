@@ -55,10 +55,13 @@ def _value(text: str):
     "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Parts that are left out in turn."
 )
 @click.option("--points", type=click.IntRange(min=5), help="Use so many points only, the first ones.")
+@click.option("--kind", help="Only problems of this kind, such as \"1+1 density-density\" (see mlsolver info).")
 @click.option("--store", is_flag=True, help="Keep the winner with the database: solvers use it from then on.")
 @click.option("-o", "--output", type=PICTURE, help="Picture of the errors.")
-def command(database, grid, scheme, folds, points, store, output) -> None:
+def command(database, grid, scheme, folds, points, kind, store, output) -> None:
     """Cross-validate the model on a DATABASE, for every combination of the settings to try.
+
+    Each kind of problem has a model of its own: of several, one is to be named by --kind.
 
     `scan` leaves out whole values of (beta, U) at a time, as a scan that reaches new ones does. The table gives the
     mean and the 95 % quantile of max |dG(tau)|, the median relative error of Sigma(iw0), how many bounds held, and the
@@ -67,14 +70,15 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
     Example: mlsolver validate bethe.h5 --try nu=1.5,2.5 --try approximations=ipt,ipt+hubbard_i+ed1 --store
     """
     from ...database.model_settings import load_settings, save_settings
-    from ...decision.knowledge import stored_predictor
+    from ...decision.models import stored_predictor
 
     if output:
         require_matplotlib()
     db = opened(database)
     if store:
         writable(Path(f"{db.path}.model"))
-    stored, predictor = list(db)[:points], stored_predictor(db.path)
+    kind = _chosen(kind, db.kinds)
+    stored, predictor = db.select(kind=kind)[:points], stored_predictor(db.path, kind)
     with Progress("fits") as progress:
         try:
             result = predictor.search(stored, grid, scheme=scheme, n_folds=folds, progress=progress)
@@ -88,4 +92,17 @@ def command(database, grid, scheme, folds, points, store, output) -> None:
         save(plot_validation(result), output)
         click.echo(f"picture: {output}")
     if store:
-        click.echo(f"stored: {save_settings(db.path, {**load_settings(db.path), **result.best_settings})}")
+        best = {**load_settings(db.path, kind), **result.best_settings}
+        click.echo(f"stored: {save_settings(db.path, best, kind)}")
+
+
+def _chosen(kind: str | None, kinds: dict[str, int]) -> str:
+    """The kind of problem to look at."""
+    if kind in kinds:
+        return kind
+    known = ", ".join(f'"{name}" ({n} points)' for name, n in kinds.items())
+    if kind is not None:
+        raise click.BadParameter(f"{kind!r} is not there: the database holds {known}", param_hint="--kind")
+    if len(kinds) > 1:
+        raise click.UsageError(f"the database holds several kinds of problem: name one by --kind, {known}")
+    return next(iter(kinds), "")
