@@ -8,7 +8,9 @@ import numpy as np
 
 from ..problem import Problem
 from ..tools.validation import did_you_mean
-from . import BlockGf, Operator, c, c_dag, n
+from . import BlockGf, Histogram, Operator, c, c_dag, n
+
+_MOST_ORDERS = 1000  # as cthyb's histograms of perturbation orders have
 
 
 def checked_gf_struct(gf_struct) -> list[tuple[str, int]]:
@@ -87,6 +89,20 @@ def block_arrays(G, gf_struct, mesh, what: str) -> list[np.ndarray]:
             )
         arrays.append(data)
     return arrays
+
+
+def histogram(counts) -> Histogram:
+    """The histogram, from 0 to 1000 as cthyb's, of `counts` of 0, 1, 2, ... (whole numbers).
+
+    One of TRIQS takes single values only: it is doubled and filled bit by bit.
+    """
+    counts = np.asarray(counts, dtype=int)
+    found = Histogram(0, _MOST_ORDERS)
+    for bit in reversed(range(int(np.max(counts, initial=0)).bit_length())):
+        found = found + found
+        for value in np.flatnonzero(counts >> bit & 1):
+            found << float(value)
+    return found
 
 
 def quadratic_operator(gf_struct, matrices):

@@ -82,8 +82,8 @@ def _table(comm: Comm, what: str, mine: np.ndarray) -> np.ndarray:
             raise TimeoutError(
                 f"rank 0 has waited in {what} for {_ranks(missing)} for {waiting.seconds:.0f} s: all ranks must call "
                 "it together. Take it out of `if mpi.is_master_node()`, and see what those ranks do instead. If they "
-                f"do come that much later, set the environment variable {VARIABLE} to more seconds (now {patience:g}; 0 "
-                "waits without end)"
+                f"do come that much later, set the environment variable {VARIABLE} to more seconds (now {patience:g}; "
+                "0 waits without end)"
             )
         waiting.pause(_ranks(missing))
     for answer in [native.Isend(table, rank, _TAG) for rank in others]:
