@@ -8,7 +8,7 @@ import numpy as np
 
 from ..problem import Problem
 from ..tools.validation import did_you_mean
-from . import BlockGf, Histogram, Operator, c, c_dag, n
+from . import BlockGf, Gf, Histogram, MeshImTime, Operator, c, c_dag, n
 
 _MOST_ORDERS = 1000  # as cthyb's histograms of perturbation orders have
 
@@ -125,3 +125,44 @@ def interaction_operator(problem: Problem):
     for value, (i, j, k, l) in problem.terms:
         op += value * c_dag(*labels[i]) * c_dag(*labels[j]) * c(*labels[k]) * c(*labels[l])
     return op
+
+
+def on_times(G, n_tau: int):
+    """A function of imaginary time, in blocks or not, on `n_tau` points: as if it had been measured there.
+
+    To fewer points: means over what lies nearest to each, as Monte Carlo bins it. To more: linear interpolation.
+    """
+    if isinstance(G, BlockGf):
+        names, blocks = zip(*((name, on_times(g, n_tau)) for name, g in G))
+        return BlockGf(name_list=list(names), block_list=list(blocks), name=G.name)
+    if len(G.mesh) == n_tau:
+        return G
+    return Gf(mesh=MeshImTime(G.mesh.beta, G.mesh.statistic, n_tau), data=_rebinned(G.data, n_tau))
+
+
+def _rebinned(data: np.ndarray, n: int) -> np.ndarray:
+    """Values at `n` equidistant points, the first and the last the same, from those at len(data)."""
+    position = np.linspace(0, n - 1, len(data))  # of the given points among the new ones
+    flat = data.reshape(len(data), -1)
+    if n >= len(data):
+        columns = [np.interp(np.arange(n), position, column) for column in flat.T]
+        return np.stack(columns, axis=-1).reshape(n, *data.shape[1:])
+    weight = np.ones(len(data))
+    weight[[0, -1]] = 0.5  # they stand for half an interval
+    nearest = np.rint(position).astype(int)
+    total = np.zeros((n, flat.shape[1]), dtype=data.dtype)
+    np.add.at(total, nearest, weight[:, None] * flat)
+    return (total / np.bincount(nearest, weight)[:, None]).reshape(n, *data.shape[1:])
+
+
+def can_be_stored(value) -> bool:
+    """Whether an archive can take it: numbers, arrays, containers, operators, and lists and dicts of them."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and can_be_stored(v) for key, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(can_be_stored, value))
+    return (
+        isinstance(value, (bool, int, float, complex, str, np.generic, np.ndarray))
+        or hasattr(value, "__write_hdf5__")
+        or hasattr(value, "__reduce_to_dict__")
+    )
