@@ -12,7 +12,7 @@ from ..tools import validation
 from . import ctseg
 
 
-def check(options: dict) -> None:
+def check_options(options: dict) -> None:
     """Refuse options that `LearnedSolver` would refuse: it is only built by the first solve.
 
     Raises

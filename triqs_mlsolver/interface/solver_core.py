@@ -23,8 +23,9 @@ from ..problem.degenerate import averaged, block_numbers
 from ..problem.fingerprint import fingerprint
 from ..problem.rotation import Rotation
 from ..tools import meeting, mpi, validation
-from . import archive, ctseg, error_bars, operators, options, passed_on, problems
+from . import archive, ctseg, error_bars, operators, passed_on, problems
 from . import parameters as cthyb_parameters
+from .options import check_options
 
 logger = logging.getLogger("triqs_mlsolver")
 
@@ -54,8 +55,9 @@ class SolverCore:
         Sizes of the meshes handed out; n_tau ≥ 2 n_iw. They have no influence on the accuracy of the answer.
     delta_interface : bool
         Take Δ(τ) from `Delta_tau` and the levels from the `h_loc0` of `solve`, instead of `G0_iw`.
-    database, exact, tolerance, sigma_tolerance, audit_rate, learn, degenerate, **options
-        As for `Solver`.
+    database, exact, tolerance, sigma_tolerance, audit_rate, learn, degenerate : optional
+        As for `Solver`, and so are further options.
+    **options
 
     Attributes
     ----------
@@ -103,7 +105,7 @@ class SolverCore:
         audit_rate: float = 0.01,
         learn: bool = True,
         degenerate: Sequence[Sequence[str]] = (),
-        **more,
+        **options,
     ):
         self.gf_struct = containers.checked_gf_struct(gf_struct)
         self.beta = cthyb_parameters.checked_beta(beta)
@@ -112,9 +114,9 @@ class SolverCore:
         self.delta_interface = bool(delta_interface)
         self._options = dict(
             database=database, exact=exact, tolerance=tolerance, sigma_tolerance=sigma_tolerance, audit_rate=audit_rate,
-            learn=learn, **more,
+            learn=learn, **options,
         )  # fmt: skip
-        options.check(self._options)
+        check_options(self._options)
         block_numbers(self.gf_struct, degenerate)  # a wrong name is said now
         self.degenerate = [list(names) for names in degenerate]
         self._learned: LearnedSolver | None = None
