@@ -15,6 +15,7 @@ __version__ = version
 
 _HOME = {
     "Solver": "interface.solver",
+    "SolverCore": "interface.solver_core",
     "solve_generic": "interface.solve_generic",
     "LearnedSolver": "decision.learned_solver",
     "Problem": "problem",

@@ -372,6 +372,7 @@ TRIQS_4 = {
     ),
     "triqs/operators.py": "Operator = c = c_dag = dagger = n = object",
     "triqs/atom_diag.py": "AtomDiag = object",
+    "triqs/stat.py": "Histogram = object",
     "triqs/utility/__init__.py": "",
     "triqs/utility/mpi.py": "rank = 0",
     "h5/__init__.py": "HDFArchive = object",

@@ -124,6 +124,7 @@ def test_single_orbital():
     np.testing.assert_array_equal(found.U, [[0, 2.5], [2.5, 0]])
     assert found.terms == ()
     np.testing.assert_array_equal(np.concatenate(found.quadratic), [[-0.3], [0.0]])
+    assert found.constant == 7 and found.between_blocks is None
 
 
 def test_parsed_interaction_is_the_operator():
@@ -148,7 +149,6 @@ BAD = {
     "not Hermitian": (hop, ValueError, r"not Hermitian.*c_dag\('up',0\)\*c\('down',0\)"),
     "complex": (1j * n("up", 0) * n("down", 0), ValueError, "complex coefficient"),
     "anomalous": (c_dag("up", 0) * c_dag("down", 0) + c("down", 0) * c("up", 0), ValueError, "particle number"),
-    "between blocks": (hop + compat.dagger(hop), ValueError, "different blocks"),
     "not finite": (float("nan") * n("up", 0), ValueError, "finite"),
     "no operator": (3.0, TypeError, "must be a many-body operator"),
 }
@@ -159,6 +159,16 @@ def test_bad_interactions_are_refused(case):
     op, error, message = BAD[case]
     with pytest.raises(error, match=message):
         parse_interaction(op, ONE_ORBITAL)
+
+
+def test_one_body_terms_between_blocks_are_named():
+    """They fit no matrix per block: h_int may have them where triqs_cthyb takes it, h_loc0 may not."""
+    linked = hop + compat.dagger(hop) - n("up", 0)
+    found = parse_interaction(linked, ONE_ORBITAL)
+    assert found.between_blocks == ("up", "down") and float(found.quadratic[0][0, 0]) == -1.0
+    assert parse_interaction(1e-16 * (hop + compat.dagger(hop)) - n("up", 0), ONE_ORBITAL).between_blocks is None
+    with pytest.raises(ValueError, match="h_loc0.*between different blocks"):
+        parse_quadratic(linked, ONE_ORBITAL)
 
 
 def test_three_body_terms_are_refused():

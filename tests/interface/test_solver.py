@@ -18,8 +18,9 @@ from triqs_mlsolver.decision.decision import Answer, Decision
 from triqs_mlsolver.decision.learned_solver import LearnedSolver
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.interface import parameters as cthyb_parameters
-from triqs_mlsolver.interface import solver as solver_module
+from triqs_mlsolver.interface import solver_core as solver_module
 from triqs_mlsolver.interface.solver import Solver
+from triqs_mlsolver.interface.solver_core import SolverCore
 from triqs_mlsolver.numerics import legendre, pole_fit
 from triqs_mlsolver.tools import mpi
 
@@ -310,21 +311,27 @@ def test_auto_takes_cthyb_for_what_only_it_measures(engine, monkeypatch):
     assert S._engine.exact == "auto"
 
 
-def test_perturbation_order_comes_by_block(engine):
-    engine.statistics = {"perturbation_order": np.array([[0.5, 0.5], [0.25, 0.75]])}
+def test_perturbation_orders_are_histograms_by_block_and_in_all(engine):
+    engine.statistics = {
+        "perturbation_order": np.array([[5, 5, 0], [2, 7, 1]]), "perturbation_order_total": np.array([2, 3, 4, 1]),
+    }  # fmt: skip
     S = siam_solver()
     S.solve(h_int=H_INT, measure_pert_order=True)
-    np.testing.assert_array_equal(S.perturbation_order["down"], [[0.25, 0.75]])
+    assert {type(h) for h in (*S.perturbation_order.values(), S.perturbation_order_total)} == {compat.Histogram}
+    np.testing.assert_array_equal(S.perturbation_order["down"].data[:3], [2, 7, 1])
+    total = S.perturbation_order_total
+    assert total.n_data_pts == 10 and tuple(total.limits) == (0, 1000) and total.data[3] == 1
 
 
 def test_statistics_are_none_after_a_model_answer_and_filled_after_monte_carlo(engine):
     engine.provenance = {"average_sign": 0.9, "auto_corr_time": 2.5, "solve_status": 1}
-    engine.statistics = {"perturbation_order_total": "histogram"}
+    engine.statistics = {"perturbation_order": [[1], [1]], "perturbation_order_total": [0, 4]}
     S = siam_solver()
     S.solve(h_int=H_INT)
     assert S.average_sign is S.auto_corr_time is S.perturbation_order_total is S.G2_iw_ph is None
     S.solve(h_int=H_INT, measure_pert_order=True)
-    assert (S.average_sign, S.auto_corr_time, S.perturbation_order_total, S.solve_status) == (0.9, 2.5, "histogram", 1)
+    assert (S.average_sign, S.auto_corr_time, S.solve_status) == (0.9, 2.5, 1)
+    assert S.perturbation_order_total.data[1] == 4
 
 
 def test_results_of_triqs_cthyb_are_forwarded(engine):
@@ -509,9 +516,156 @@ def test_bad_interaction_is_refused(engine, h_int, error, message):
         siam_solver().solve(h_int=h_int)
 
 
-def test_restricted_hilbert_spaces_are_refused(engine):
-    with pytest.raises(ValueError, match="loc_n_max = 1.*triqs_cthyb itself"):
+# -- problems that triqs_cthyb alone can pose -------------------------------------------------------
+
+FLIP = 0.1 * (c_dag("up", 0) * c("down", 0) + c_dag("down", 0) * c("up", 0))
+FOR_CTHYB = {
+    "loc_n_max = 1": ({"h_int": H_INT, "loc_n_max": 1}, ""),
+    "truncate_max_states = 3": ({"h_int": H_INT, "truncate_max_states": 3}, ""),
+    "one-body terms between different blocks, 'up' and 'down'": ({"h_int": H_INT + FLIP}, "self-energy.*is none"),
+}
+
+
+@pytest.mark.parametrize("reason", FOR_CTHYB)
+@pytest.mark.parametrize("exact", ["segment", "ed", "auto"])
+def test_what_triqs_cthyb_alone_can_pose_needs_it(engine, monkeypatch, reason, exact):
+    monkeypatch.setattr(cthyb_parameters, "find_spec", lambda name: None)
+    why = "triqs_cthyb is not installed" if exact == "auto" else f"exact = '{exact}' does not take it"
+    with pytest.raises(ValueError, match=f"{reason}.*{why}"):
+        siam_solver(exact=exact).solve(n_cycles=10, **FOR_CTHYB[reason][0])
+
+
+@pytest.fixture
+def cthyb(monkeypatch):
+    """Stands in for triqs_cthyb: records what it is given, and hands out made-up results."""
+
+    class Native:
+        h_loc_diagonalization, solve_status, average_sign = "diagonalised", 0, 1.0
+        G_l = density_matrix = None
+
+        def __init__(self, **given):
+            self.constructor = given
+            self.G0_iw, self.G_iw = (compat.BlockGf(
+                mesh=compat.MeshImFreq(given["beta"], "Fermion", given["n_iw"]), gf_struct=given["gf_struct"]
+            ) for _ in range(2))  # fmt: skip
+            times = compat.MeshImTime(given["beta"], "Fermion", given["n_tau"])
+            self.Delta_tau = compat.BlockGf(mesh=times, gf_struct=given["gf_struct"])
+            for _, d in self.Delta_tau:
+                d.data[...] = -0.5
+
+        @property
+        def Delta_infty(self):
+            raise RuntimeError("Delta_infty cannot be accessed")
+
+        def solve(self, **given):
+            self.parameters = given
+            self.G_iw << self.G0_iw
+
+    class Core(Native):
+        pass
+
+    module = SimpleNamespace(Solver=Native, SolverCore=Core)
+    monkeypatch.setitem(__import__("sys").modules, "triqs_cthyb", module)
+    monkeypatch.setattr(cthyb_parameters, "find_spec", lambda name: "found")
+    return module
+
+
+@pytest.mark.parametrize("reason", FOR_CTHYB)
+@pytest.mark.filterwarnings("ignore:G has elements between blocks")
+def test_what_triqs_cthyb_alone_can_pose_is_passed_to_it_as_it_is(engine, cthyb, caplog, reason):
+    params, alarm = FOR_CTHYB[reason]
+    S = siam_solver()
+    S.solve(h_int=H_INT)  # results of an earlier answer do not stay
+    with caplog.at_level(logging.INFO, "triqs_mlsolver"):
+        S.solve(**params, n_cycles=10, random_seed=7, target_error=0.1, perform_tail_fit=True)
+    native, decision = S._native, S.last_decision
+    assert type(native) is cthyb.Solver and native.constructor == S.last_constr_parameters
+    assert native.parameters == {**params, "n_cycles": 10, "random_seed": 7, "perform_tail_fit": True}
+    np.testing.assert_array_equal(data(native.G0_iw), data(S.G0_iw))
+    np.testing.assert_array_equal(data(S.G_iw), data(S.G0_iw))
+    assert (S.average_sign, S.h_loc_diagonalization, S.Sigma_iw) == (1.0, "diagonalised", None)
+    assert np.all(S.Delta_tau["up"].data == -0.5)
+    assert (decision.source, decision.solver) == ("exact", "cthyb") and reason in decision.reason
+    assert decision.note == "passed to triqs_cthyb as it is, not learned"
+    assert bool(decision.alarm) == bool(alarm) and "exact (cthyb)" in caplog.text
+    assert S.nn_static is S.interaction_energy is S.double_occupancy is S.G_tau_error is S.Sigma_iw_error is None
+    with pytest.raises(RuntimeError, match="passed to triqs_cthyb as it is"):
+        S.certify()
+    S.solve(h_int=H_INT)
+    assert S.last_decision.source == "model" and S.Sigma_iw is not None
+
+
+def test_the_core_passes_on_to_the_core(engine, cthyb):
+    S = SolverCore(BETA, SPINS, **SMALL, database=None)
+    for _, g0 in S.G0_iw:
+        g0 << inverse(iOmega_n)
+    S.solve(h_int=H_INT, loc_n_min=1, n_cycles=10, perform_tail_fit=True)
+    assert type(S._native) is cthyb.SolverCore and "perform_tail_fit" not in S._native.parameters
+
+
+def test_what_is_passed_on_needs_a_number_of_cycles(engine, cthyb):
+    with pytest.raises(TypeError, match="needs n_cycles"):
         siam_solver().solve(h_int=H_INT, loc_n_max=1)
+
+
+def test_a_self_energy_that_is_none_is_warned_of(engine, cthyb):
+    with pytest.warns(RuntimeWarning, match="a self-energy made of it block by block is none"):
+        siam_solver().solve(h_int=H_INT + FLIP, n_cycles=10)
+
+
+# -- SolverCore and static results ------------------------------------------------------------------
+
+
+def test_the_core_gives_what_a_run_gives(engine, exact):
+    S = SolverCore(BETA, SPINS, **SMALL, database=None)
+    T = siam_solver()
+    S.G0_iw << T.G0_iw
+    S.solve(h_int=H_INT)
+    T.solve(h_int=H_INT)
+    assert isinstance(T, SolverCore) and (S.n_l, T.n_l) == (50, 30)
+    for name in ("G_tau", "Delta_tau"):
+        np.testing.assert_array_equal(data(getattr(S, name)), data(getattr(T, name)))
+    assert S.h_loc == T.h_loc and S.solve_status == 0
+    for name in ("G_iw", "Sigma_iw", "G_moments", "Sigma_iw_error"):
+        assert not hasattr(S, name)
+    with pytest.raises(AttributeError, match="SolverCore has no attribute 'Sigma_iw'"):
+        S.Sigma_iw = T.Sigma_iw
+    assert S.hybridisation_is_complex is S.local_hamiltonian_is_complex is False
+
+
+def test_pair_correlators_and_interaction_energy(solved, exact):
+    nn = solved.nn_static
+    assert sorted(nn) == [("down", "down"), ("down", "up"), ("up", "down"), ("up", "up")]
+    np.testing.assert_allclose(nn["up", "down"], [[exact.nn[0, 1]]], atol=1e-9)
+    np.testing.assert_allclose(nn["down", "down"], [[exact.density[1]]], atol=1e-9)
+    assert solved.double_occupancy == pytest.approx(exact.nn[0, 1], abs=1e-9)
+    assert solved.interaction_energy == pytest.approx(U * exact.nn[0, 1], abs=1e-9)
+
+
+def test_one_body_terms_and_a_constant_of_h_int_count_in_its_energy(engine, exact):
+    S = siam_solver()
+    shift = 0.2 * n("up", 0)
+    for name, g0 in S.G0_iw:  # the levels of SIAM, part of them in h_int
+        g0 << inverse(inverse(g0) + (0.2 if name == "up" else 0.0))
+    S.solve(h_int=H_INT + shift + 3.0)
+    expected = U * exact.nn[0, 1] + 0.2 * exact.density[0] + 3.0
+    assert S.interaction_energy == pytest.approx(expected, abs=1e-7)
+
+
+def test_correlators_of_several_orbitals_in_one_block():
+    S = Solver(5.0, [("up", 2), ("down", 2)], **SMALL, database=None, exact="ed")
+    levels = np.diag([-1.0, -0.6])
+    for _, g0 in S.G0_iw:
+        for i, z in enumerate(1j * (2 * np.arange(-200, 200) + 1) * np.pi / 5.0):
+            g0.data[i] = np.linalg.inv((z - 0.25 / z) * np.eye(2) - levels)
+    h_int = sum(U * n("up", a) * n("down", a) for a in range(2))
+    S.solve(h_int=h_int)
+    nn = S.nn_static
+    assert nn["up", "down"].shape == (2, 2) and S.double_occupancy is None
+    np.testing.assert_allclose(nn["up", "down"], nn["down", "up"].T)
+    for bl in ("up", "down"):
+        np.testing.assert_allclose(np.diag(nn[bl, bl]), np.diag(S.orbital_occupations[bl]), atol=1e-9)
+    assert S.interaction_energy == pytest.approx(U * np.trace(nn["up", "down"]), abs=1e-9)
 
 
 # -- archives ---------------------------------------------------------------------------------------
@@ -560,8 +714,8 @@ def test_everything_a_run_found_is_read_back(tmp_path):
         assert back.last_decision == S.last_decision and str(back.last_decision) == str(S.last_decision)
         for error in ("G_tau_error", "Sigma_iw_error"):
             np.testing.assert_array_equal(data(getattr(back, error)), data(getattr(S, error)))
-        for block, _ in SPINS:
-            np.testing.assert_array_equal(back.perturbation_order[block], S.perturbation_order[block])
+        assert all(back.perturbation_order[block] == S.perturbation_order[block] for block, _ in SPINS)
+        assert back.perturbation_order_total.n_data_pts > 1000
         public = [x for x in dir(S) if not x.startswith("_")]
         assert [x for x in public if (getattr(S, x) is None) != (getattr(back, x) is None)] == []
 
@@ -594,10 +748,106 @@ def test_off_diagonal_levels_that_are_dropped_are_said(caplog):
     assert "c_dag('up',0)*c('up',1)" not in str(S.h_loc0)
 
 
+class Configuration:
+    """Stands in for that of triqs_cthyb 4."""
+
+
 def test_a_configuration_that_is_not_used_is_said(caplog):
     S = siam_solver(database=None, exact="ed")
-    S.solve(h_int=H_INT, initial_configuration=object())
+    S.solve(h_int=H_INT, initial_configuration=Configuration())
     assert "initial_configuration is known to triqs_cthyb alone: ed starts anew" in caplog.text
+
+
+def test_a_loop_may_start_from_the_last_configuration_whoever_answered(engine):
+    """There is one after a run of triqs_cthyb 4 only, and None stands for an empty one."""
+    S = siam_solver()
+    S.solve(h_int=H_INT, initial_configuration=S.last_configuration)
+    assert S.last_configuration is None
+    engine.source, last = "exact", Configuration()
+    engine.statistics = {"native": SimpleNamespace(last_configuration=last, density_matrix=None)}
+    S.solve(h_int=H_INT)
+    assert S.last_configuration is last
+    S.solve(h_int=H_INT, initial_configuration=S.last_configuration)
+    assert S._engine.exact_parameters["initial_configuration"] is last
+
+
+def test_what_is_no_configuration_is_refused(engine):
+    with pytest.raises(TypeError, match="is no configuration of triqs_cthyb: give the last_configuration"):
+        siam_solver().solve(h_int=H_INT, initial_configuration=object())
+
+
+def test_functions_of_time_come_on_the_mesh_of_the_user(engine):
+    """Runs of triqs_cthyb have a mesh of their own."""
+    engine.source = "exact"
+    tau = np.linspace(0, BETA, 10001)
+    O_tau = compat.Gf(mesh=compat.MeshImTime(BETA, "Boson", 10001), data=np.exp(-tau) + 0j)
+    blocks = compat.BlockGf(mesh=compat.MeshImTime(BETA, "Fermion", 10001), gf_struct=SPINS)
+    for _, g in blocks:
+        g.data[:, 0, 0] = tau
+    engine.statistics = {"native": SimpleNamespace(O_tau=O_tau, asymmetry_G_tau=blocks, density_matrix=None)}
+    S = siam_solver()
+    S.solve(h_int=H_INT)
+    assert len(S.O_tau.mesh) == 1001 and S.O_tau.data.shape == (1001,)
+    np.testing.assert_allclose(S.O_tau.data[1:-1], np.exp(-np.linspace(0, BETA, 1001))[1:-1], atol=1e-4)
+    assert list(S.asymmetry_G_tau.indices) == ["up", "down"]
+    np.testing.assert_allclose(S.asymmetry_G_tau["down"].data[1:-1, 0, 0], np.linspace(0, BETA, 1001)[1:-1], atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [Solver, SolverCore])
+def test_parameters_are_dicts_in_an_archive(engine, tmp_path, kind):
+    """Also those that an archive cannot take as they are: None is left out."""
+    S = kind(BETA, SPINS, **SMALL, database=None)
+    S.G0_iw << siam_solver().G0_iw
+    S.solve(h_int=H_INT, n_cycles=100, quantum_numbers=[n("up", 0), n("down", 0)], move_global={})
+    path = str(tmp_path / "parameters.h5")
+    with HDFArchive(path, "w") as A:
+        A["constr"], A["solve"] = S.last_constr_parameters, S.last_solve_parameters
+    with HDFArchive(path, "r") as A:
+        constr, solve = A["constr"], A["solve"]
+    assert type(constr) is type(solve) is dict and constr == S.last_constr_parameters
+    assert solve["h_int"] == H_INT and solve["n_cycles"] == 100
+    assert solve["quantum_numbers"] == [n("up", 0), n("down", 0)]
+    assert "measure_O_tau" not in solve and kind(**constr).gf_struct == SPINS
+
+
+def test_the_core_is_read_back_as_one(engine, tmp_path):
+    S = SolverCore(BETA, SPINS, **SMALL, database=None)
+    S.G0_iw << siam_solver().G0_iw
+    S.solve(h_int=H_INT)
+    with HDFArchive(str(tmp_path / "core.h5"), "w") as A:
+        A["S"] = S
+    with HDFArchive(str(tmp_path / "core.h5"), "r") as A:
+        back = A["S"]
+    assert type(back) is SolverCore and back.n_l == 50 and back.interaction_energy == S.interaction_energy
+    np.testing.assert_array_equal(back.nn_static["up", "down"], S.nn_static["up", "down"])
+    np.testing.assert_array_equal(data(back.G_tau_error), data(S.G_tau_error))
+
+
+# -- scripts for triqs_ctseg ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, what_to_do",
+    [
+        ("hartree_shift", "put it into the levels"), ("measure_nn_static", "read S.nn_static"),
+        ("measure_nn_tau", "with triqs_ctseg"), ("measure_state_hist", "with triqs_ctseg"),
+        ("measure_pert_order_histograms", "called measure_pert_order here"), ("measure_F_tau", "read S.Sigma_iw"),
+        ("measure_densities", "read S.orbital_occupations"), ("move_insert_segment", "leave it out"),
+        ("n_tau_G", r"give n_tau to Solver\(...\)"),
+    ],
+)  # fmt: skip
+def test_parameters_of_triqs_ctseg_say_what_to_do(engine, name, what_to_do):
+    with pytest.raises(TypeError, match=f"no parameter '{name}': it belongs to triqs_ctseg; .*{what_to_do}"):
+        siam_solver().solve(h_int=H_INT, **{name: True})
+
+
+def test_options_and_attributes_of_triqs_ctseg_say_what_to_do(solved):
+    with pytest.raises(TypeError, match="'n_tau_bosonic': it belongs to triqs_ctseg; it is the mesh of D0_tau"):
+        siam_solver(n_tau_bosonic=1001)
+    with pytest.raises(AttributeError, match="results are attributes of the solver itself: S.G_tau"):
+        _ = solved.results
+    with pytest.raises(AttributeError, match="did you mean 'last_configuration'"):
+        _ = solved.configuration
 
 
 def test_format_name_is_MLSolver(tmp_path, solved):

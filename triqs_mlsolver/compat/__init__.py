@@ -23,6 +23,7 @@ if HAS_TRIQS:
     from h5.formats import register_class
     from triqs.atom_diag import AtomDiag
     from triqs.operators import Operator, c, c_dag, dagger, n
+    from triqs.stat import Histogram
     from triqs.version import version as _version
 
     if importlib.util.find_spec("triqs.gfs") is not None:
@@ -63,16 +64,17 @@ else:
         from .embedded_gf import Fourier, Gf, GfImFreq, GfImTime, GfLegendre, LegendreToMatsubara, inverse
         from .embedded_lazy import Flat, Omega, SemiCircular, Wilson, iOmega_n
         from .embedded_meshes import MeshImFreq, MeshImTime, MeshLegendre
+        from .histogram import Histogram, read_histogram
         from .operators import Operator, c, c_dag, dagger, n, read_operator
 
         register_class(Operator, read_fun=read_operator)
+        register_class(Histogram, read_fun=read_histogram)
         AtomDiag = MeshDLRImFreq = make_gf_dlr = make_gf_imfreq = None  # of TRIQS alone
     PROVIDER = f"dcorelib {_version}"
 
 __all__ = [
     "AtomDiag", "BlockGf", "Flat", "Fourier", "Gf", "GfImFreq", "GfImTime", "GfLegendre", "HDFArchive",
-    "LegendreToMatsubara", "MeshDLRImFreq", "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega", "Operator", "PROVIDER",
-    "SemiCircular", "Wilson", "c", "c_dag", "dagger",
-    "iOmega_n", "inverse", "make_gf_dlr", "make_gf_imfreq", "mpi", "n",
-    "register_class",
+    "Histogram", "LegendreToMatsubara", "MeshDLRImFreq", "MeshImFreq", "MeshImTime", "MeshLegendre", "Omega",
+    "Operator", "PROVIDER", "SemiCircular", "Wilson", "c", "c_dag", "dagger", "iOmega_n", "inverse", "make_gf_dlr",
+    "make_gf_imfreq", "mpi", "n", "register_class",
 ]  # fmt: skip

@@ -8,7 +8,9 @@ import numpy as np
 
 from ..problem import Problem
 from ..tools.validation import did_you_mean
-from . import BlockGf, Operator, c, c_dag, n
+from . import BlockGf, Gf, Histogram, MeshImTime, Operator, c, c_dag, n
+
+_MOST_ORDERS = 1000  # as cthyb's histograms of perturbation orders have
 
 
 def checked_gf_struct(gf_struct) -> list[tuple[str, int]]:
@@ -89,6 +91,20 @@ def block_arrays(G, gf_struct, mesh, what: str) -> list[np.ndarray]:
     return arrays
 
 
+def histogram(counts) -> Histogram:
+    """The histogram, from 0 to 1000 as cthyb's, of `counts` of 0, 1, 2, ... (whole numbers).
+
+    One of TRIQS takes single values only: it is doubled and filled bit by bit.
+    """
+    counts = np.asarray(counts, dtype=int)
+    found = Histogram(0, _MOST_ORDERS)
+    for bit in reversed(range(int(np.max(counts, initial=0)).bit_length())):
+        found = found + found
+        for value in np.flatnonzero(counts >> bit & 1):
+            found << float(value)
+    return found
+
+
 def quadratic_operator(gf_struct, matrices):
     """Σ h_ab c†_a c_b as an operator."""
     op = Operator()
@@ -109,3 +125,44 @@ def interaction_operator(problem: Problem):
     for value, (i, j, k, l) in problem.terms:
         op += value * c_dag(*labels[i]) * c_dag(*labels[j]) * c(*labels[k]) * c(*labels[l])
     return op
+
+
+def on_times(G, n_tau: int):
+    """A function of imaginary time, in blocks or not, on `n_tau` points: as if it had been measured there.
+
+    To fewer points: means over what lies nearest to each, as Monte Carlo bins it. To more: linear interpolation.
+    """
+    if isinstance(G, BlockGf):
+        names, blocks = zip(*((name, on_times(g, n_tau)) for name, g in G))
+        return BlockGf(name_list=list(names), block_list=list(blocks), name=G.name)
+    if len(G.mesh) == n_tau:
+        return G
+    return Gf(mesh=MeshImTime(G.mesh.beta, G.mesh.statistic, n_tau), data=_rebinned(G.data, n_tau))
+
+
+def _rebinned(data: np.ndarray, n: int) -> np.ndarray:
+    """Values at `n` equidistant points, the first and the last the same, from those at len(data)."""
+    position = np.linspace(0, n - 1, len(data))  # of the given points among the new ones
+    flat = data.reshape(len(data), -1)
+    if n >= len(data):
+        columns = [np.interp(np.arange(n), position, column) for column in flat.T]
+        return np.stack(columns, axis=-1).reshape(n, *data.shape[1:])
+    weight = np.ones(len(data))
+    weight[[0, -1]] = 0.5  # they stand for half an interval
+    nearest = np.rint(position).astype(int)
+    total = np.zeros((n, flat.shape[1]), dtype=data.dtype)
+    np.add.at(total, nearest, weight[:, None] * flat)
+    return (total / np.bincount(nearest, weight)[:, None]).reshape(n, *data.shape[1:])
+
+
+def can_be_stored(value) -> bool:
+    """Whether an archive can take it: numbers, arrays, containers, operators, and lists and dicts of them."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and can_be_stored(v) for key, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(can_be_stored, value))
+    return (
+        isinstance(value, (bool, int, float, complex, str, np.generic, np.ndarray))
+        or hasattr(value, "__write_hdf5__")
+        or hasattr(value, "__reduce_to_dict__")
+    )

@@ -21,8 +21,9 @@ from ..exact import registry
 from ..model import Prediction, Predictor
 from ..numerics.significance import TWO_SIDED
 from ..problem import Problem, Solution
+from ..problem.fingerprint import fingerprint
 from ..problem.solution import key_figures
-from ..tools import mpi, seeds
+from ..tools import meeting, mpi, seeds
 from ..tools.constants import DEFAULT_TOLERANCE, LOG_REMEMBERED, UNCERTAIN
 from ..tools.messages import report
 from ..tools.validation import number
@@ -142,6 +143,7 @@ class LearnedSolver:
         self._n_solves = 0
         self._blas: ThreadpoolController | None = None
         self._knowledge: Knowledge | None = None  # on rank 0 only
+        meeting.meet(self.comm, "LearnedSolver()")
         mpi.on_root(self.comm, self._open, database)
 
     def _open(self, database) -> None:
@@ -198,7 +200,10 @@ class LearnedSolver:
         ------
         Uncertified
             If the model cannot certify an answer and no exact solver takes the problem.
+        TimeoutError, ValueError
+            If not all ranks call it, or not all with the same problem; see `tools.meeting`.
         """
+        meeting.meet(self.comm, "solve", fingerprint(problem))
         with self._one_blas_thread():
             return self._solve(problem, exact_parameters or {}, force_exact)
 
@@ -250,6 +255,7 @@ class LearnedSolver:
         answer = answer or self.last
         if answer is None:
             raise RuntimeError("nothing to certify yet: call solve first")
+        meeting.meet(self.comm, "certify", fingerprint(answer.problem))
         with self._one_blas_thread():
             parameters = {k: v for k, v in (exact_parameters or {}).items() if k != "random_seed"}
             return self._certify(answer, parameters)

@@ -27,11 +27,17 @@ class Interaction:
         The other two-body terms, coefficient of c†_i c†_j c_k c_l.
     quadratic : tuple of (n, n) arrays
         One-body terms of h_int per block; they belong to the local Hamiltonian (energy).
+    constant : float
+        What h_int adds to every energy.
+    between_blocks : (str, str) or None
+        Two blocks with one-body terms between them, which no matrix per block holds.
     """
 
     U: np.ndarray
     terms: tuple[tuple[float, tuple[int, int, int, int]], ...]
     quadratic: tuple[np.ndarray, ...]
+    constant: float = 0.0
+    between_blocks: tuple[str, str] | None = None
 
 
 def parse_interaction(h_int: Iterable, gf_struct, name: str = "h_int") -> Interaction:
@@ -40,20 +46,21 @@ def parse_interaction(h_int: Iterable, gf_struct, name: str = "h_int") -> Intera
     Parameters
     ----------
     h_int : operator
-        Hermitian, real, of at most two-body terms; a constant is dropped.
+        Hermitian, real, of at most two-body terms.
     gf_struct : sequence of (str, int)
         Blocks and their sizes.
 
     Raises
     ------
     ValueError
-        For an unknown block or orbital, a non-Hermitian or complex operator, terms that change the particle number,
-        terms of more than two bodies, or one-body terms between blocks.
+        For an unknown block or orbital, a non-Hermitian or complex operator, terms that change the particle number, or
+        terms of more than two bodies.
     TypeError
         If `h_int` is no operator.
     """
     flavours = _flavours(gf_struct)
     terms = _normal_ordered_terms(h_int, flavours, name)
+    constant = terms.pop(((), ()), 0.0)
     _require_hermitian(terms, flavours, name)
     N = len(flavours)
     U, other, one_body = np.zeros((N, N)), [], np.zeros((N, N))
@@ -67,7 +74,7 @@ def parse_interaction(h_int: Iterable, gf_struct, name: str = "h_int") -> Intera
                 U[i, j] += value if annihilate == (j, i) else -value
             else:
                 other.append((value, (i, j, *annihilate)))
-    return Interaction(U + U.T, tuple(other), _blocks(one_body, gf_struct, name))
+    return Interaction(U + U.T, tuple(other), _blocks(one_body, gf_struct), constant, _linked(one_body, flavours))
 
 
 def parse_quadratic(h_loc0: Iterable, gf_struct) -> tuple[np.ndarray, ...]:
@@ -76,9 +83,13 @@ def parse_quadratic(h_loc0: Iterable, gf_struct) -> tuple[np.ndarray, ...]:
     Raises
     ------
     ValueError
-        As `parse_interaction`, and if two-body terms are present.
+        As `parse_interaction`, and if two-body terms or one-body terms between blocks are present.
     """
     parsed = parse_interaction(h_loc0, gf_struct, "h_loc0")
+    if parsed.between_blocks:
+        raise ValueError(
+            "h_loc0 has one-body terms between different blocks: put those orbitals into one block of gf_struct"
+        )
     if np.any(parsed.U) or parsed.terms:
         raise ValueError(
             "h_loc0 holds two-body terms: it is the quadratic local Hamiltonian, interactions go into h_int"
@@ -103,8 +114,6 @@ def _normal_ordered_terms(op, flavours: dict, name: str) -> dict[tuple[tuple, tu
     largest = max((abs(value) for monomial, value in pairs if len(monomial)), default=0.0)
     for monomial, value in pairs:
         text = _text(monomial, value)
-        if len(monomial) == 0:
-            continue  # a constant shifts all energies
         if isinstance(value, complex) and abs(value.imag) > 1e-13 * largest:
             raise ValueError(
                 f"{name} has the complex coefficient {value} in {text}: only real Hamiltonians are supported"
@@ -166,18 +175,17 @@ def _require_hermitian(terms: dict, flavours: dict, name: str) -> None:
             )
 
 
-def _blocks(matrix: np.ndarray, gf_struct, name: str) -> tuple[np.ndarray, ...]:
-    out, start, rest = [], 0, matrix.copy()
-    for _, size in gf_struct:
-        part = slice(start, start + size)
-        out.append(matrix[part, part].copy())
-        rest[part, part] = 0.0
-        start += size
-    if np.any(rest):
-        raise ValueError(
-            f"{name} has one-body terms between different blocks: put those orbitals into one block of gf_struct"
-        )
-    return tuple(out)
+def _blocks(matrix: np.ndarray, gf_struct) -> tuple[np.ndarray, ...]:
+    ends = np.cumsum([size for _, size in gf_struct])
+    return tuple(matrix[end - size : end, end - size : end].copy() for end, (_, size) in zip(ends, gf_struct))
+
+
+def _linked(matrix: np.ndarray, flavours: dict) -> tuple[str, str] | None:
+    """The first two blocks that a matrix over all flavours links by more than rounding."""
+    blocks = [bl for bl, _ in flavours]
+    size = np.abs(matrix)
+    pairs = ((blocks[i], blocks[j]) for i, j in zip(*np.nonzero(size > 1e-13 * np.max(size, initial=0.0))))
+    return next(((a, b) for a, b in pairs if a != b), None)
 
 
 def _text(monomial, value) -> str:

@@ -9,8 +9,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from ..compat.containers import can_be_stored
 from ..exact.cthyb.parameters import DEFAULTS, REQUIRED
 from ..tools.validation import did_you_mean
+from . import ctseg
 
 logger = logging.getLogger("triqs_mlsolver")
 
@@ -39,7 +41,7 @@ _MONTE_CARLO_ONLY = (
     "measure_pert_order", "performance_analysis",
 )  # fmt: skip
 
-#: Restrictions of the local Hilbert space: they change the problem itself, and the database does not know them.
+#: Restrictions of the local Hilbert space: they change the problem itself, which then is for triqs_cthyb alone.
 _CHANGE_THE_PROBLEM = ("loc_n_min", "loc_n_max", "truncate_energy_cutoff", "truncate_max_states")
 
 #: What the run decides on either way, learned answer or not.
@@ -55,7 +57,15 @@ _ALWAYS_USED = {
 
 
 class Parameters(dict):
-    """Solve parameters; entries can also be read as attributes, like the parameter objects of cthyb 4."""
+    """Parameters; entries can also be read as attributes, like the parameter objects of cthyb 4.
+
+    In an archive they are a plain dict, without what it cannot take (None, callables).
+    """
+
+    _hdf5_format_ = "Dict"
+
+    def __reduce_to_dict__(self) -> dict:
+        return {name: value for name, value in self.items() if can_be_stored(value)}
 
     def __getattr__(self, name: str):
         try:
@@ -93,9 +103,7 @@ def checked(given: dict) -> Parameters:
     Raises
     ------
     TypeError
-        For an unknown name or a missing `h_int`.
-    ValueError
-        For a setting that would restrict the local Hilbert space.
+        For an unknown name, a missing `h_int`, or what is no configuration to start from.
     """
     params = Parameters()
     for name, value in given.items():
@@ -103,19 +111,19 @@ def checked(given: dict) -> Parameters:
             logger.warning("solve parameter %s is deprecated: use %s", name, DEPRECATED[name])
             name = DEPRECATED[name]
         if not _is_parameter(name):
-            hint = did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])
+            hint = ctseg.advice(name, ctseg.PARAMETERS) or did_you_mean(name, [*DEFAULTS, *POST_PROCESSING, *OWN])
             those = ": the parameters are those of triqs_cthyb, see help(Solver.solve)"
             raise TypeError(f"solve() has no parameter {name!r}{hint or those}")
         if value is not None:
             params[name] = value
     if "h_int" not in params:
         raise TypeError("solve() needs the interaction: give h_int, e.g. h_int = U * n('up', 0) * n('down', 0)")
-    for name in _CHANGE_THE_PROBLEM:
-        if name in params and params[name] != DEFAULTS[name]:
-            raise ValueError(
-                f"{name} = {params[name]} restricts the local Hilbert space, which changes the impurity problem: "
-                "learned answers are for the unrestricted one. Use triqs_cthyb itself for this run"
-            )
+    given = params.get("initial_configuration")
+    if given is not None and type(given).__name__ != "Configuration":
+        raise TypeError(
+            f"initial_configuration = {given!r} is no configuration of triqs_cthyb: give the last_configuration of a "
+            "solver after a run of triqs_cthyb 4, or None"
+        )
     return params
 
 
@@ -128,6 +136,11 @@ def with_defaults(params: dict) -> Parameters:
 def for_exact_solver(params: dict) -> dict:
     """What is handed to the exact solver: all but the post-processing."""
     return {k: v for k, v in params.items() if k not in POST_PROCESSING}
+
+
+def for_cthyb(params: dict, *, post_processed: bool) -> dict:
+    """What is handed to triqs_cthyb's own `Solver` (`post_processed`) or `SolverCore`."""
+    return {k: v for k, v in params.items() if k not in OWN and (post_processed or k not in POST_PROCESSING)}
 
 
 def monte_carlo_only(params: dict, problem) -> list[str]:
@@ -149,6 +162,45 @@ def has_density_matrix_from_correlators(problem) -> bool:
 def reason_for_exact(asked: list[str]) -> str | None:
     """Why the exact solver must run whatever the model knows; `asked` comes from `monte_carlo_only`."""
     return f"{', '.join(asked)} asked for, which only Monte Carlo can measure" if asked else None
+
+
+def reason_for_cthyb_alone(params: dict, interaction) -> str | None:
+    """Why the problem is one that only triqs_cthyb can pose, and neither model nor database know; None if it is not.
+
+    Parameters
+    ----------
+    params : dict
+        Checked parameters.
+    interaction : operators.Interaction
+        What `h_int` says.
+    """
+    restrictions = [f"{name} = {params[name]}" for name in _CHANGE_THE_PROBLEM if _restricts(name, params)]
+    if restrictions:
+        return f"{', '.join(restrictions)}: a restricted local Hilbert space is another problem"
+    if interaction.between_blocks:
+        a, b = interaction.between_blocks
+        return f"h_int has one-body terms between different blocks, {a!r} and {b!r}, which should be one in gf_struct"
+    return None
+
+
+def _restricts(name: str, params: dict) -> bool:
+    return name in params and params[name] != DEFAULTS[name]
+
+
+def require_cthyb(exact, reason: str) -> None:
+    """Refuse a problem of `reason_for_cthyb_alone` where triqs_cthyb is not installed, or not the exact solver.
+
+    Raises
+    ------
+    ValueError
+    """
+    if exact not in ("auto", "cthyb"):
+        what = f"exact = {exact if isinstance(exact, str) else exact.name!r} does not take it"
+    elif find_spec("triqs_cthyb") is None:
+        what = "triqs_cthyb is not installed (conda install -c conda-forge triqs_cthyb)"
+    else:
+        return
+    raise ValueError(f"{reason}; it is passed to triqs_cthyb as it is, with exact='auto' or 'cthyb', but {what}")
 
 
 def exact_solver_for(exact, asked: list[str]):

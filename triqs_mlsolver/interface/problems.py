@@ -9,8 +9,10 @@ import logging
 import numpy as np
 
 from ..compat.containers import block_arrays
-from ..numerics import hybridisation
-from ..problem import Problem
+from ..decision.decision import Answer
+from ..numerics import hybridisation, legendre
+from ..problem import Problem, Solution
+from .operators import Interaction
 
 logger = logging.getLogger("triqs_mlsolver")
 
@@ -68,6 +70,37 @@ def problem_from_Delta(Delta_tau, h_loc0, gf_struct, mesh, interaction) -> Probl
 def _problem(beta, gf_struct, h_loc0, Delta_l, interaction) -> Problem:
     h = tuple(a + b for a, b in zip(h_loc0, interaction.quadratic))
     return Problem(beta, tuple(gf_struct), h, tuple(Delta_l), interaction.U, interaction.terms)
+
+
+def occupations(problem: Problem, solution: Solution) -> list[np.ndarray]:
+    """⟨c†_a c_b⟩ of each block, (n, n) (dimensionless)."""
+    found = [-legendre.at_ends(problem.beta, g)[1].T for g in solution.G_l]
+    for o, rho in zip(problem.offsets, found):
+        np.fill_diagonal(rho, solution.density[o : o + len(rho)])
+    return found
+
+
+def interaction_energy(answer: Answer, interaction: Interaction, rho: list[np.ndarray]) -> float | None:
+    """⟨h_int⟩ (energy): of the two-body terms in whichever orbitals they were solved in, plus what else h_int holds.
+
+    Parameters
+    ----------
+    answer : Answer
+        As solved; None is returned where it does not know the energy of its interaction.
+    interaction : Interaction
+        What h_int says.
+    rho : list of (n, n) arrays
+        `occupations`, in the orbitals of h_int.
+    """
+    problem, solution = answer.problem, answer.solution
+    if solution.h_int is not None:
+        two_body = solution.h_int
+    elif problem.is_density_density:
+        two_body = 0.5 * float(np.sum(problem.U * solution.nn))
+    else:
+        return None
+    one_body = sum(float(np.sum(q * r)) for q, r in zip(interaction.quadratic, rho))
+    return two_body + one_body + interaction.constant
 
 
 def fock_states_by_energy(levels: np.ndarray, U: float) -> list[int]:

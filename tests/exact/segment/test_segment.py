@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,11 +106,30 @@ def test_run_is_described(case):
     assert p["solver"] == "segment" and p["average_sign"] == 1.0 and p["largest_inverse_deviation"] < 1e-8
     assert 0 < p["auto_corr_time"] < p["n_cycles"] / 64
     assert solution.h_int == pytest.approx(0.5 * np.sum(problem.U * solution.nn))
-    order = solution.statistics["perturbation_order"]
-    assert np.allclose(order.sum(axis=1), 1)
     s = solution.statistics
     widths = np.diff(s["tau_edges"])
     assert np.sum(s["G_tau_binned"] * widths, axis=1) == pytest.approx(s["samples"]["G_l_raw"][0, :, 0], abs=0.05)
+
+
+def test_perturbation_orders_are_counted_by_block_and_in_all():
+    """Their mean is −Σ_n Δ(iω_n) G(iω_n), in both block structures."""
+    problem = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[-0.5, 0.5], V=[0.35, 0.35])
+    in_one = replace(
+        problem, gf_struct=(("both", 2),), bath=None,
+        h_loc0=(np.diag(problem.levels),), Delta_l=(problem.Delta_l[0] * np.eye(2),),
+    )  # fmt: skip
+    mean = lambda counts: counts @ np.arange(len(counts)) / counts.sum()
+    G, Delta = ED().solve(problem).G_iw(4000), problem.Delta_iw(4000)
+    expected = -2 * sum(np.sum(g * d).real for g, d in zip(G, Delta))
+    for p in (problem, in_one):
+        solution = SegmentSolver(n_cycles=20000).solve(p)
+        of_blocks, total = (solution.statistics[f"perturbation_order{s}"] for s in ("", "_total"))
+        assert len(of_blocks) == len(p.gf_struct)
+        assert total.sum() == pytest.approx(solution.provenance["n_cycles"], abs=len(total))
+        assert mean(total) == pytest.approx(expected, rel=0.03)
+        assert sum(map(mean, of_blocks)) == pytest.approx(mean(total), abs=1e-2)
+        assert solution.provenance["average_order"] == pytest.approx(mean(total), abs=1e-2)
+    np.testing.assert_allclose(of_blocks[0], total)
 
 
 def test_orbital_exchange_averages_equivalent_flavours():

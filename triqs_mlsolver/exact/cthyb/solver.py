@@ -294,6 +294,11 @@ class MeanOfRuns:
         """The same in every run."""
         return self.runs[0].h_loc_diagonalization
 
+    @property
+    def last_configuration(self):
+        """That of the last run (triqs_cthyb 4)."""
+        return self.runs[-1].last_configuration
+
     def __getattr__(self, name: str):
         if name.startswith("__"):
             raise AttributeError(name)
@@ -314,7 +319,9 @@ def conserved_numbers(problem: Problem) -> list:
 
 def _mean(values: list):
     first = values[0]
-    if first is None or isinstance(first, (str, bool)):
+    if isinstance(first, bool):
+        return all(values)
+    if first is None or isinstance(first, str):
         return first
     if isinstance(first, dict):
         return {k: _mean([v[k] for v in values]) for k in first}

@@ -20,6 +20,7 @@ from .symmetries import Symmetries
 from .vectors import WIDTH
 
 _REFINEMENT = 2  # cells of the kernel in each cell of the results
+_MOST_ORDERS = 2048  # perturbation orders told apart; larger ones count as the last
 _TABLE_ACCURACY = 2e-9  # of the interpolation of Δ, relative to its largest value
 
 
@@ -121,7 +122,8 @@ class MarkovChain:
         self.sums = kernel.Sums(
             cells=np.zeros((N, _REFINEMENT * self.n_cells, 2 * kernel.N_MOMENTS)),
             nn=np.zeros((N, N)),
-            histogram=np.zeros((N, 512)),
+            histogram=np.zeros((len(problem.gf_struct) + 1, _MOST_ORDERS)),
+            block=np.repeat(np.arange(len(problem.gf_struct)), [size for _, size in problem.gf_struct]),
             weight=np.zeros(2),
             blocks=np.zeros((2 + N, 48, 4)),
             interaction=np.zeros((2, self.chain.S.shape[1])),

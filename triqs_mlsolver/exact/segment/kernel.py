@@ -33,10 +33,11 @@ N_MOMENTS = 4
 _COMPILED = ("kernel", "global_moves", "local_green", "moves", "reweight", "sweeps", "vectors")
 SOURCES = tuple(sys.modules[f"{__package__}.{name}"] for name in _COMPILED)  # of the compiled code
 
-#: Sums over one bin. cells: (N, n_cells, 8) moments of G, then of F. nn: (N, N). histogram: (N, n_histogram)
-#: perturbation orders. weight: (2,) and its magnitude. blocks: (2 + N, n_levels, 4): logarithmic binning (`collect`)
-#: of total order, the interaction energy times β, and the length of each flavour. interaction: (2, n_max) scratch.
-Sums = namedtuple("Sums", "cells nn histogram weight blocks interaction")
+#: Sums over one bin. cells: (N, n_cells, 8) moments of G, then of F. nn: (N, N). histogram: (n_blocks + 1, n_histogram)
+#: perturbation orders of each block and of all together; block: (N,) of which flavour. weight: (2,) and its magnitude.
+#: blocks: (2 + N, n_levels, 4): logarithmic binning (`collect`) of total order, the interaction energy times β, and the
+#: length of each flavour. interaction: (2, n_max) scratch.
+Sums = namedtuple("Sums", "cells nn histogram block weight blocks interaction")
 
 PAIR = 0.35  # of the updates are insertions, as many removals
 PERMUTE_EVERY, REFRESH_EVERY = 32, 10000  # updates
@@ -121,11 +122,14 @@ def measure(model, target, chain, sums):
     sums.weight[0] += weight
     sums.weight[1] += abs(weight)
     n_flavours, top = len(chain.slot), sums.histogram.shape[1] - 1
-    order, energy = 0, 0.0
+    order, in_block, energy = 0, 0, 0.0
     for f in range(n_flavours):
         q = chain.slot[f]
         order += chain.n_pairs[q]
-        sums.histogram[f, min(chain.n_pairs[q], top)] += weight
+        in_block += chain.n_pairs[q]
+        if f + 1 == n_flavours or sums.block[f + 1] != sums.block[f]:
+            sums.histogram[sums.block[f], min(in_block, top)] += weight
+            in_block = 0
         sums.nn[f, f] += weight * chain.length[q]
         collect(sums.blocks, 2 + f, chain.length[q])
         for g in range(f):
@@ -138,6 +142,7 @@ def measure(model, target, chain, sums):
             continue
         M = chain.spare_M[f] if target.added[model.delta_class[f]] else chain.M[q]
         measure_green(model, chain, sums, f, M, weight)
+    sums.histogram[-1, min(order, top)] += weight
     collect(sums.blocks, 0, order)
     collect(sums.blocks, 1, energy)
 

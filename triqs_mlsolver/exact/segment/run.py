@@ -230,7 +230,7 @@ class Run:
             "average_weight": weight,
             "auto_corr_time": auto_corr_time,
             "independent_samples": weight * self.n_bins * self.cycles_per_bin / (1 + 2 * auto_corr_time),
-            "average_order": float((histogram * np.arange(histogram.shape[1])).sum() / max(histogram[0].sum(), 1)),
+            "average_order": float(histogram[-1] @ np.arange(histogram.shape[1]) / max(histogram[-1].sum(), 1)),
             "largest_inverse_deviation": float(max(self._allgather(self.chain.chain.deviation[0]))),
             "G_tau_error": self.analysis.worst_error,
             "drift": self.analysis.drift,
@@ -243,11 +243,21 @@ class Run:
     def statistics(self) -> dict:
         """Raw data of this run."""
         names = ("insert", "remove", "shift", "flip", "permute", "recast")
-        top = int(np.max(np.nonzero(self.histogram.sum(axis=0))[0], initial=0)) + 1
+        *of_blocks, total = self._measurements()
         return {
-            "perturbation_order": self.histogram[:, :top] / np.maximum(self.histogram.sum(axis=1, keepdims=True), 1),
+            "perturbation_order": of_blocks,
+            "perturbation_order_total": total,
             "acceptance": dict(zip(names, self.acceptance.tolist())),
         }
+
+    def _measurements(self) -> np.ndarray:
+        """Number of measurements at each perturbation order, of each block and of all together, whole numbers.
+
+        Where the chain samples another hybridisation than the problem's, they are shared out by weight.
+        """
+        share = np.maximum(self.histogram, 0.0) / np.maximum(self.histogram.sum(axis=1, keepdims=True), 1e-300)
+        top = int(np.max(np.nonzero(share.any(axis=0))[0], initial=0)) + 1
+        return np.rint(share[:, :top] * self.n_bins * self.cycles_per_bin).astype(int)
 
 
 def first_bins(n_cycles: int) -> tuple[int, int]:

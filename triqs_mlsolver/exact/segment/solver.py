@@ -167,5 +167,3 @@ def causal_hybridisation(problem: Problem) -> tuple[list[np.ndarray], float]:
             largest,
         )
     return Deltas, largest
-
-
