@@ -544,7 +544,7 @@ def cthyb(monkeypatch):
         G_l = density_matrix = None
 
         def __init__(self, **given):
-            self.constructor = given
+            self.constructor = self.last_constr_parameters = given
             self.G0_iw, self.G_iw = (compat.BlockGf(
                 mesh=compat.MeshImFreq(given["beta"], "Fermion", given["n_iw"]), gf_struct=given["gf_struct"]
             ) for _ in range(2))  # fmt: skip
@@ -555,7 +555,9 @@ def cthyb(monkeypatch):
 
         @property
         def Delta_infty(self):
-            raise RuntimeError("Delta_infty cannot be accessed")
+            if self.constructor["delta_interface"]:
+                raise SystemExit("the process of triqs_cthyb would end")
+            return [np.eye(1, dtype=complex)] * 2
 
         def solve(self, **given):
             self.parameters = given
@@ -601,6 +603,21 @@ def test_the_core_passes_on_to_the_core(engine, cthyb):
         g0 << inverse(iOmega_n)
     S.solve(h_int=H_INT, loc_n_min=1, n_cycles=10, perform_tail_fit=True)
     assert type(S._native) is cthyb.SolverCore and "perform_tail_fit" not in S._native.parameters
+
+
+@pytest.mark.parametrize("kind", [Solver, SolverCore])
+def test_hybridisations_are_passed_on_too(engine, cthyb, kind):
+    """triqs_cthyb has no G0_iw and no Delta_infty then, and none may be asked for."""
+    S, T = (kind(BETA, SPINS, **SMALL, database=None, delta_interface=True) for _ in range(2))
+    for solver in (S, T):
+        for _, d in solver.Delta_tau:
+            d.data[:, 0, 0] = legendre.fermi_kernel(BETA, np.linspace(0, BETA, 1001), EPS) @ V**2
+    h_loc0 = -MU * (n("up", 0) + n("down", 0))
+    S.solve(h_int=H_INT, h_loc0=h_loc0, loc_n_min=1, n_cycles=10)
+    T.solve(h_int=H_INT, h_loc0=h_loc0)
+    assert S.Delta_infty is None and S.last_decision.solver == "cthyb"
+    for a, b in zip(data(S._native.Delta_tau) + data(S.G0_iw), data(T.Delta_tau) + data(T.G0_iw)):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_what_is_passed_on_needs_a_number_of_cycles(engine, cthyb):

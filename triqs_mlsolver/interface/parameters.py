@@ -218,8 +218,9 @@ def exact_solver_for(exact, asked: list[str]):
         return "cthyb"
     what = "triqs_cthyb is not installed" if exact == "auto" else f"exact = {exact!r} cannot"
     raise ValueError(
-        f"{', '.join(asked)} can only be measured by triqs_cthyb, and {what}: leave the measurement out, or use "
-        "exact='cthyb' (conda install -c conda-forge triqs_cthyb)"
+        f"{', '.join(asked)} can only be measured by triqs_cthyb, and {what}: leave the measurement out "
+        "(S.nn_static and S.interaction_energy are always there), or use exact='cthyb' (conda install -c conda-forge "
+        "triqs_cthyb)"
     )
 
 

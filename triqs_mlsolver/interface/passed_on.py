@@ -7,11 +7,9 @@ from __future__ import annotations
 import time
 import warnings
 
-from .. import compat
-from ..compat import containers
 from ..decision.decision import Decision
 from ..exact.cthyb import passed_on
-from ..problem.fingerprint import of_arrays
+from ..problem.fingerprint import fingerprint
 from ..tools import meeting, mpi
 from ..tools.messages import report
 from . import parameters
@@ -43,9 +41,9 @@ def solve(solver, params: dict, interaction) -> bool:
     if not reason:
         return False
     parameters.require_cthyb(solver._options["exact"], reason)
-    name, mesh = ("Delta_tau", solver._times) if solver.delta_interface else ("G0_iw", solver._frequencies)
-    arrays = containers.block_arrays(getattr(solver, name), solver.gf_struct, mesh, name)
-    meeting.meet(solver._comm, "solve", of_arrays(str(params["h_int"]), arrays))
+    problem = solver._problem(params, interaction)  # without what makes it one for triqs_cthyb alone
+    meeting.meet(solver._comm, "solve", fingerprint(problem))
+    name = "Delta_tau" if solver.delta_interface else "G0_iw"
     start, post_processed = time.perf_counter(), solver._IS_POST_PROCESSED
     solver._native = passed_on.solve(
         solver.last_constr_parameters,
@@ -54,6 +52,8 @@ def solve(solver, params: dict, interaction) -> bool:
         post_processed=post_processed,
     )
     _fill(solver, params)
+    if solver.delta_interface:  # there triqs_cthyb hands out none
+        solver._fill_G0(problem, interaction)
     alarm = _MIXED if interaction.between_blocks else ""
     decision = Decision(
         "exact", "cthyb", "asked for", reason, _INFINITE, _INFINITE, solver._options["tolerance"], _INFINITE, _INFINITE,
@@ -69,9 +69,6 @@ def solve(solver, params: dict, interaction) -> bool:
 def _fill(solver, params: dict) -> None:
     solver._asked = solver._answer = solver._nn = None
     solver.last_solve_parameters = parameters.with_defaults(params)
-    found = passed_on.results(solver._native, (*solver._RESULTS, "solve_status"))
-    for name, value in found.items():
+    for name, value in passed_on.results(solver._native, (*solver._RESULTS, "solve_status")).items():
         setattr(solver, name, value)
     solver.Delta_tau << solver._native.Delta_tau
-    if solver.delta_interface and found.get("G_iw_raw") is not None:  # there triqs_cthyb hands out none
-        solver.G0_iw << compat.inverse(compat.inverse(solver.G_iw) + solver.Sigma_iw)

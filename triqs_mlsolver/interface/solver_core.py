@@ -341,8 +341,7 @@ class SolverCore:
         )
         levels = [h - q for h, q in zip(problem.h_loc0, parsed.quadratic)]
         if self.delta_interface:
-            inverses = [g0 + q for g0, q in zip(problem.G0_inverse_iw(self.n_iw), parsed.quadratic)]
-            containers.fill(self.G0_iw, [containers.both_signs(np.linalg.inv(g)) for g in inverses])
+            self._fill_G0(problem, parsed)
         else:
             containers.fill(self.Delta_tau, self._on_times(problem.Delta_l))
             self.Delta_infty = [h.astype(complex) for h in levels]
@@ -353,6 +352,10 @@ class SolverCore:
         self.interaction_energy = problems.interaction_energy(self._asked, parsed, rho)
         self._fill_density_matrix(problem, solution)
         self._fill_statistics(solution)
+
+    def _fill_G0(self, problem: Problem, parsed: operators.Interaction) -> None:
+        inverses = [g0 + q for g0, q in zip(problem.G0_inverse_iw(self.n_iw), parsed.quadratic)]
+        containers.fill(self.G0_iw, [containers.both_signs(np.linalg.inv(g)) for g in inverses])
 
     def _on_times(self, blocks) -> list[np.ndarray]:
         return [legendre.on_uniform_mesh(self.beta, b, self.n_tau) for b in blocks]

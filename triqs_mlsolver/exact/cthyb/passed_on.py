@@ -41,11 +41,7 @@ def solve(constructor: dict, inputs: dict, params: dict, *, post_processed: bool
 
 
 def results(native, names) -> dict:
-    """What it found under these `names`; None for what it has not, or not in this interface."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = getattr(native, name)
-        except (AttributeError, RuntimeError):
-            found[name] = None
-    return found
+    """What it found under these `names`; None for what this version does not have, or not in this interface."""
+    # reading what the interface does not have ends the process: a C++ exception that Python never sees
+    unreadable = {"Delta_infty"} if native.last_constr_parameters["delta_interface"] else set()
+    return {name: None if name in unreadable else getattr(native, name, None) for name in names}

@@ -257,7 +257,8 @@ class Run:
         """
         share = np.maximum(self.histogram, 0.0) / np.maximum(self.histogram.sum(axis=1, keepdims=True), 1e-300)
         top = int(np.max(np.nonzero(share.any(axis=0))[0], initial=0)) + 1
-        return np.rint(share[:, :top] * self.n_bins * self.cycles_per_bin).astype(int)
+        up_to = np.rint(np.cumsum(share[:, :top], axis=1) * self.n_bins * self.cycles_per_bin).astype(int)
+        return np.diff(up_to, prepend=0)  # so that all have the same sum
 
 
 def first_bins(n_cycles: int) -> tuple[int, int]:
