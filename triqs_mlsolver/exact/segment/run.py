@@ -51,7 +51,7 @@ class Run:
         self.is_timed = 0 <= options.max_time < np.inf
         self.stopped = False  # by max_time
         self.cycles_per_bin = 0
-        self.chunk: int | None = None  # cycles between two looks at the clock
+        self.chunk: int | None = None  # cycles between two looks at the clock, and for an interrupt
         self.target_reached = None
 
     # -- ranks ----------------------------------------------------------------------------------------------------
@@ -173,9 +173,8 @@ class Run:
         """
         begun = time.perf_counter()
         few = self._bins(min(n, _FEWEST_BINS), lambda: True)
-        if self.is_timed:
-            seconds = max(self._allgather(time.perf_counter() - begun)) / (len(few[0]) * self.cycles_per_bin)
-            self.chunk = max(int(_BETWEEN_LOOKS / max(seconds, 1e-9)), 1)
+        seconds = max(self._allgather(time.perf_counter() - begun)) / (len(few[0]) * self.cycles_per_bin)
+        self.chunk = max(int(_BETWEEN_LOOKS / max(seconds, 1e-9)), 1)
         return [b.join([b, more]) for b, more in zip(few, self._bins(n - len(few[0])))]
 
     def _bins(self, n: int, keep_going=None) -> list[RawBins]:
