@@ -223,3 +223,13 @@ def test_a_restricted_hilbert_space_gives_the_answer_of_triqs_cthyb(triqs_cthyb)
             np.testing.assert_array_equal(a.data, b.data)
     assert ours.last_decision.source == "exact" and "loc_n_max = 1" in ours.last_decision.reason
     assert (ours.last_decision.note, ours.nn_static) == ("passed to triqs_cthyb as it is, not learned", None)
+
+
+def test_no_cycles_at_all_give_the_atom(triqs_cthyb):
+    ours = SolverCore(5.0, SPINS, n_iw=200, n_tau=1001, database=None)
+    ours.G0_iw << inverse(iOmega_n + 1.0)
+    ours.solve(h_int=H_INT, n_cycles=0, n_warmup_cycles=0, measure_density_matrix=True, use_norm_as_weight=True)
+    energies = np.array([0.0, -1.0, -1.0, 0.0])  # U = 2, mu = 1
+    weights = np.exp(-5.0 * energies) / np.exp(-5.0 * energies).sum()
+    found = np.sort(np.concatenate([np.diag(block) for block in ours.density_matrix]).real)
+    np.testing.assert_allclose(found, np.sort(weights), atol=1e-12)

@@ -522,6 +522,7 @@ FLIP = 0.1 * (c_dag("up", 0) * c("down", 0) + c_dag("down", 0) * c("up", 0))
 FOR_CTHYB = {
     "loc_n_max = 1": ({"h_int": H_INT, "loc_n_max": 1}, ""),
     "truncate_max_states = 3": ({"h_int": H_INT, "truncate_max_states": 3}, ""),
+    "n_cycles = n_warmup_cycles = 0": ({"h_int": H_INT, "n_cycles": 0, "n_warmup_cycles": 0}, ""),
     "one-body terms between different blocks, 'up' and 'down'": ({"h_int": H_INT + FLIP}, "self-energy.*is none"),
 }
 
@@ -532,7 +533,7 @@ def test_what_triqs_cthyb_alone_can_pose_needs_it(engine, monkeypatch, reason, e
     monkeypatch.setattr(cthyb_parameters, "find_spec", lambda name: None)
     why = "triqs_cthyb is not installed" if exact == "auto" else f"exact = '{exact}' does not take it"
     with pytest.raises(ValueError, match=f"{reason}.*{why}"):
-        siam_solver(exact=exact).solve(n_cycles=10, **FOR_CTHYB[reason][0])
+        siam_solver(exact=exact).solve(**{"n_cycles": 10, **FOR_CTHYB[reason][0]})
 
 
 @pytest.fixture
@@ -579,10 +580,10 @@ def test_what_triqs_cthyb_alone_can_pose_is_passed_to_it_as_it_is(engine, cthyb,
     S = siam_solver()
     S.solve(h_int=H_INT)  # results of an earlier answer do not stay
     with caplog.at_level(logging.INFO, "triqs_mlsolver"):
-        S.solve(**params, n_cycles=10, random_seed=7, target_error=0.1, perform_tail_fit=True)
+        S.solve(**{"n_cycles": 10, **params}, random_seed=7, target_error=0.1, perform_tail_fit=True)
     native, decision = S._native, S.last_decision
     assert type(native) is cthyb.Solver and native.constructor == S.last_constr_parameters
-    assert native.parameters == {**params, "n_cycles": 10, "random_seed": 7, "perform_tail_fit": True}
+    assert native.parameters == {"n_cycles": 10, **params, "random_seed": 7, "perform_tail_fit": True}
     np.testing.assert_array_equal(data(native.G0_iw), data(S.G0_iw))
     np.testing.assert_array_equal(data(S.G_iw), data(S.G0_iw))
     assert (S.average_sign, S.h_loc_diagonalization, S.Sigma_iw) == (1.0, "diagonalised", None)

@@ -177,6 +177,8 @@ def reason_for_cthyb_alone(params: dict, interaction) -> str | None:
     restrictions = [f"{name} = {params[name]}" for name in _CHANGE_THE_PROBLEM if _restricts(name, params)]
     if restrictions:
         return f"{', '.join(restrictions)}: a restricted local Hilbert space is another problem"
+    if params.get("n_cycles") == 0 and params.get("n_warmup_cycles") == 0:
+        return "n_cycles = n_warmup_cycles = 0 asks for the isolated atom, without a run"
     if interaction.between_blocks:
         a, b = interaction.between_blocks
         return f"h_int has one-body terms between different blocks, {a!r} and {b!r}, which should be one in gf_struct"

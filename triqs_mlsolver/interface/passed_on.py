@@ -53,7 +53,7 @@ def solve(solver, params: dict, interaction) -> bool:
     )
     _fill(solver, params)
     if solver.delta_interface:  # there triqs_cthyb hands out none
-        solver._fill_G0(problem, interaction)
+        solver._fill_noninteracting(problem, interaction)
     alarm = _MIXED if interaction.between_blocks else ""
     decision = Decision(
         "exact", "cthyb", "asked for", reason, _INFINITE, _INFINITE, solver._options["tolerance"], _INFINITE, _INFINITE,

@@ -341,7 +341,7 @@ class SolverCore:
         )
         levels = [h - q for h, q in zip(problem.h_loc0, parsed.quadratic)]
         if self.delta_interface:
-            self._fill_G0(problem, parsed)
+            self._fill_noninteracting(problem, parsed)
         else:
             containers.fill(self.Delta_tau, self._on_times(problem.Delta_l))
             self.Delta_infty = [h.astype(complex) for h in levels]
@@ -353,7 +353,7 @@ class SolverCore:
         self._fill_density_matrix(problem, solution)
         self._fill_statistics(solution)
 
-    def _fill_G0(self, problem: Problem, parsed: operators.Interaction) -> None:
+    def _fill_noninteracting(self, problem: Problem, parsed: operators.Interaction) -> None:
         inverses = [g0 + q for g0, q in zip(problem.G0_inverse_iw(self.n_iw), parsed.quadratic)]
         containers.fill(self.G0_iw, [containers.both_signs(np.linalg.inv(g)) for g in inverses])
 
