@@ -81,6 +81,16 @@ def _padded_uniform_vandermonde(n_tau: int, n_l: int) -> np.ndarray:
     return vandermonde(np.linspace(-1, 1, n_tau), n_l)
 
 
+def integrals(beta: float, edges: np.ndarray, n_l: int) -> np.ndarray:
+    """Matrix (n_cells, n_l) of the integrals of f(τ) between neighbouring `edges` from its coefficients."""
+    l = np.arange(n_l)
+    P = legvander(2 * edges / beta - 1, n_l)
+    integral = np.empty((len(edges), n_l))  # of P_l over x from −1: (P_{l+1} − P_{l−1})/(2l+1)
+    integral[:, 0] = P[:, 1] + 1
+    integral[:, 1:] = (P[:, 2:] - P[:, :-2]) / (2 * l[1:] + 1)
+    return 0.5 * np.sqrt(2 * l + 1) * np.diff(integral, axis=0)
+
+
 def at_ends(beta: float, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values at τ = 0⁺ and τ = β⁻."""
     l = np.arange(len(coefficients))

@@ -13,7 +13,7 @@ from scipy.signal import lfilter
 
 from triqs_mlsolver import DiscreteBath, Problem
 from triqs_mlsolver.exact.cthyb.smooth_estimate import SmoothEstimate, largest_weights, smoothed
-from triqs_mlsolver.exact.cthyb.solver import CthybSolver, MeanOfRuns, _dominance, conserved_numbers
+from triqs_mlsolver.exact.cthyb.solver import CthybSolver, MeanOfRuns, _dominance, _of_bins, conserved_numbers
 from triqs_mlsolver.exact.cthyb.thermalisation import objection
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
@@ -93,6 +93,15 @@ def test_no_weight_of_a_spectrum_is_larger_than_the_prior_allows():
         assert np.all(np.abs(weights) <= largest_weights(poles, moments) + 1e-9)
 
 
+def test_coefficients_of_a_binned_function(exact):
+    """Averages over bins of triqs_cthyb's mesh, half ones at the ends, hold all that is measured."""
+    n_tau, beta = 10001, SIAM.beta
+    edges = np.concatenate([[0], (np.arange(n_tau - 1) + 0.5) * beta / (n_tau - 1), [beta]])
+    G_l = exact.G_l[0][:, 0, 0]
+    bins = legendre.integrals(beta, edges, len(G_l)) @ G_l / np.diff(edges)
+    np.testing.assert_allclose(_of_bins(beta, n_tau, len(G_l)).T @ bins, G_l, atol=1e-5 * beta)
+
+
 def test_mean_of_runs():
     class Run:
         def __init__(self, k):
@@ -126,7 +135,7 @@ def test_a_run_that_measures_nan_is_repeated(monkeypatch, caplog):
         def __init__(self, seed):
             seeds.append(seed)
             value = np.nan if len(seeds) < 3 else 1.0
-            self.density_matrix, self.G_l = [np.ones((1, 1))], [("up", Block(value))]
+            self.density_matrix, self.G_tau = [np.ones((1, 1))], [("up", Block(value))]
 
     monkeypatch.setattr(CthybSolver, "_started", lambda self, problem, k, max_time: Native(k))
     CthybSolver()._run(SIAM, 1)
@@ -159,7 +168,7 @@ class Watch:
         clock.now += max_time
         measured = 100 * max(max_time - warmup, 0)
         self.perturbation_order_total = SimpleNamespace(data=np.array([measured]))
-        self.density_matrix, self.G_l = [np.ones((1, 1))], []
+        self.density_matrix, self.G_tau = [np.ones((1, 1))], []
 
 
 @pytest.mark.parametrize("max_time, warmup, n_runs", [(80, 1, 8), (40, 6, 2), (17, 2, 2)])

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field, make_dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
@@ -60,7 +61,7 @@ class CthybSolver(_Parameters):
     ----------
     n_cycles, length_cycle, n_warmup_cycles, random_seed, move_double, ... : optional
         Every solve parameter of triqs_cthyb, handed through; None means cthyb's default. `h_int` and `h_loc0` come from
-        the problem; `measure_G_l`, `measure_density_matrix` and `use_norm_as_weight` are always on.
+        the problem; `measure_G_tau`, `measure_density_matrix` and `use_norm_as_weight` are always on.
     n_runs : int, optional
         Independent runs for the error bars; `n_cycles` and `max_time` are divided among them. By default eight, or as
         many, but at least four, as keep all warm-ups together shorter than the measuring.
@@ -191,14 +192,13 @@ class CthybSolver(_Parameters):
         """The native solver after a run with the seed number `k`."""
         from triqs_cthyb import Solver
 
-        n_l = min(max(problem.n_l, 30), _MOST_COEFFICIENTS)
         n_tau = _n_tau(problem)
         S = Solver(
             beta=problem.beta,
             gf_struct=list(problem.gf_struct),
             n_iw=min(1025, n_tau // 2),
             n_tau=n_tau,
-            n_l=n_l,
+            n_l=_n_l(problem),
             delta_interface=True,
         )
         containers.fill(S.Delta_tau, [legendre.on_uniform_mesh(problem.beta, d, n_tau) for d in problem.Delta_l])
@@ -218,7 +218,7 @@ class CthybSolver(_Parameters):
             "h_loc0": containers.quadratic_operator(problem.gf_struct, problem.h_loc0),
             "n_cycles": _CYCLES_PER_RUN if n_cycles is None else -(-int(n_cycles) // self.n_runs),
             "random_seed": seeds.of_part(seed, k),
-            "measure_G_l": True,
+            "measure_G_tau": True,  # in bins: coefficients measured one by one take longer than the sampling
             "measure_density_matrix": True,
             "measure_pert_order": True,  # its histogram says how much was measured
             "use_norm_as_weight": True,
@@ -229,7 +229,7 @@ class CthybSolver(_Parameters):
         if self.target_error is None or self.n_cycles is not None or len(runs) >= _MAX_RUNS or self._is_timed:
             return False
         # about the error of G(τ) in the middle, coefficients taken as independent; the worst element counts
-        bins = SymmetricMean(problem).G_l([_bins_of(runs, bl) for bl, _ in problem.gf_struct])
+        bins = SymmetricMean(problem).G_l(_measured(problem, runs))
         variance = [np.max(np.sum(b.var(axis=0, ddof=1), axis=0)) for b in bins]
         return np.sqrt(max(variance) / len(runs)) / problem.beta > self.target_error
 
@@ -242,7 +242,7 @@ class CthybSolver(_Parameters):
         nn, nn_error = nn_bins.mean(axis=0), few_samples(len(runs)) * nn_bins.std(axis=0, ddof=1) / np.sqrt(len(runs))
         native = MeanOfRuns(runs)
         Sigma_infty, Sigma_1 = mean.moments(*_self_energy_moments(problem, native, nn))
-        measured = [_bins_of(runs, bl) for bl, _ in problem.gf_struct]
+        measured = _measured(problem, runs)
         occupations = mean.occupations([_occupations(problem, runs, bl, size) for bl, size in problem.gf_struct])
         samples = [
             _estimates(problem, bins, occupations[b], _moments(problem, b, Sigma_infty[b], Sigma_1[b]))
@@ -333,10 +333,26 @@ def _mean(values: list):
     return total if type(first).__name__ == "Histogram" else total / len(values)
 
 
-def _bins_of(runs: list, block: str) -> np.ndarray:
-    """G_l of each run, made symmetric, (n_runs, n_l, n, n)."""
-    bins = np.array([S.G_l[block].data.real for S in runs])
-    return 0.5 * (bins + bins.swapaxes(-1, -2))
+def _measured(problem: Problem, runs: list) -> list[np.ndarray]:
+    """G_l of each run per block, made symmetric, (n_runs, n_l, n, n)."""
+    beta, found = problem.beta, []
+    for bl, _ in problem.gf_struct:
+        G_tau = np.array([S.G_tau[bl].data.real for S in runs])
+        bins = np.einsum("tl,rtab->rlab", _of_bins(beta, G_tau.shape[1], _n_l(problem)), G_tau, optimize=True)
+        found.append(0.5 * (bins + bins.swapaxes(-1, -2)))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _of_bins(beta: float, n_tau: int, n_l: int) -> np.ndarray:
+    """Matrix (n_tau, n_l) from averages over bins around mesh points, half ones at the ends, to Legendre coefficients."""
+    edges = np.concatenate([[0.0], (np.arange(n_tau - 1) + 0.5) * beta / (n_tau - 1), [beta]])
+    return beta * legendre.integrals(beta, edges, n_l)
+
+
+def _n_l(problem: Problem) -> int:
+    """Coefficients that what is measured is made into."""
+    return min(max(problem.n_l, 30), _MOST_COEFFICIENTS)
 
 
 def _n_tau(problem: Problem) -> int:
@@ -407,7 +423,7 @@ def _label_noise(beta: float, samples: list[np.ndarray]) -> dict[str, float]:
 
 
 def _is_finite(S) -> bool:
-    measured = [*S.density_matrix, *(g.data for _, g in S.G_l)]
+    measured = [*S.density_matrix, *(g.data for _, g in S.G_tau)]
     return all(np.all(np.isfinite(a)) for a in measured)
 
 

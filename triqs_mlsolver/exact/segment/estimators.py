@@ -24,7 +24,6 @@ statistical one.
 from __future__ import annotations
 
 import numpy as np
-from numpy.polynomial.legendre import legvander
 
 from ...numerics import legendre
 from ...numerics.causality import pole_grid
@@ -92,16 +91,6 @@ def cell_edges(beta: float, n_cells: int) -> np.ndarray:
     return np.concatenate([half, beta - half[-2::-1]])
 
 
-def cell_integrals(beta: float, edges: np.ndarray, n_l: int) -> np.ndarray:
-    """Matrix (n_cells, n_l) of the integrals of f(τ) between neighbouring `edges` from its coefficients."""
-    l = np.arange(n_l)
-    P = legvander(2 * edges / beta - 1, n_l)
-    integral = np.empty((len(edges), n_l))  # of P_l over x from −1: (P_{l+1} − P_{l−1})/(2l+1)
-    integral[:, 0] = P[:, 1] + 1
-    integral[:, 1:] = (P[:, 2:] - P[:, :-2]) / (2 * l[1:] + 1)
-    return 0.5 * np.sqrt(2 * l + 1) * np.diff(integral, axis=0)
-
-
 def spectral_prior(beta: float, cutoff: float, amplitude: float, n_l: int) -> np.ndarray:
     """Legendre coefficients of functions with spectrum: columns B (n_l, r) such that F = B z with z ~ N(0, 1)."""
     eps = pole_grid(beta, cutoff, 201)
@@ -121,7 +110,7 @@ class ConsistentPair:
     prior : (n_l, r) array
         See `spectral_prior`.
     cells : (m, n_l) array
-        Integrals over the cells of the measurement mesh from coefficients, see `cell_integrals`.
+        Integrals over the cells of the measurement mesh from coefficients, see `legendre.integrals`.
     G_error, F_error : (m,) arrays
         Error bars of the raw estimates of these integrals.
 

@@ -12,7 +12,7 @@ from ...numerics import legendre
 from ...problem import Problem, Solution
 from ...problem.solution import static_moments
 from ..statistics import dominance, drift, jackknife_error, largest_error, leave_one_out
-from .estimators import ConsistentPair, EquationOfMotion, cell_edges, cell_integrals, spectral_prior
+from .estimators import ConsistentPair, EquationOfMotion, cell_edges, spectral_prior
 from .symmetries import Symmetries, mirrored_cells
 
 _LONGEST_MEASURED = 80  # Legendre coefficients; beyond, all is noise at any affordable run length
@@ -72,7 +72,7 @@ class Workspace:
         self.problem, self.symmetries = problem, symmetries
         beta, n_l = problem.beta, problem.n_l
         self.edges = cell_edges(beta, n_cells)
-        self.integrals = cell_integrals(beta, self.edges, n_l)
+        self.integrals = legendre.integrals(beta, self.edges, n_l)
         self.tau = np.linspace(0, beta, _N_TAU)
         self.to_tau = legendre.vandermonde(2 * self.tau / beta - 1, n_l).T / beta
         self._prior = spectral_prior(beta, problem.largest_energy, 1.0, n_l)
