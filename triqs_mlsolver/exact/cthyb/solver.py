@@ -345,7 +345,7 @@ def _measured(problem: Problem, runs: list) -> list[np.ndarray]:
 
 @lru_cache(maxsize=1)
 def _of_bins(beta: float, n_tau: int, n_l: int) -> np.ndarray:
-    """Matrix (n_tau, n_l) from averages over bins around mesh points, half ones at the ends, to Legendre coefficients."""
+    """Matrix (n_tau, n_l) from averages over bins around mesh points, half ones at the ends, to coefficients."""
     edges = np.concatenate([[0.0], (np.arange(n_tau - 1) + 0.5) * beta / (n_tau - 1), [beta]])
     return beta * legendre.integrals(beta, edges, n_l)
 
