@@ -55,7 +55,7 @@ else:
 #: Those of triqs_dft_tools are found by name, but come with no star.
 __all__ = [
     "PROVIDER",
-    *sorted(name for name, home in _names.HOME.items() if home.split(".")[0] in ("triqs", "h5")),
+    *sorted(name for name, home in _names.HOME.items() if home.split(".")[0] != "triqs_dft_tools"),
     *_names.RENAMED,
 ]
 

@@ -32,7 +32,7 @@ TRIQS = {
         "t2g_submatrix eg_submatrix N_op S_op S2_op L_op L2_op LS_op "
         "extract_h_dict extract_U_dict2 extract_U_dict4 dict_to_matrix"
     ),
-    "triqs.operators.util.hamiltonians": "make_operator_real is_operator_real",
+    "triqs.operators.util.hamiltonians": "make_operator_real",
     "triqs.operators.util.extractors": "block_matrix_from_op op_from_block_matrix quadratic_terms quartic_terms",
     "triqs.atom_diag": (
         "AtomDiag AtomDiagReal AtomDiagComplex partition_function atomic_density_matrix trace_rho_op act "
@@ -50,7 +50,9 @@ TRIQS = {
     "h5.formats": "register_class",
     "triqs_dft_tools.block_structure": "block_structure",
 }
-HOME = {name: module for module, names in TRIQS.items() for name in names.split()}
+#: What scripts bring along themselves and TRIQS does not have: of this folder in any case.
+OWN = {".operators_parts": "is_operator_real"}
+HOME = {name: module for module, names in (TRIQS | OWN).items() for name in names.split()}
 #: Those that are the module itself.
 MODULES = {"mpi", "block_structure"}
 #: What TRIQS no longer has, under today's name.
@@ -63,6 +65,18 @@ EMBEDDED = {
     ".embedded_lazy": "Flat Omega SemiCircular Wilson iOmega_n",
     ".embedded_meshes": "MeshImFreq MeshImTime MeshLegendre",
     ".operators": "Operator c c_dag dagger n",
+    ".operators_coulomb": (
+        "U_matrix_slater U_matrix_kanamori U_J_to_radial_integrals radial_integrals_to_U_J angular_matrix_element "
+        "three_j_symbol spherical_to_cubic cubic_names transform_U_matrix reduce_4index_to_2index t2g_submatrix "
+        "eg_submatrix"
+    ),
+    ".operators_hamiltonians": (
+        "h_int_slater h_int_kanamori h_int_density get_mkind set_operator_structure N_op S_op S2_op L_op L2_op LS_op"
+    ),
+    ".operators_parts": (
+        "diagonal_part make_operator_real extract_h_dict extract_U_dict2 extract_U_dict4 dict_to_matrix "
+        "block_matrix_from_op op_from_block_matrix quadratic_terms quartic_terms is_operator_real"
+    ),
     "dcorelib.triqs_compat.dft_tools.block_structure": "block_structure",
 }
 EMBEDDED_HOME = {name: module for module, names in EMBEDDED.items() for name in names.split()}
@@ -97,7 +111,7 @@ def of_triqs(name: str):
     home = HOME[name]
     for module in (home.replace("triqs.gf", "triqs.gfs"), home):
         try:
-            found = importlib.import_module(module)
+            found = importlib.import_module(module, __package__)
         except ModuleNotFoundError as missing:
             if not module.startswith(str(missing.name)):  # TRIQS is there, but something that it needs is not
                 raise
