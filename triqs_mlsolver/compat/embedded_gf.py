@@ -16,9 +16,17 @@ from dcorelib.triqs_compat import gf as _dcore
 from dcorelib.triqs_compat.h5 import formats as _formats
 
 from ..numerics import legendre
+from . import embedded_symmetry as symmetry
+from . import embedded_tails as tails
 from .embedded_lazy import LazyExpression, inverse_of, term_values
 from .embedded_meshes import MeshImFreq, MeshImTime, MeshLegendre
-from .embedded_transforms import legendre_from_frequencies, legendre_from_times, on_frequencies
+from .embedded_transforms import (
+    enforce_discontinuity,
+    legendre_from_frequencies,
+    legendre_from_times,
+    on_frequencies,
+    rebinning_tau,
+)
 
 
 class Gf(_dcore.Gf):
@@ -136,6 +144,8 @@ class Gf(_dcore.Gf):
     def __lshift__(self, source) -> Gf:
         if isinstance(source, LegendreToMatsubara):
             self.set_from_legendre(source.source)
+        elif isinstance(source, MatsubaraToLegendre):
+            self.set_from_imfreq(source.source)
         elif isinstance(source, Fourier):
             self.set_from_fourier(source.source)
         elif isinstance(source, _dcore.GfIR):
@@ -244,6 +254,10 @@ class GfImFreq(Gf, _dcore.GfImFreq):
     """G(iω)."""
 
     _mesh_type = MeshImFreq
+    fit_tail, fit_hermitian_tail = tails.fit_tail, tails.fit_hermitian_tail
+    fit_tail_on_window, fit_hermitian_tail_on_window = tails.fit_tail_on_window, tails.fit_hermitian_tail_on_window
+    replace_by_tail, replace_by_tail_in_fit_window = tails.replace_by_tail, tails.replace_by_tail_in_fit_window
+    is_gf_hermitian, is_gf_real_in_tau = symmetry.is_gf_hermitian, symmetry.is_gf_real_in_tau
 
     def __call__(self, n) -> np.ndarray:
         """Value at Matsubara index `n`, or at a mesh point; beyond the mesh the tail, as in TRIQS."""
@@ -254,14 +268,13 @@ class GfImFreq(Gf, _dcore.GfImFreq):
         return np.tensordot(legendre.transfer_matrix(np.array([n]), len(coefficients))[0], coefficients, axes=(0, 0))
 
     def density(self, *_args, **_kwargs) -> np.ndarray:
-        """Density matrix −G(β⁻)ᵀ."""
-        _, end = legendre.at_ends(self.beta, legendre_from_frequencies(self))
-        return -end.T
+        """−G(β⁻), not transposed (as in TRIQS): ⟨c†_j c_i⟩ at i, j."""
+        return -legendre.at_ends(self.beta, legendre_from_frequencies(self))[1]
 
     def total_density(self, *args, **kwargs) -> complex:
         return np.trace(self.density(*args, **kwargs))
 
-    def set_from_fourier(self, g: GfImTime) -> None:
+    def set_from_fourier(self, g: GfImTime, *_known_moments) -> None:
         self.data[...] = on_frequencies(legendre_from_times(g), self.mesh)
 
     def set_from_legendre(self, g: GfLegendre) -> None:
@@ -272,6 +285,7 @@ class GfImTime(Gf, _dcore.GfImTime):
     """G(τ)."""
 
     _mesh_type = MeshImTime
+    is_gf_hermitian, rebinning_tau = symmetry.is_gf_hermitian, rebinning_tau
 
     def __call__(self, tau: float) -> np.ndarray:
         """Linear interpolation at time `tau` in [0, β]."""
@@ -287,7 +301,7 @@ class GfImTime(Gf, _dcore.GfImTime):
     def total_density(self, *args, **kwargs) -> complex:
         return np.trace(self.density(*args, **kwargs))
 
-    def set_from_fourier(self, g: GfImFreq) -> None:
+    def set_from_fourier(self, g: GfImFreq, *_known_moments) -> None:
         self.data[...] = legendre.evaluate(self.beta, legendre_from_frequencies(g), self.mesh.values())
 
     def set_from_legendre(self, g: GfLegendre) -> None:
@@ -298,6 +312,7 @@ class GfLegendre(Gf, _dcore.GfLegendre):
     """Legendre coefficients G_l."""
 
     _mesh_type = MeshLegendre
+    enforce_discontinuity = enforce_discontinuity
 
     def __call__(self, tau: float) -> np.ndarray:
         return legendre.evaluate(self.beta, self.data, [float(tau)])[0]
@@ -308,16 +323,29 @@ class GfLegendre(Gf, _dcore.GfLegendre):
     def total_density(self, *args, **kwargs) -> complex:
         return np.trace(self.density(*args, **kwargs))
 
+    def set_from_imfreq(self, g: GfImFreq) -> None:
+        self.data[...] = legendre.resized(legendre_from_frequencies(g), len(self.mesh))
+
+    def set_from_imtime(self, g: GfImTime) -> None:
+        self.data[...] = legendre.resized(legendre_from_times(g), len(self.mesh))
+
 
 class Fourier:
-    """``g_iw << Fourier(g_tau)`` or ``g_tau << Fourier(g_iw)``; blocks of Green's functions as well."""
+    """``g_iw << Fourier(g_tau)`` or ``g_tau << Fourier(g_iw)``; blocks of Green's functions as well.
 
-    def __init__(self, source):
+    Known moments are taken as in TRIQS; the transform finds them itself.
+    """
+
+    def __init__(self, source, *_known_moments):
         self.source = source
 
 
 class LegendreToMatsubara(Fourier):
     """``g_iw << LegendreToMatsubara(g_l)``."""
+
+
+class MatsubaraToLegendre(Fourier):
+    """``g_l << MatsubaraToLegendre(g_iw)``."""
 
 
 def inverse(x):

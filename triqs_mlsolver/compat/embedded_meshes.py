@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from dcorelib.triqs_compat.gf import meshes as _dcore
 
+from .embedded_tails import Window
+
 _STATISTICS = {"F": "Fermion", "B": "Boson"}
 
 
@@ -112,6 +114,8 @@ class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
         Number of positive frequencies; `n_points` and `n_max` are the same under older names.
     """
 
+    tail_window = Window()
+
     def __init__(self, beta, statistic=None, n_iw=None, *, S=None, n_points=None, n_max=None):
         self._set_domain(beta, statistic or S or "Fermion")
         n_iw = next((int(k) for k in (n_iw, n_points, n_max) if k is not None), 1025)
@@ -123,6 +127,10 @@ class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
     @property
     def n_iw(self) -> int:
         return int(self._n[-1]) + 1
+
+    def set_tail_fit_parameters(self, tail_fraction, n_tail_max=30, expansion_order=None) -> None:
+        """From where on fits of tails take how many frequencies, and how many moments they find."""
+        self.tail_window = Window(tail_fraction, n_tail_max, expansion_order)
 
     def first_index(self) -> int:
         return int(self._n[0])

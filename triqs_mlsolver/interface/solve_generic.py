@@ -137,10 +137,11 @@ def _on_all_frequencies(Delta, n_iw: int):
     """One block of Δ(iω) on a full Matsubara mesh."""
     if isinstance(Delta.mesh, compat.MeshImFreq):
         return Delta
-    if compat.MeshDLRImFreq is not None and isinstance(Delta.mesh, compat.MeshDLRImFreq):
+    if isinstance(Delta.mesh, compat.MeshDLRImFreq):
         return compat.make_gf_imfreq(compat.make_gf_dlr(Delta), n_iw)
-    allowed = "MeshImFreq" + ("" if compat.MeshDLRImFreq is None else " or MeshDLRImFreq")
-    raise TypeError(f"Delta_iw is given on a {type(Delta.mesh).__name__}: give Matsubara frequencies ({allowed})")
+    raise TypeError(
+        f"Delta_iw is given on a {type(Delta.mesh).__name__}: give Matsubara frequencies (MeshImFreq or MeshDLRImFreq)"
+    )
 
 
 def _names_of_options() -> set[str]:

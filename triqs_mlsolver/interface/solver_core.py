@@ -319,7 +319,7 @@ class SolverCore:
         """TRIQS' AtomDiag of `h_loc`, to use with `density_matrix`; None before `solve` or without TRIQS."""
         if self._native is not None:
             return self._native.h_loc_diagonalization
-        if self.h_loc is None or compat.AtomDiag is None:
+        if self.h_loc is None or not compat.HAS_TRIQS:
             return None
         return compat.AtomDiag(self.h_loc, [[bl, a] for bl, size in self.gf_struct for a in range(size)])
 
