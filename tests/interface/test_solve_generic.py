@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from triqs_mlsolver import Solver
-from triqs_mlsolver.compat import HAS_TRIQS, BlockGf, MeshDLRImFreq, MeshImFreq, Operator, SemiCircular, inverse, iOmega_n, n
+from triqs_mlsolver.compat import (
+    HAS_TRIQS,
+    BlockGf,
+    MeshDLRImFreq,
+    MeshImFreq,
+    Operator,
+    SemiCircular,
+    inverse,
+    iOmega_n,
+    n,
+)
 from triqs_mlsolver.numerics import hybridisation, legendre
 from triqs_mlsolver.solve_generic import solve_generic
 
