@@ -12,6 +12,12 @@ def test_a_serial_process_meets_itself():
     meeting.meet(mpi.Comm(), "solve")
 
 
+def test_threads_that_work_together_meet_as_ranks_do():
+    mpi.on_threads(3, lambda comm: meeting.meet(comm, "solve", (1.0, 2.0, 3.0)))
+    with pytest.raises(ValueError, match="ranks 1, 2 is not that of rank 0"):
+        mpi.on_threads(3, lambda comm: meeting.meet(comm, "solve", (1.0, 2.0 + comm.rank, 3.0)))
+
+
 def test_ranks_with_another_problem_are_named_on_all_ranks():
     run = mpiexec(3, "meeting.py", "different")
     assert run.returncode == 0, run.stderr

@@ -66,10 +66,9 @@ def meet(comm: Comm, what: str, fingerprint: Sequence[float] = (0.0, 0.0, 0.0)) 
 
 def _table(comm: Comm, what: str, mine: np.ndarray) -> np.ndarray:
     """The fingerprints of all ranks, (size, 3), on every rank."""
-    native = getattr(comm, "native", None)
+    native, table, waiting = getattr(comm, "native", None), np.empty((comm.size, len(mine))), _Waiting(what)
     if native is None:  # threads of one process, which end together
         return np.array(comm.allgather(mine))
-    table, waiting = np.empty((comm.size, len(mine))), _Waiting(what)
     if not is_root(comm):
         sent, answer = native.Isend(mine, 0, _TAG), native.Irecv(table, 0, _TAG)
         while not answer.Test():
