@@ -126,7 +126,7 @@ def found(S) -> dict:
     out = {"decision": "" if decision is None else f"{decision.source} {decision.solver}"}
     if getattr(S, "G_tau", None) is not None:
         out["G"] = stretches([g.data for _, g in S.G_tau])
-    if decision is not None:
+    if getattr(S, "G_tau_error", None) is not None:
         out["error"] = stretches([g.data for _, g in S.G_tau_error])
     return out
 
@@ -158,8 +158,9 @@ def deviation(one: dict, two: dict, ours: dict) -> str:
     a, b, c = (np.array(run["solves"][n - 1]["G"]) for run in (one, two, ours))
     if not len(a) == len(c):
         return f"{len(a)} elements against {len(c)}"
+    told = np.array(ours["solves"][n - 1].get("error", 0.0))
     own = np.sqrt(uniform_filter1d((a - b) ** 2, _POOLED, axis=1, mode="nearest") / 2)
-    error = np.hypot(np.array(ours["solves"][n - 1]["error"]), own / np.sqrt(2))
+    error = np.hypot(told, own / np.sqrt(2))
     away = (c - 0.5 * (a + b)) / np.maximum(error, 1e-12)
     return f"{np.max(np.abs(away)):.1f}, {np.sqrt(np.mean(away**2)):.1f}"
 
