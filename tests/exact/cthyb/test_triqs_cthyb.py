@@ -151,10 +151,10 @@ def test_one_run_is_refused():
 
 
 @pytest.mark.parametrize("n_cycles, n_warmup, n_runs", [
-    (None, None, 8), (10**6, 10**4, 8), (10_000, 5000, 4), (30_000, 5000, 6), (10_000, None, 4), (1, 5000, 4),
+    (None, None, 8), (10**6, 10**4, 8), (10_000, 5000, 4), (100_000, 5000, 6), (10_000, None, 4), (1, 5000, 4),
     (500, 0, 8),
 ])  # fmt: skip
-def test_warm_ups_take_no_longer_than_measuring_where_four_runs_allow(n_cycles, n_warmup, n_runs):
+def test_warm_ups_add_a_quarter_to_the_time_where_four_runs_allow(n_cycles, n_warmup, n_runs):
     solver = CthybSolver(n_cycles=n_cycles, n_warmup_cycles=n_warmup)
     assert solver.n_runs == n_runs
     cycles = solver._parameters_of_run(SIAM, 0)["n_cycles"]

@@ -35,6 +35,7 @@ from .thermalisation import objection
 logger = logging.getLogger("triqs_mlsolver")
 
 _N_RUNS, _FEWEST_RUNS = 8, 4
+_MORE_TIME = 0.25  # of the measuring, that all warm-ups but one may take
 _MAX_RUNS = 128
 _ATTEMPTS = 3  # at a run that measures NaN
 _TELLING = 8  # runs from which one that stands out can be told
@@ -64,7 +65,7 @@ class CthybSolver(_Parameters):
         the problem; `measure_G_tau`, `measure_density_matrix` and `use_norm_as_weight` are always on.
     n_runs : int, optional
         Independent runs for the error bars; `n_cycles` and `max_time` are divided among them. By default eight, or as
-        many, but at least four, as keep all warm-ups together shorter than the measuring.
+        many, but at least four, as add no more than a quarter to the time of a single run.
     target_error : float, optional
         Where `n_cycles` is not given: run until the error bar of G(τ) is below this, tested when the number of runs has
         doubled.
@@ -102,7 +103,7 @@ class CthybSolver(_Parameters):
         warmup = DEFAULTS["n_warmup_cycles"] if self.n_warmup_cycles is None else self.n_warmup_cycles
         if self.n_cycles is None or warmup == 0:
             return _N_RUNS
-        return int(np.clip(self.n_cycles // warmup, _FEWEST_RUNS, _N_RUNS))
+        return int(np.clip(1 + _MORE_TIME * self.n_cycles / warmup, _FEWEST_RUNS, _N_RUNS))
 
     @property
     def parameters(self) -> dict[str, Any]:
