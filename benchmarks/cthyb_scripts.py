@@ -10,7 +10,7 @@ with triqs_cthyb and another seed, and with every `triqs_cthyb` in an import rep
 script: how it ended, the CPU time within `solve` of both, and by how much the last G(tau), averaged over twenty
 stretches of time, differs, in units of its error bar, which for triqs_cthyb comes from the difference of its two runs
 at neighbouring times.
-`--shorten` divides the number of cycles of all three.
+`--shorten` divides the number of cycles of all three, warm-up included.
 """
 
 from __future__ import annotations
@@ -105,8 +105,9 @@ def watch(package, solves: list, seed: int, shorten: float, within: bool = True)
                 global _depth
                 if _depth:  # the exact solver of a solver that is watched already
                     return super().solve(*args, **params)
-                if shorten != 1 and "n_cycles" in params:
-                    params["n_cycles"] = max(int(params["n_cycles"] / shorten), 1)
+                for name in ("n_cycles", "n_warmup_cycles"):
+                    if shorten != 1 and name in params:
+                        params[name] = max(int(params[name] / shorten), 1)
                 if seed:
                     params["random_seed"] = int(params.get("random_seed", 34788)) + 7919 * seed
                 start, _depth = time.process_time(), 1
