@@ -45,7 +45,8 @@ else:
         from dcorelib.triqs_compat.h5 import HDFArchive as HDFArchive
         from dcorelib.triqs_compat.h5 import register_class
 
-        from .embedded_blocks import BlockGf as BlockGf  # archives know the formats of all containers from here on
+        from .embedded_blocks import BlockGf as BlockGf  # archives know the formats of these from here on
+        from .embedded_refreq import GfReFreq as GfReFreq
         from .operators import Operator, read_operator
 
         register_class(Operator, read_fun=read_operator)

@@ -102,11 +102,10 @@ def _product(a: np.ndarray, b: np.ndarray, g: _DcoreGf) -> np.ndarray:
 
 def _of_frequency(function: Callable[[np.ndarray], np.ndarray], name: str) -> LazyExpression:
     def values(g):
-        if not isinstance(g.mesh, _DcoreMeshImFreq):
-            raise TypeError(
-                f"{name} is a function of Matsubara frequency: it cannot be assigned on a {type(g.mesh).__name__}"
-            )
-        z = function(g.mesh.values())
+        if not (isinstance(g.mesh, _DcoreMeshImFreq) or getattr(g.mesh, "of_frequency", False)):
+            raise TypeError(f"{name} is a function of frequency: it cannot be assigned on a {type(g.mesh).__name__}")
+        with np.errstate(divide="ignore"):  # a flat band diverges at its edges
+            z = function(g.mesh.values().astype(complex))
         return z.reshape((-1,) + (1,) * (g.data.ndim - 1)) * unit_of(g)
 
     return LazyExpression(values)
@@ -120,8 +119,9 @@ class SemiCircular(LazyExpression):
 
         def transform(z):
             z = z + chem_potential
-            # written as a quotient, which keeps its digits at high frequency
-            return 2 / (z + 1j * np.sign(z.imag) * np.sqrt(half_bandwidth**2 - z**2))
+            # written as a quotient, which keeps its digits at high frequency; on the real axis just above it
+            above = np.sqrt(z - half_bandwidth) * np.sqrt(z + half_bandwidth)
+            return 2 / (z + np.where(z.imag == 0, above, 1j * np.sign(z.imag) * np.sqrt(half_bandwidth**2 - z**2)))
 
         super().__init__(_of_frequency(transform, "SemiCircular").values)
 

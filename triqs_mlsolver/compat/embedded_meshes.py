@@ -27,8 +27,8 @@ class MatsubaraPoint(complex):
         return complex(self)
 
 
-class TimePoint(float):
-    """τ of a mesh: a float that knows its place."""
+class RealPoint(float):
+    """τ or ω of a mesh: a float that knows its place."""
 
     index: int
     data_index: int
@@ -48,7 +48,7 @@ class LegendrePoint(int):
     index = data_index = value
 
 
-def _placed(point, index: int, data_index: int):
+def placed(point, index: int, data_index: int):
     point.index, point.data_index = int(index), int(data_index)
     return point
 
@@ -140,10 +140,10 @@ class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
 
     def __iter__(self):
         for k, (n, z) in enumerate(zip(self._n, self._values)):
-            yield _placed(MatsubaraPoint(z), n, k)
+            yield placed(MatsubaraPoint(z), n, k)
 
     def __getitem__(self, data_index: int) -> MatsubaraPoint:
-        return _placed(MatsubaraPoint(self._values[data_index]), self._n[data_index], range(len(self))[data_index])
+        return placed(MatsubaraPoint(self._values[data_index]), self._n[data_index], range(len(self))[data_index])
 
     def __call__(self, n: int) -> MatsubaraPoint:
         return self[self.to_data_index(n)]
@@ -166,9 +166,9 @@ class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
 
     @classmethod
     def __factory_from_dict__(cls, key, values):
-        if values.get("positive_freq_only", 0):
-            raise ValueError(f"the mesh of {key!r} holds positive frequencies only: unfold it before storing it")
-        return cls(**cls._read_domain(values), n_iw=(int(values["size"]) + 1) // 2)
+        # up to TRIQS 2 functions real in time were stored at positive frequencies alone; the mesh read is the whole one
+        size = int(values["size"])
+        return cls(**cls._read_domain(values), n_iw=size if values.get("positive_freq_only", 0) else (size + 1) // 2)
 
 
 class MeshImTime(_FiniteTemperatureMesh, _dcore.MeshImTime):
@@ -184,11 +184,11 @@ class MeshImTime(_FiniteTemperatureMesh, _dcore.MeshImTime):
 
     def __iter__(self):
         for k, tau in enumerate(self._points):
-            yield _placed(TimePoint(tau), k, k)
+            yield placed(RealPoint(tau), k, k)
 
-    def __getitem__(self, k: int) -> TimePoint:
+    def __getitem__(self, k: int) -> RealPoint:
         index = range(len(self))[k]
-        return _placed(TimePoint(self._points[k]), index, index)
+        return placed(RealPoint(self._points[k]), index, index)
 
     __call__ = __getitem__
 

@@ -67,6 +67,7 @@ EMBEDDED = {
     ".embedded_gf": "Fourier Gf GfImFreq GfImTime GfLegendre LegendreToMatsubara MatsubaraToLegendre inverse",
     ".embedded_lazy": "Flat Omega SemiCircular Wilson iOmega_n",
     ".embedded_meshes": "MeshImFreq MeshImTime MeshLegendre",
+    ".embedded_refreq": "GfReFreq MeshReFreq",
     ".embedded_symmetry": "is_gf_hermitian is_gf_real_in_tau make_hermitian make_real_in_tau",
     ".embedded_tails": (
         "fit_hermitian_tail fit_hermitian_tail_on_window fit_tail fit_tail_on_window make_zero_tail replace_by_tail "
