@@ -45,8 +45,7 @@ else:
         from dcorelib.triqs_compat.h5 import HDFArchive as HDFArchive
         from dcorelib.triqs_compat.h5 import register_class
 
-        from .embedded_blocks import BlockGf as BlockGf  # archives know the formats of these from here on
-        from .embedded_refreq import GfReFreq as GfReFreq
+        from . import embedded_blocks, embedded_dlr, embedded_refreq  # noqa: F401 - archives know the formats of these from here on
         from .operators import Operator, read_operator
 
         register_class(Operator, read_fun=read_operator)

@@ -12,6 +12,8 @@ from dcorelib.triqs_compat.gf import Gf as _DcoreGf
 from dcorelib.triqs_compat.gf import MeshImFreq as _DcoreMeshImFreq
 from dcorelib.triqs_compat.gf.gf import LazyExpression as _DcoreLazy
 
+from .embedded_meshes import OwnMesh
+
 
 class LazyExpression(_DcoreLazy):
     """A function of frequency that takes its mesh and its size from the Green's function it is assigned to.
@@ -81,6 +83,8 @@ def term_values(x, g: _DcoreGf) -> np.ndarray:
     if isinstance(x, _DcoreGf):
         if x.data.shape != g.data.shape:
             raise ValueError(f"a Green's function of shape {x.data.shape} does not fit one of shape {g.data.shape}")
+        if isinstance(x.mesh, OwnMesh) and isinstance(g.mesh, OwnMesh) and x.mesh != g.mesh:
+            raise ValueError(f"the two Green's functions live on different meshes: {x.mesh!r} and {g.mesh!r}")
         return x.data
     if isinstance(x, numbers.Number):
         return np.broadcast_to(x * unit_of(g), g.data.shape)

@@ -53,16 +53,36 @@ def placed(point, index: int, data_index: int):
     return point
 
 
-class _FiniteTemperatureMesh:
-    """What the three meshes share: β, statistic, comparison and copies."""
+class OwnMesh:
+    """What all meshes here share: comparison by what they hold, and copies."""
+
+    def __hash__(self) -> int:
+        return self.hash
+
+    def __eq__(self, other) -> bool:
+        return type(other) is type(self) and self.hash == other.hash
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def copy(self):
+        return self
+
+
+class FiniteTemperatureMesh(OwnMesh):
+    """β and statistic."""
 
     def _set_domain(self, beta, statistic) -> None:
         beta = float(beta)
         if not (np.isfinite(beta) and beta > 0):
             raise ValueError(f"beta = {beta} is not a temperature: give a finite inverse temperature beta > 0")
+        self._beta, self._statistic = beta, self._full_name(statistic)
+
+    @staticmethod
+    def _full_name(statistic) -> str:
         if not isinstance(statistic, str) or statistic[:1] not in _STATISTICS:
             raise ValueError(f"statistic {statistic!r} is neither 'Fermion' nor 'Boson'")
-        self._beta, self._statistic = beta, _STATISTICS[statistic[0]]
+        return _STATISTICS[statistic[0]]
 
     @property
     def beta(self) -> float:
@@ -76,17 +96,8 @@ class _FiniteTemperatureMesh:
     def hash(self) -> int:
         return hash((type(self).__name__, self._beta, self._statistic, len(self)))
 
-    def __hash__(self) -> int:
-        return self.hash
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, type(self)) and self.hash == other.hash
-
-    def __len__(self) -> int:
-        return len(self._points)
-
-    def copy(self):
-        return self
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of size {len(self)} with beta = {self.beta:g}, statistic = {self.statistic}"
 
     def _write_domain(self, group) -> None:
         group["beta"] = self._beta
@@ -102,7 +113,7 @@ class _FiniteTemperatureMesh:
         return {"beta": float(domain["beta"]), "statistic": domain["statistic"]}
 
 
-class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
+class MeshImFreq(FiniteTemperatureMesh, _dcore.MeshImFreq):
     """Matsubara frequencies iω_n, n = −n_iw … n_iw − 1 (bosons: 1 − n_iw … n_iw − 1).
 
     Parameters
@@ -171,7 +182,7 @@ class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
         return cls(**cls._read_domain(values), n_iw=size if values.get("positive_freq_only", 0) else (size + 1) // 2)
 
 
-class MeshImTime(_FiniteTemperatureMesh, _dcore.MeshImTime):
+class MeshImTime(FiniteTemperatureMesh, _dcore.MeshImTime):
     """`n_tau` equidistant imaginary times, 0 and β included; `n_points` and `n_max` are older names."""
 
     def __init__(self, beta, statistic=None, n_tau=None, *, S=None, n_points=None, n_max=None):
@@ -207,7 +218,7 @@ class MeshImTime(_FiniteTemperatureMesh, _dcore.MeshImTime):
         return cls(**cls._read_domain(values), n_tau=int(values["n_tau"] if "n_tau" in values else values["size"]))
 
 
-class MeshLegendre(_FiniteTemperatureMesh, _dcore.MeshLegendre):
+class MeshLegendre(FiniteTemperatureMesh, _dcore.MeshLegendre):
     """Legendre coefficients l = 0 … max_n − 1; `n_l`, `n_points` and `n_max` are other names."""
 
     def __init__(self, beta, statistic=None, max_n=None, *, S=None, n_l=None, n_points=None, n_max=None):

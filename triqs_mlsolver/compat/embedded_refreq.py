@@ -8,10 +8,10 @@ import numpy as np
 from dcorelib.triqs_compat import gf as _dcore
 
 from .embedded_gf import Gf, register
-from .embedded_meshes import RealPoint, placed
+from .embedded_meshes import OwnMesh, RealPoint, placed
 
 
-class MeshReFreq(_dcore.MeshReFreq):
+class MeshReFreq(OwnMesh, _dcore.MeshReFreq):
     """`n_w` equidistant frequencies from w_min to w_max, both included.
 
     Either ``MeshReFreq(w_min, w_max, n_w)`` or ``MeshReFreq((w_min, w_max), n_w)``; `omega_min`, `omega_max` and
@@ -50,21 +50,12 @@ class MeshReFreq(_dcore.MeshReFreq):
         """Distance of neighbours."""
         return (self.w_max - self.w_min) / (len(self) - 1)
 
-    def __len__(self) -> int:
-        return len(self._points)
-
     @property
     def hash(self) -> int:
         return hash((self.w_min, self.w_max, len(self)))
 
-    def __hash__(self) -> int:
-        return self.hash
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, MeshReFreq) and self.hash == other.hash
-
-    def copy(self) -> MeshReFreq:
-        return self
+    def __repr__(self) -> str:
+        return f"MeshReFreq of size {len(self)} with w_min = {self.w_min:g}, w_max = {self.w_max:g}"
 
     def __iter__(self):
         return (self[k] for k in range(len(self)))

@@ -61,6 +61,10 @@ RENAMED = {"InverseFourier": "Fourier"}
 #: Modules of this folder (and of dcorelib) and the names they carry where TRIQS is absent.
 EMBEDDED = {
     ".embedded_blocks": "BlockGf",
+    ".embedded_dlr": (
+        "MeshDLR MeshDLRImFreq MeshDLRImTime fit_gf_dlr make_gf_dlr make_gf_dlr_imfreq make_gf_dlr_imtime "
+        "make_gf_imfreq make_gf_imtime"
+    ),
     ".embedded_functions": (
         "conjugate delta density dyson fix_gf_struct_type make_gf_from_fourier map_block set_from_fourier transpose"
     ),
