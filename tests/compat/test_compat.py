@@ -350,7 +350,7 @@ def test_mistakes_are_explained(mesh):
         Gf(mesh=mesh)
     with pytest.raises(ValueError, match="does not fit"):
         two_poles(mesh)["up"] + Gf(mesh=MeshImFreq(BETA, "Fermion", 3), target_shape=[1, 1])
-    with pytest.raises(TypeError, match="function of Matsubara frequency"):
+    with pytest.raises(TypeError, match="function of frequency"):
         GfImTime(mesh=MeshImTime(BETA, "Fermion", 11), target_shape=[1, 1]) << SemiCircular(1.0)
     with pytest.raises(NotImplementedError, match="install TRIQS"):
         Gf(mesh=MeshImFreq(BETA, "Boson", 10), target_shape=[1, 1]).density()

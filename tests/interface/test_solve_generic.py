@@ -11,7 +11,6 @@ import pytest
 
 from triqs_mlsolver import Solver
 from triqs_mlsolver.compat import (
-    HAS_TRIQS,
     BlockGf,
     MeshDLRImFreq,
     MeshImFreq,
@@ -108,7 +107,6 @@ def test_sites_that_differ_and_degenerate_blocks_may_be_mixed():
         assert solve_generic(bath, levels, interaction, **same).Solver.last_decision.number == 1
 
 
-@pytest.mark.skipif(not HAS_TRIQS, reason="sparse frequencies are TRIQS'")
 def test_sparse_frequencies(by_solver):
     Delta = semicircular_bath(MeshDLRImFreq(BETA, "Fermion", 5.0, 1e-12))
     found = solve_generic(Delta, LEVELS, H_INT, n_iw=300, **options())

@@ -45,7 +45,8 @@ else:
         from dcorelib.triqs_compat.h5 import HDFArchive as HDFArchive
         from dcorelib.triqs_compat.h5 import register_class
 
-        from .embedded_blocks import BlockGf as BlockGf  # archives know the formats of all containers from here on
+        # archives know the formats of these from here on
+        from . import embedded_blocks, embedded_dlr, embedded_refreq  # noqa: F401
         from .histogram import Histogram, read_histogram
         from .operators import Operator, read_operator
 

@@ -50,6 +50,11 @@ class BlockGf(_dcore.BlockGf):
         for bl, g in pairs:
             g.name = g.name or f"{name}_{bl}"
 
+    @classmethod
+    def __factory_from_dict__(cls, key, values) -> BlockGf:
+        names = [bl.decode() if isinstance(bl, bytes) else str(bl) for bl in values["block_names"]]
+        return cls(name_list=names, block_list=[values[bl] for bl in names], name=key)
+
     @property
     def indices(self) -> Iterator[str]:
         return iter(self.block_names)

@@ -247,7 +247,16 @@ class Gf(_dcore.Gf):
 
     @classmethod
     def __factory_from_dict__(cls, key, values) -> Gf:
-        return Gf(mesh=values["mesh"], data=values["data"], name=key)
+        mesh, data = values["mesh"], np.asarray(values["data"])
+        known = tuple(c._mesh_type for c in Gf.__subclasses__())
+        if not isinstance(mesh, known) and cls._mesh_type is not None:  # without format, as TRIQS 1 and 2 stored it
+            mesh = cls._mesh_type.__factory_from_dict__(key, {name: mesh[name] for name in mesh})
+        if not isinstance(mesh, known):
+            raise NotImplementedError(
+                f"{key!r} is a Green's function on a mesh that is known to TRIQS alone (of several variables, or of a "
+                "lattice): conda install -c conda-forge triqs, and the same line reads it"
+            )
+        return Gf(mesh=mesh, data=_whole(data, mesh), name=key)
 
 
 class GfImFreq(Gf, _dcore.GfImFreq):
@@ -361,6 +370,14 @@ def _target_shape(target_shape, indices) -> tuple[int, ...]:
     if len(indices) and isinstance(indices[0], (list, tuple, range)):
         return tuple(len(i) for i in indices)
     return len(indices), len(indices)
+
+
+def _whole(data: np.ndarray, mesh) -> np.ndarray:
+    """Data on all frequencies, of functions real in time that were stored at positive ones: G(−iω) = G(iω)*."""
+    if not isinstance(mesh, MeshImFreq) or len(data) != mesh.n_iw:
+        return data
+    negative = data if mesh.statistic == "Fermion" else data[1:]
+    return np.concatenate([negative[::-1].conj(), data])
 
 
 def register(cls) -> None:

@@ -12,6 +12,8 @@ from dcorelib.triqs_compat.gf import Gf as _DcoreGf
 from dcorelib.triqs_compat.gf import MeshImFreq as _DcoreMeshImFreq
 from dcorelib.triqs_compat.gf.gf import LazyExpression as _DcoreLazy
 
+from .embedded_meshes import OwnMesh
+
 
 class LazyExpression(_DcoreLazy):
     """A function of frequency that takes its mesh and its size from the Green's function it is assigned to.
@@ -81,6 +83,8 @@ def term_values(x, g: _DcoreGf) -> np.ndarray:
     if isinstance(x, _DcoreGf):
         if x.data.shape != g.data.shape:
             raise ValueError(f"a Green's function of shape {x.data.shape} does not fit one of shape {g.data.shape}")
+        if isinstance(x.mesh, OwnMesh) and isinstance(g.mesh, OwnMesh) and x.mesh != g.mesh:
+            raise ValueError(f"the two Green's functions live on different meshes: {x.mesh!r} and {g.mesh!r}")
         return x.data
     if isinstance(x, numbers.Number):
         return np.broadcast_to(x * unit_of(g), g.data.shape)
@@ -102,11 +106,10 @@ def _product(a: np.ndarray, b: np.ndarray, g: _DcoreGf) -> np.ndarray:
 
 def _of_frequency(function: Callable[[np.ndarray], np.ndarray], name: str) -> LazyExpression:
     def values(g):
-        if not isinstance(g.mesh, _DcoreMeshImFreq):
-            raise TypeError(
-                f"{name} is a function of Matsubara frequency: it cannot be assigned on a {type(g.mesh).__name__}"
-            )
-        z = function(g.mesh.values())
+        if not (isinstance(g.mesh, _DcoreMeshImFreq) or getattr(g.mesh, "of_frequency", False)):
+            raise TypeError(f"{name} is a function of frequency: it cannot be assigned on a {type(g.mesh).__name__}")
+        with np.errstate(divide="ignore"):  # a flat band diverges at its edges
+            z = function(g.mesh.values().astype(complex))
         return z.reshape((-1,) + (1,) * (g.data.ndim - 1)) * unit_of(g)
 
     return LazyExpression(values)
@@ -120,8 +123,9 @@ class SemiCircular(LazyExpression):
 
         def transform(z):
             z = z + chem_potential
-            # written as a quotient, which keeps its digits at high frequency
-            return 2 / (z + 1j * np.sign(z.imag) * np.sqrt(half_bandwidth**2 - z**2))
+            # written as a quotient, which keeps its digits at high frequency; on the real axis just above it
+            above = np.sqrt(z - half_bandwidth) * np.sqrt(z + half_bandwidth)
+            return 2 / (z + np.where(z.imag == 0, above, 1j * np.sign(z.imag) * np.sqrt(half_bandwidth**2 - z**2)))
 
         super().__init__(_of_frequency(transform, "SemiCircular").values)
 

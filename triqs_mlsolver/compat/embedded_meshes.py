@@ -27,8 +27,8 @@ class MatsubaraPoint(complex):
         return complex(self)
 
 
-class TimePoint(float):
-    """τ of a mesh: a float that knows its place."""
+class RealPoint(float):
+    """τ or ω of a mesh: a float that knows its place."""
 
     index: int
     data_index: int
@@ -48,21 +48,41 @@ class LegendrePoint(int):
     index = data_index = value
 
 
-def _placed(point, index: int, data_index: int):
+def placed(point, index: int, data_index: int):
     point.index, point.data_index = int(index), int(data_index)
     return point
 
 
-class _FiniteTemperatureMesh:
-    """What the three meshes share: β, statistic, comparison and copies."""
+class OwnMesh:
+    """What all meshes here share: comparison by what they hold, and copies."""
+
+    def __hash__(self) -> int:
+        return self.hash
+
+    def __eq__(self, other) -> bool:
+        return type(other) is type(self) and self.hash == other.hash
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def copy(self):
+        return self
+
+
+class FiniteTemperatureMesh(OwnMesh):
+    """β and statistic."""
 
     def _set_domain(self, beta, statistic) -> None:
         beta = float(beta)
         if not (np.isfinite(beta) and beta > 0):
             raise ValueError(f"beta = {beta} is not a temperature: give a finite inverse temperature beta > 0")
+        self._beta, self._statistic = beta, self._full_name(statistic)
+
+    @staticmethod
+    def _full_name(statistic) -> str:
         if not isinstance(statistic, str) or statistic[:1] not in _STATISTICS:
             raise ValueError(f"statistic {statistic!r} is neither 'Fermion' nor 'Boson'")
-        self._beta, self._statistic = beta, _STATISTICS[statistic[0]]
+        return _STATISTICS[statistic[0]]
 
     @property
     def beta(self) -> float:
@@ -76,17 +96,8 @@ class _FiniteTemperatureMesh:
     def hash(self) -> int:
         return hash((type(self).__name__, self._beta, self._statistic, len(self)))
 
-    def __hash__(self) -> int:
-        return self.hash
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, type(self)) and self.hash == other.hash
-
-    def __len__(self) -> int:
-        return len(self._points)
-
-    def copy(self):
-        return self
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of size {len(self)} with beta = {self.beta:g}, statistic = {self.statistic}"
 
     def _write_domain(self, group) -> None:
         group["beta"] = self._beta
@@ -102,7 +113,7 @@ class _FiniteTemperatureMesh:
         return {"beta": float(domain["beta"]), "statistic": domain["statistic"]}
 
 
-class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
+class MeshImFreq(FiniteTemperatureMesh, _dcore.MeshImFreq):
     """Matsubara frequencies iω_n, n = −n_iw … n_iw − 1 (bosons: 1 − n_iw … n_iw − 1).
 
     Parameters
@@ -140,10 +151,10 @@ class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
 
     def __iter__(self):
         for k, (n, z) in enumerate(zip(self._n, self._values)):
-            yield _placed(MatsubaraPoint(z), n, k)
+            yield placed(MatsubaraPoint(z), n, k)
 
     def __getitem__(self, data_index: int) -> MatsubaraPoint:
-        return _placed(MatsubaraPoint(self._values[data_index]), self._n[data_index], range(len(self))[data_index])
+        return placed(MatsubaraPoint(self._values[data_index]), self._n[data_index], range(len(self))[data_index])
 
     def __call__(self, n: int) -> MatsubaraPoint:
         return self[self.to_data_index(n)]
@@ -166,12 +177,12 @@ class MeshImFreq(_FiniteTemperatureMesh, _dcore.MeshImFreq):
 
     @classmethod
     def __factory_from_dict__(cls, key, values):
-        if values.get("positive_freq_only", 0):
-            raise ValueError(f"the mesh of {key!r} holds positive frequencies only: unfold it before storing it")
-        return cls(**cls._read_domain(values), n_iw=(int(values["size"]) + 1) // 2)
+        # up to TRIQS 2 functions real in time were stored at positive frequencies alone; the mesh read is the whole one
+        size = int(values["size"])
+        return cls(**cls._read_domain(values), n_iw=size if values.get("positive_freq_only", 0) else (size + 1) // 2)
 
 
-class MeshImTime(_FiniteTemperatureMesh, _dcore.MeshImTime):
+class MeshImTime(FiniteTemperatureMesh, _dcore.MeshImTime):
     """`n_tau` equidistant imaginary times, 0 and β included; `n_points` and `n_max` are older names."""
 
     def __init__(self, beta, statistic=None, n_tau=None, *, S=None, n_points=None, n_max=None):
@@ -184,11 +195,11 @@ class MeshImTime(_FiniteTemperatureMesh, _dcore.MeshImTime):
 
     def __iter__(self):
         for k, tau in enumerate(self._points):
-            yield _placed(TimePoint(tau), k, k)
+            yield placed(RealPoint(tau), k, k)
 
-    def __getitem__(self, k: int) -> TimePoint:
+    def __getitem__(self, k: int) -> RealPoint:
         index = range(len(self))[k]
-        return _placed(TimePoint(self._points[k]), index, index)
+        return placed(RealPoint(self._points[k]), index, index)
 
     __call__ = __getitem__
 
@@ -207,7 +218,7 @@ class MeshImTime(_FiniteTemperatureMesh, _dcore.MeshImTime):
         return cls(**cls._read_domain(values), n_tau=int(values["n_tau"] if "n_tau" in values else values["size"]))
 
 
-class MeshLegendre(_FiniteTemperatureMesh, _dcore.MeshLegendre):
+class MeshLegendre(FiniteTemperatureMesh, _dcore.MeshLegendre):
     """Legendre coefficients l = 0 … max_n − 1; `n_l`, `n_points` and `n_max` are other names."""
 
     def __init__(self, beta, statistic=None, max_n=None, *, S=None, n_l=None, n_points=None, n_max=None):

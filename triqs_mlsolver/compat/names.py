@@ -61,12 +61,17 @@ RENAMED = {"InverseFourier": "Fourier"}
 #: Modules of this folder (and of dcorelib) and the names they carry where TRIQS is absent.
 EMBEDDED = {
     ".embedded_blocks": "BlockGf",
+    ".embedded_dlr": (
+        "MeshDLR MeshDLRImFreq MeshDLRImTime fit_gf_dlr make_gf_dlr make_gf_dlr_imfreq make_gf_dlr_imtime "
+        "make_gf_imfreq make_gf_imtime"
+    ),
     ".embedded_functions": (
         "conjugate delta density dyson fix_gf_struct_type make_gf_from_fourier map_block set_from_fourier transpose"
     ),
     ".embedded_gf": "Fourier Gf GfImFreq GfImTime GfLegendre LegendreToMatsubara MatsubaraToLegendre inverse",
     ".embedded_lazy": "Flat Omega SemiCircular Wilson iOmega_n",
     ".embedded_meshes": "MeshImFreq MeshImTime MeshLegendre",
+    ".embedded_refreq": "GfReFreq MeshReFreq",
     ".embedded_symmetry": "is_gf_hermitian is_gf_real_in_tau make_hermitian make_real_in_tau",
     ".embedded_tails": (
         "fit_hermitian_tail fit_hermitian_tail_on_window fit_tail fit_tail_on_window make_zero_tail replace_by_tail "
