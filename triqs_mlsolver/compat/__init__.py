@@ -45,7 +45,8 @@ else:
         from dcorelib.triqs_compat.h5 import HDFArchive as HDFArchive
         from dcorelib.triqs_compat.h5 import register_class
 
-        from . import embedded_blocks, embedded_dlr, embedded_refreq  # noqa: F401 - archives know the formats of these from here on
+        # archives know the formats of these from here on
+        from . import embedded_atom, embedded_blocks, embedded_dlr, embedded_refreq, embedded_statistics  # noqa: F401
         from .operators import Operator, read_operator
 
         register_class(Operator, read_fun=read_operator)

@@ -60,6 +60,11 @@ RENAMED = {"InverseFourier": "Fourier"}
 
 #: Modules of this folder (and of dcorelib) and the names they carry where TRIQS is absent.
 EMBEDDED = {
+    ".embedded_atom": "AtomDiag AtomDiagReal AtomDiagComplex",
+    ".embedded_atom_averages": (
+        "act atomic_density_matrix atomic_g_iw atomic_g_l atomic_g_tau atomic_g_w partition_function "
+        "quantum_number_eigenvalues quantum_number_eigenvalues_checked trace_rho_op"
+    ),
     ".embedded_blocks": "BlockGf",
     ".embedded_dlr": (
         "MeshDLR MeshDLRImFreq MeshDLRImTime fit_gf_dlr make_gf_dlr make_gf_dlr_imfreq make_gf_dlr_imtime "
@@ -72,6 +77,7 @@ EMBEDDED = {
     ".embedded_lazy": "Flat Omega SemiCircular Wilson iOmega_n",
     ".embedded_meshes": "MeshImFreq MeshImTime MeshLegendre",
     ".embedded_refreq": "GfReFreq MeshReFreq",
+    ".embedded_statistics": "Histogram cdf dichotomy pdf",
     ".embedded_symmetry": "is_gf_hermitian is_gf_real_in_tau make_hermitian make_real_in_tau",
     ".embedded_tails": (
         "fit_hermitian_tail fit_hermitian_tail_on_window fit_tail fit_tail_on_window make_zero_tail replace_by_tail "
