@@ -129,18 +129,27 @@ class Absent(type):
 def of_triqs(name: str):
     """`name` out of TRIQS' own modules, or what says that this version of TRIQS does not have it."""
     home = HOME[name]
-    for module in (home.replace("triqs.gf", "triqs.gfs"), home):
-        try:
-            found = importlib.import_module(module, __package__)
-        except ModuleNotFoundError as missing:
-            if not module.startswith(str(missing.name)):  # TRIQS is there, but something that it needs is not
-                raise
-            continue
-        if name in MODULES:
-            return found
-        if hasattr(found, name):
-            return getattr(found, name)
+    above = [] if name in MODULES else [home.rpartition(".")[0]]  # where another version may have it
+    for place in (home, *filter(None, above)):
+        for module in (place.replace("triqs.gf", "triqs.gfs"), place):
+            found = _module(module)
+            if found is not None and name in MODULES:
+                return found
+            if hasattr(found, name):
+                return getattr(found, name)
+    if _module(home.split(".")[0]) is None:
+        return _to_be_installed(name)
     return Absent(name, f"{name} of {home} is not in what is installed of TRIQS here: another version may have it")
+
+
+def _module(name: str):
+    """The module of that name, None where there is none."""
+    try:
+        return importlib.import_module(name, __package__)
+    except ModuleNotFoundError as missing:
+        if not name.startswith(str(missing.name)):  # it is there, but something that it needs is not
+            raise
+        return None
 
 
 def embedded(name: str):
@@ -148,6 +157,10 @@ def embedded(name: str):
     if name in EMBEDDED_HOME:
         found = importlib.import_module(EMBEDDED_HOME[name], __package__)
         return found if name in MODULES else getattr(found, name)
+    return _to_be_installed(name)
+
+
+def _to_be_installed(name: str) -> Absent:
     package = HOME[name].split(".")[0].replace("h5", "triqs")
     return Absent(
         name,
