@@ -124,8 +124,7 @@ def test_results_are_of_the_same_kind(ours):
     needs_cthyb = {k for k in table if k.startswith("G2_")} | set(NEW_IN_4) | {
         "G_tau_accum", "asymmetry_G_tau", "O_tau", "performance_analysis"
     }  # fmt: skip
-    without_triqs = set() if compat.HAS_TRIQS else {"h_loc_diagonalization"}
-    assert set(table) - set(found) == needs_cthyb | without_triqs
+    assert set(table) - set(found) == needs_cthyb
 
 
 def test_results_are_on_the_same_meshes(ours):

@@ -140,10 +140,8 @@ def test_density_matrix_is_ordered_by_energy_as_atom_diag_does(solved, exact):
     np.testing.assert_allclose(
         np.ravel(solved.density_matrix), [up - both, down - both, both, 1 - up - down + both], atol=1e-12
     )
-    if compat.HAS_TRIQS:
-        from triqs.atom_diag import trace_rho_op
-
-        assert abs(trace_rho_op(solved.density_matrix, n("up", 0), solved.h_loc_diagonalization) - up) < 1e-12
+    atom = solved.h_loc_diagonalization
+    assert abs(compat.trace_rho_op(solved.density_matrix, n("up", 0), atom) - up) < 1e-12
 
 
 def test_local_hamiltonians_are_operators(solved):

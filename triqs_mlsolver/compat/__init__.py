@@ -46,7 +46,7 @@ else:
         from dcorelib.triqs_compat.h5 import register_class
 
         # archives know the formats of these from here on
-        from . import embedded_blocks, embedded_dlr, embedded_refreq  # noqa: F401
+        from . import embedded_atom, embedded_blocks, embedded_dlr, embedded_refreq  # noqa: F401
         from .histogram import Histogram, read_histogram
         from .operators import Operator, read_operator
 
@@ -55,10 +55,11 @@ else:
     PROVIDER = f"dcorelib {_version}"
     version = "3.2.1"  # of TRIQS, whose interface the containers follow
 
-#: Those of triqs_dft_tools are found by name, but come with no star.
+#: What brings more along (DFTTools, matplotlib) is found by name, but comes with no star.
+_APART = ("triqs_dft_tools.block_structure", "triqs.plot.mpl_interface")
 __all__ = [
     "PROVIDER",
-    *sorted(name for name, home in _names.HOME.items() if home.split(".")[0] != "triqs_dft_tools"),
+    *sorted(name for name, home in _names.HOME.items() if home not in _APART),
     *_names.RENAMED,
 ]
 

@@ -107,3 +107,19 @@ def read_histogram(group: h5py.Group, key: str) -> Histogram:
     found.data = np.array(stored[()], dtype=float)
     found.n_data_pts, found.n_lost_pts = int(stored.attrs["n_data_pts"]), int(stored.attrs["n_lost_pts"])
     return found
+
+
+def pdf(h: Histogram) -> Histogram:
+    """Share of the values in each bin."""
+    return _with_data(h, h.data / max(h.n_data_pts, 1))
+
+
+def cdf(h: Histogram) -> Histogram:
+    """Share of the values in each bin and all before."""
+    return _with_data(h, np.cumsum(pdf(h).data))
+
+
+def _with_data(h: Histogram, data: np.ndarray) -> Histogram:
+    other = Histogram(*h.limits, len(data))
+    other.data, other.n_data_pts, other.n_lost_pts = data, h.n_data_pts, h.n_lost_pts
+    return other

@@ -60,6 +60,11 @@ RENAMED = {"InverseFourier": "Fourier"}
 
 #: Modules of this folder (and of dcorelib) and the names they carry where TRIQS is absent.
 EMBEDDED = {
+    ".embedded_atom": "AtomDiag AtomDiagReal AtomDiagComplex",
+    ".embedded_atom_averages": (
+        "act atomic_density_matrix atomic_g_iw atomic_g_l atomic_g_tau atomic_g_w partition_function "
+        "quantum_number_eigenvalues quantum_number_eigenvalues_checked trace_rho_op"
+    ),
     ".embedded_blocks": "BlockGf",
     ".embedded_dlr": (
         "MeshDLR MeshDLRImFreq MeshDLRImTime fit_gf_dlr make_gf_dlr make_gf_dlr_imfreq make_gf_dlr_imtime "
@@ -72,13 +77,14 @@ EMBEDDED = {
     ".embedded_lazy": "Flat Omega SemiCircular Wilson iOmega_n",
     ".embedded_meshes": "MeshImFreq MeshImTime MeshLegendre",
     ".embedded_refreq": "GfReFreq MeshReFreq",
+    ".embedded_dichotomy": "dichotomy",
     ".embedded_symmetry": "is_gf_hermitian is_gf_real_in_tau make_hermitian make_real_in_tau",
     ".embedded_tails": (
         "fit_hermitian_tail fit_hermitian_tail_on_window fit_tail fit_tail_on_window make_zero_tail replace_by_tail "
         "replace_by_tail_in_fit_window"
     ),
     ".embedded_transforms": "enforce_discontinuity rebinning_tau",
-    ".histogram": "Histogram",
+    ".histogram": "Histogram pdf cdf",
     ".operators": "Operator c c_dag dagger n",
     ".operators_coulomb": (
         "U_matrix_slater U_matrix_kanamori U_J_to_radial_integrals radial_integrals_to_U_J angular_matrix_element "
@@ -124,18 +130,27 @@ class Absent(type):
 def of_triqs(name: str):
     """`name` out of TRIQS' own modules, or what says that this version of TRIQS does not have it."""
     home = HOME[name]
-    for module in (home.replace("triqs.gf", "triqs.gfs"), home):
-        try:
-            found = importlib.import_module(module, __package__)
-        except ModuleNotFoundError as missing:
-            if not module.startswith(str(missing.name)):  # TRIQS is there, but something that it needs is not
-                raise
-            continue
-        if name in MODULES:
-            return found
-        if hasattr(found, name):
-            return getattr(found, name)
+    above = [] if name in MODULES else [home.rpartition(".")[0]]  # where another version may have it
+    for place in (home, *filter(None, above)):
+        for module in (place.replace("triqs.gf", "triqs.gfs"), place):
+            found = _module(module)
+            if found is not None and name in MODULES:
+                return found
+            if hasattr(found, name):
+                return getattr(found, name)
+    if _module(home.split(".")[0]) is None:
+        return _to_be_installed(name)
     return Absent(name, f"{name} of {home} is not in what is installed of TRIQS here: another version may have it")
+
+
+def _module(name: str):
+    """The module of that name, None where there is none."""
+    try:
+        return importlib.import_module(name, __package__)
+    except ModuleNotFoundError as missing:
+        if not name.startswith(str(missing.name)):  # it is there, but something that it needs is not
+            raise
+        return None
 
 
 def embedded(name: str):
@@ -143,6 +158,10 @@ def embedded(name: str):
     if name in EMBEDDED_HOME:
         found = importlib.import_module(EMBEDDED_HOME[name], __package__)
         return found if name in MODULES else getattr(found, name)
+    return _to_be_installed(name)
+
+
+def _to_be_installed(name: str) -> Absent:
     package = HOME[name].split(".")[0].replace("h5", "triqs")
     return Absent(
         name,

@@ -32,13 +32,18 @@ def write_operator(op, group: h5py.Group, key: str) -> None:
 def read_terms(group: h5py.Group, key: str) -> list[tuple[list[tuple[bool, tuple]], complex]]:
     """The operator stored under `key`, as pairs ``([(dagger, indices), ...], coefficient)``."""
     dataset = group[key]
-    labels = [tuple(_index(x) for x in row if x) for row in dataset.attrs["fundamental_operator_set"]]
+    labels = read_labels(dataset.attrs["fundamental_operator_set"])
     terms = []
     for record in dataset[()]:
         used = [number for number in record["op_indices"].tolist() if number]
         value = float(record["re"]) if record["is_real"] else complex(record["re"], record["im"])
         terms.append(([(number > 0, labels[abs(number) - 1]) for number in used], value))
     return terms
+
+
+def read_labels(table) -> list[tuple]:
+    """Index lists out of the attribute that holds them."""
+    return [tuple(_index(x) for x in row if x) for row in table]
 
 
 def _table(labels: list[tuple]) -> np.ndarray:

@@ -67,7 +67,7 @@ def solve_generic(
     Parameters
     ----------
     Delta_iw : BlockGf
-        Δ(iω) on Matsubara frequencies (MeshImFreq, or MeshDLRImFreq where TRIQS has it); names and sizes of the blocks
+        Δ(iω) on Matsubara frequencies (MeshImFreq or MeshDLRImFreq); names and sizes of the blocks
         follow from it.
     h_loc0 : Operator or sequence of (n, n) arrays
         Quadratic local Hamiltonian, −μ included: an operator, or one matrix per block in the order of `Delta_iw`.

@@ -316,10 +316,10 @@ class SolverCore:
 
     @property
     def h_loc_diagonalization(self) -> object | None:
-        """TRIQS' AtomDiag of `h_loc`, to use with `density_matrix`; None before `solve` or without TRIQS."""
+        """AtomDiag of `h_loc`, to use with `density_matrix`; None before `solve`."""
         if self._native is not None:
             return self._native.h_loc_diagonalization
-        if self.h_loc is None or not compat.HAS_TRIQS:
+        if self.h_loc is None:
             return None
         return compat.AtomDiag(self.h_loc, [[bl, a] for bl, size in self.gf_struct for a in range(size)])
 
