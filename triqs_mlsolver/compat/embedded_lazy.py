@@ -108,7 +108,7 @@ def _of_frequency(function: Callable[[np.ndarray], np.ndarray], name: str) -> La
     def values(g):
         if not (isinstance(g.mesh, _DcoreMeshImFreq) or getattr(g.mesh, "of_frequency", False)):
             raise TypeError(f"{name} is a function of frequency: it cannot be assigned on a {type(g.mesh).__name__}")
-        with np.errstate(divide="ignore"):  # a flat band diverges at its edges
+        with np.errstate(divide="ignore", invalid="ignore"):  # a flat band diverges at its edges
             z = function(g.mesh.values().astype(complex))
         return z.reshape((-1,) + (1,) * (g.data.ndim - 1)) * unit_of(g)
 
