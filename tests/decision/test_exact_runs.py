@@ -2,9 +2,12 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """How long exact runs are: as the user says, else until the tolerance is served."""
 
+from dataclasses import replace
+
 import pytest
 
 from triqs_mlsolver import LearnedSolver, Problem
+from triqs_mlsolver.exact.ed import ED
 
 
 @pytest.fixture
@@ -60,3 +63,19 @@ def test_run_length_that_is_advised_serves_the_tolerance(problem):
     asked = float(solver.last_decision.note.split("n_cycles = ")[1].split()[0])
     assert asked > 8000 and error > 0.2 * tolerance
     assert solved(problem, tolerance, n_cycles=int(asked), length_cycle=1)[2] <= 1.3 * 0.2 * tolerance  # noise of noise
+
+
+class Silent:
+    """A solver of the user's that does not say how many cycles it made."""
+
+    name = "mine"
+
+    def solve(self, problem):
+        exact = ED().solve(problem)
+        return replace(exact, provenance={**exact.provenance, "G_tau_noise": 0.01})
+
+
+def test_a_solver_that_counts_no_cycles_is_remarked_on_all_the_same(problem):
+    solver = LearnedSolver(None, exact=Silent(), tolerance=1e-3)
+    solver.solve(problem, exact_parameters={"n_cycles": 1000})
+    assert "n_cycles = " in solver.last_decision.note

@@ -22,7 +22,7 @@ def test_ranks_with_another_problem_are_named_on_all_ranks():
     run = mpiexec(3, "meeting.py", "different")
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
-    said = [line for line in lines if "the impurity problem of rank 2 is not that of rank 0" in line]
+    said = [line for line in lines if "the impurity problem, or the call, of rank 2 is not that of rank 0" in line]
     assert len(said) == 3 and "mpi.bcast(S.G0_iw)" in said[0], run.stdout
 
 

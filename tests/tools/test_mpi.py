@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -133,3 +135,19 @@ def test_the_same_error_on_all_ranks_is_told_once():
 
 def test_a_killed_rank_ends_all():
     assert mpiexec(2, "failures.py", "killed", timeout=40).returncode != 0
+
+
+def test_threads_end_when_their_caller_is_interrupted(monkeypatch):
+    def interrupted(running):
+        raise KeyboardInterrupt
+
+    def work(comm):
+        while True:
+            comm.check()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(mpi, "wait", interrupted)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        mpi.on_threads(2, work)
+    assert threading.active_count() == before

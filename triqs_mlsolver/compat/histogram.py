@@ -95,9 +95,9 @@ class Histogram:
     def __write_hdf5__(self, group, key: str) -> None:
         dataset = group._group.create_dataset(key, data=self.data)
         a, b = self.limits
-        dataset.attrs.update(
-            Format="Histogram", a=a, b=b, n_bins=len(self), n_data_pts=self.n_data_pts, n_lost_pts=self.n_lost_pts
-        )
+        n_data_pts, n_lost_pts = np.uint64(self.n_data_pts), np.uint64(self.n_lost_pts)  # as TRIQS reads them
+        dataset.attrs.update(Format="Histogram", a=a, b=b, n_bins=len(self))
+        dataset.attrs.update(n_data_pts=n_data_pts, n_lost_pts=n_lost_pts)
 
 
 def read_histogram(group: h5py.Group, key: str) -> Histogram:

@@ -106,7 +106,8 @@ class ExactRuns:
         if self._is_noise_said or n_cycles is None or not 0 < self.tolerance < TWO_SIDED * noise < np.inf:
             return ""
         self._is_noise_said = True
-        longer = min(n_cycles, solution.provenance["n_cycles"]) * (noise / (TARGET_SHARE * self.tolerance)) ** 2
+        done = min(n_cycles, solution.provenance.get("n_cycles", n_cycles))
+        longer = done * (noise / (TARGET_SHARE * self.tolerance)) ** 2
         return (
             f"; its error bar, {TWO_SIDED * noise:.2g}, is more than a tolerance of {self.tolerance:.2g} can use: "
             f"n_cycles = {longer:.0e} would do, or tolerance = {noise / TARGET_SHARE:.1g}"

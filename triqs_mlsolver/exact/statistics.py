@@ -21,13 +21,6 @@ def leave_one_out(bins: np.ndarray) -> np.ndarray:
     return np.concatenate([total[None] / n, (total - bins) / (n - 1)])
 
 
-def jackknife_error(samples: np.ndarray) -> np.ndarray:
-    """One standard error from any function evaluated on the samples of `leave_one_out`; shape of one sample."""
-    n = len(samples) - 1
-    deviation = samples[1:] - samples[1:].mean(axis=0)
-    return np.sqrt((n - 1) / n * np.sum(np.abs(deviation) ** 2, axis=0))
-
-
 def few_samples(n: int) -> float:
     """Factor on a standard error from the scatter of `n` samples, with which TWO_SIDED of them hold for 95 % (Student).
 
@@ -36,11 +29,21 @@ def few_samples(n: int) -> float:
     return float(stdtrit(n - 1, 0.975)) / TWO_SIDED
 
 
+def jackknife_error(samples: np.ndarray) -> np.ndarray:
+    """One standard error from any function evaluated on the samples of `leave_one_out`; shape of one sample.
+
+    Of few samples it is that much larger that 1.96 of it hold for 95 %.
+    """
+    n = len(samples) - 1
+    deviation = samples[1:] - samples[1:].mean(axis=0)
+    return few_samples(n) * np.sqrt((n - 1) / n * np.sum(np.abs(deviation) ** 2, axis=0))
+
+
 def largest_error(samples: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Mean square of the largest statistical error among the values `sample @ matrix`, (...).
 
     Every deviation of a leave-one-out sample, enlarged by sqrt(n − 1), is one draw of the statistical error of the
-    mean.
+    mean; few of them are enlarged as in `jackknife_error`.
 
     Parameters
     ----------
@@ -48,7 +51,8 @@ def largest_error(samples: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         From `leave_one_out`, or any function of its samples.
     matrix : (m, n_values) array
     """
-    drawn = np.sqrt(max(len(samples) - 2, 0)) * (samples[1:] - samples[1:].mean(axis=0))
+    n = len(samples) - 1
+    drawn = few_samples(n) * np.sqrt(n - 1) * (samples[1:] - samples[1:].mean(axis=0))
     return np.mean(np.max(np.abs(drawn @ matrix), axis=-1) ** 2, axis=0)
 
 

@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import time
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,13 +53,14 @@ def meet(comm: Comm, what: str, fingerprint: Sequence[float] = (0.0, 0.0, 0.0)) 
     """
     if comm.size == 1:
         return
-    table = _table(comm, what, np.array(fingerprint, dtype=float))
+    same, *rounded = fingerprint
+    table = _table(comm, what, np.array([zlib.crc32(f"{what} {same!r}".encode()), *rounded], dtype=float))
     first = table[0]
-    apart = np.abs(table[:, 1] - first[1]) > _AGREEMENT * max(first[2], np.finfo(float).tiny)
-    different = np.flatnonzero((table[:, 0] != first[0]) | apart)
+    close = np.abs(table[:, 1] - first[1]) <= _AGREEMENT * max(first[2], np.finfo(float).tiny)
+    different = np.flatnonzero((table[:, 0] != first[0]) | ~close)
     if len(different):
         raise ValueError(
-            f"{what}: the impurity problem of {_ranks(different)} is not that of rank 0. G0_iw (or Delta_tau and "
+            f"{what}: the impurity problem, or the call, of {_ranks(different)} is not that of rank 0. G0_iw (or Delta_tau and "
             "h_loc0), h_int and beta must be the same on all ranks: compute on one what is random or read from files, "
             "and broadcast it, e.g. S.G0_iw << mpi.bcast(S.G0_iw)"
         )
@@ -81,6 +83,9 @@ def _table(comm: Comm, what: str, mine: np.ndarray) -> np.ndarray:
     arrivals = [native.Irecv(table[rank], rank, _TAG) for rank in others]
     while missing := [rank for rank, arrival in zip(others, arrivals) if not arrival.Test()]:
         if waiting.seconds > patience:
+            for arrival in (arrivals[rank - 1] for rank in missing):  # whoever comes later finds nobody
+                arrival.Cancel()
+                arrival.Wait()
             raise TimeoutError(
                 f"rank 0 has waited in {what} for {_ranks(missing)} for {waiting.seconds:.0f} s: all ranks must call "
                 "it together. Take it out of `if mpi.is_master_node()`, and see what those ranks do instead. If they "

@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +97,9 @@ class Comm:
         sys.stderr.flush()
         os._exit(code)
 
+    def check(self) -> None:
+        """Raise if the others have given up, where that can be known without asking them."""
+
     def meet(self, patience: float | None = None) -> bool:
         """Wait for all ranks, at most `patience` seconds; whether they came."""
         return True
@@ -130,6 +133,10 @@ class _ThreadComm(Comm):
     def barrier(self):
         self._barrier.wait()
 
+    def check(self):
+        if self._barrier.broken:
+            raise threading.BrokenBarrierError
+
     def meet(self, patience=None):
         self._barrier.wait(patience)
         return True
@@ -153,6 +160,11 @@ def on_threads(n: int, f: Callable[[Comm], Any]) -> Any:
 
     with ThreadPoolExecutor(n) as pool:
         running = [pool.submit(work, rank) for rank in range(n)]
+        try:
+            wait(running)
+        except BaseException:  # an interrupt: the threads are to end, too
+            barrier.abort()
+            raise
     errors = [e for e in (r.exception() for r in running) if e is not None]
     if errors:
         raise next((e for e in errors if not isinstance(e, threading.BrokenBarrierError)), errors[0])

@@ -20,7 +20,7 @@ from triqs_mlsolver.exact.segment.estimators import EquationOfMotion
 from triqs_mlsolver.exact.segment.run import first_bins
 from triqs_mlsolver.exact.segment.solver import causal_hybridisation
 from triqs_mlsolver.exact.segment.symmetries import Symmetries
-from triqs_mlsolver.exact.statistics import autocorrelation_time, dominance, jackknife_error, leave_one_out
+from triqs_mlsolver.exact.statistics import autocorrelation_time, dominance, few_samples, jackknife_error, leave_one_out
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.numerics.causality import project_delta
 from triqs_mlsolver.problem import DiscreteBath, Problem
@@ -215,6 +215,11 @@ def test_time_limit_of_all_ranks_is_one(siam):
     assert all(np.array_equal(s.G_l[0], out[0].G_l[0]) and s.provenance["solve_status"] == 1 for s in out)
 
 
+def test_few_cycles_become_many_bins_where_a_target_is_pursued(siam):
+    p = SegmentSolver(n_cycles=1, target_error=5e-3).solve(siam).provenance
+    assert p["target_reached"] == "yes" and p["n_bins"] >= 64
+
+
 def test_time_limit_that_is_not_reached_changes_nothing(siam):
     free, timed = (SegmentSolver(n_cycles=5000, max_time=t).solve(siam) for t in (-1, 1000.0))
     assert np.array_equal(free.G_l[0], timed.G_l[0]) and timed.provenance["solve_status"] == 0
@@ -325,37 +330,13 @@ def test_warm_up_longer_than_max_time_is_an_error():
         SegmentSolver(n_cycles=64, n_warmup_cycles=10**8, max_time=0.3).solve(problem)
 
 
-INTRA, INTER, PARALLEL = 2.0, 1.5, 1.2
-TWO_ORBITALS = np.array([
-    [0, PARALLEL, INTRA, INTER], [PARALLEL, 0, INTER, INTRA], [INTRA, INTER, 0, PARALLEL], [INTER, INTRA, PARALLEL, 0],
-])  # fmt: skip
-
-
-@pytest.mark.parametrize("levels, scale", [
-    ((-2.2, -2.0), 1.0), ((-0.5, 0.3), 0.0), ((-1.5, -9.0), 1.0), ((-2.0, 1.0), -1.0),
-])  # fmt: skip
-def test_orbital_without_hybridisation_is_exact(levels, scale):
-    """At a filling of its own, without interaction, full, and attracted to the other orbital."""
-    bath = DiscreteBath([-0.4, 0.5], [[0.4, 0.0], [0.3, 0.0]])
-    spins = [("up", 2), ("down", 2)]
-    problem = Problem.from_bath(10.0, spins, [np.diag(levels)] * 2, [bath] * 2, scale * TWO_ORBITALS)
-    found, exact = SegmentSolver(n_cycles=6400, random_seed=3).solve(problem), ED().solve(problem)
-    assert objections(problem, found) == []
-    tau = np.linspace(0, problem.beta, 41)
-    for b in range(2):
-        off = np.abs(found.G_tau(tau)[b] - exact.G_tau(tau)[b])[:, 1, 1]
-        error = found.G_tau_error(tau)[b][:, 1, 1]
-        assert np.max(off / np.maximum(error, 1e-7)) < 4.5 and np.max(error) < 0.01
-        assert abs(found.Sigma_infty[b][1, 1] - exact.Sigma_infty[b][1, 1]) < 5 * 4 * np.max(found.nn_error) + 1e-9
-
-
 def test_problems_outside_the_segment_picture_are_refused():
     V = np.array([[0.3, 0.2]])
     bath = DiscreteBath([0.1], V)
     off_diagonal = Problem.from_bath(5.0, [("a", 2)], [np.zeros((2, 2))], [bath], [[0, 1], [1, 0]])
     assert "off-diagonal" in SegmentSolver.supports(off_diagonal)
     atom = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[0.1], V=[0.0])
-    assert "there is no hybridisation" in SegmentSolver.supports(atom)
+    assert "no hybridisation" in SegmentSolver.supports(atom)
     exchange = Problem.siam(beta=5.0, U=2.0, mu=1.0, eps=[0.1], V=[0.3])
     object.__setattr__(exchange, "terms", ((0.1, (0, 1, 0, 1)),))
     assert "density-density" in SegmentSolver.supports(exchange)
@@ -438,7 +419,15 @@ def test_autocorrelation_time_of_a_known_process():
 
 def test_jackknife_of_a_mean_is_the_standard_error():
     data = np.random.default_rng(1).normal(size=(50, 3))
-    assert np.allclose(jackknife_error(leave_one_out(data)), data.std(axis=0, ddof=1) / np.sqrt(50))
+    expected = few_samples(50) * data.std(axis=0, ddof=1) / np.sqrt(50)
+    assert np.allclose(jackknife_error(leave_one_out(data)), expected) and 1.02 < few_samples(50) < 1.03
+
+
+@pytest.mark.parametrize("n", [4, 8, 64])
+def test_error_bars_of_few_samples_hold_for_95_percent(n):
+    data = np.random.default_rng(2).normal(size=(n, 20_000))
+    held = np.abs(data.mean(axis=0)) < 1.96 * jackknife_error(leave_one_out(data))
+    assert np.mean(held) == pytest.approx(0.95, abs=0.006)
 
 
 def test_dominance_tells_rare_events_from_noise():

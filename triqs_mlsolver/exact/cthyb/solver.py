@@ -38,7 +38,7 @@ _N_RUNS, _FEWEST_RUNS = 8, 4
 _MORE_TIME = 0.25  # of the measuring, that all warm-ups but one may take
 _MAX_RUNS = 128
 _ATTEMPTS = 3  # at a run that measures NaN
-_TELLING = 8  # runs from which one that stands out can be told
+_TELLING = 8  # runs from which one that stands out can be told; of fewer it must stand out that much more
 _CYCLES_PER_RUN = 5000  # where neither n_cycles nor more is asked for
 _MOST_COEFFICIENTS = 120
 
@@ -151,10 +151,11 @@ class CthybSolver(_Parameters):
 
     def _timed_runs(self, problem: Problem, start: float) -> list:
         """Runs that share max_time evenly. Where one was not even thermalised in its share, two share what is left."""
-        runs, wanted = [], self.n_runs
+        runs, wanted = [], int(min(self.n_runs, max(self.max_time, 2)))  # cthyb counts whole seconds
         while len(runs) < wanted:
             left = compat.mpi.bcast(self.max_time - (time.perf_counter() - start))
-            S = self._run(problem, len(runs), max(int(left / (wanted - len(runs))), 1)) if left > 0 else None
+            share = max(int(left / (wanted - len(runs))), 1)
+            S = self._run(problem, len(runs), share) if left > 0 or len(runs) == 1 else None
             if S is not None:
                 runs.append(S)
             elif len(runs) >= 2:
@@ -434,13 +435,13 @@ def _dominance(bins: list[np.ndarray]) -> dict[str, float]:
     Where Δ(τ) has noise, determinants may come close to zero: a single measurement can then outweigh all others.
     """
     n = len(bins[0])
-    if n < _TELLING:
+    if n < _FEWEST_RUNS:
         return {}
     every = np.concatenate([b.reshape(n, -1) for b in bins], axis=1)
     scatter = every.std(axis=0, ddof=1)
     measured = scatter > 1e-9 * np.max(scatter)
     share = dominance(leave_one_out(every[:, measured] / scatter[measured]))
-    return {"dominance": float((share - 1 / n) / (1 - 1 / n))}
+    return {"dominance": float((share - 1 / n) / (1 - 1 / n)) * min(n / _TELLING, 1.0)}
 
 
 def _self_energy_moments(problem: Problem, native: MeanOfRuns, nn: np.ndarray) -> tuple[tuple, tuple]:

@@ -47,8 +47,7 @@ def hybridisation_tables(beta: float, Deltas) -> np.ndarray:
         errors = []
         for table, F in zip(tables, functions):
             exact = F((np.arange(n_mesh) + 0.5) / n_mesh)
-            size = np.max(np.abs(exact)) or 1.0  # it may be no hybridisation at all
-            errors.append(np.max(np.abs(table[:-1] @ 0.5 ** np.arange(N_POWERS) - exact)) / size)
+            errors.append(np.max(np.abs(table[:-1] @ 0.5 ** np.arange(N_POWERS) - exact)) / np.max(np.abs(exact)))
         if max(errors) < _TABLE_ACCURACY or n_mesh >= 2**16:
             return tables
         n_mesh *= 2
@@ -112,7 +111,6 @@ class MarkovChain:
             np.array(symmetries.delta_class, dtype=np.int64),
             hybridisation_tables(beta, symmetries.Deltas),
             symmetries.moves(),
-            np.array([not np.any(symmetries.Deltas[c]) for c in symmetries.delta_class]),
         )
         self._Deltas, self._width = symmetries.Deltas, problem.scale
         self.recast_every = 200

@@ -23,14 +23,13 @@ from collections import namedtuple
 import numpy as np
 
 from .global_moves import permute, recast, refresh
-from .local_green import measure_local_green
 from .moves import flip, insert, remove, shift
 from .reweight import reweight
 from .sweeps import called, compiled, random, steps_before
 from .vectors import sweep
 
 N_MOMENTS = 4
-_COMPILED = ("kernel", "global_moves", "local_green", "moves", "reweight", "sweeps", "vectors")
+_COMPILED = ("kernel", "global_moves", "moves", "reweight", "sweeps", "vectors")
 SOURCES = tuple(sys.modules[f"{__package__}.{name}"] for name in _COMPILED)  # of the compiled code
 
 #: Sums over one bin. cells: (N, n_cells, 8) moments of G, then of F. nn: (N, N). histogram: (n_blocks + 1, n_histogram)
@@ -137,9 +136,6 @@ def measure(model, target, chain, sums):
             energy += model.U[f, g] * overlap
             sums.nn[f, g] += weight * overlap
             sums.nn[g, f] = sums.nn[f, g]
-        if model.unreached[f]:
-            measure_local_green(model, chain, sums, f, weight)
-            continue
         M = chain.spare_M[f] if target.added[model.delta_class[f]] else chain.M[q]
         measure_green(model, chain, sums, f, M, weight)
     sums.histogram[-1, min(order, top)] += weight

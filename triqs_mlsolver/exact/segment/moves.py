@@ -42,9 +42,8 @@ from .sweeps import (
 from .vectors import row_times_matrix
 
 #: What does not change during a run: β, levels (N,), U (N, N), class of Δ of each flavour (N,), table of F per class
-#: (n_classes, n_mesh, N_POWERS), permutations (n_perms, N) of flavours of equal Δ, closed under inversion, and which
-#: flavours have no hybridisation (N,).
-Model = namedtuple("Model", "beta level U delta_class table perms unreached")
+#: (n_classes, n_mesh, N_POWERS), permutations (n_perms, N) of flavours of equal Δ, closed under inversion.
+Model = namedtuple("Model", "beta level U delta_class table perms")
 
 #: The Markov chain. By slot q = slot[f]: S, E (N, n_max), M (N, n_max, n_max), n_pairs, n0 (occupation at τ = 0),
 #: length, log_det and sign of the weight (N,), overlap (N, N). rng: (4,) uint64. counts: see the constants below.

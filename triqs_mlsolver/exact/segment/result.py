@@ -20,7 +20,6 @@ _N_TAU = 201
 _N_IW = 8
 _LONGEST_PRIOR = 128  # independent functions with a spectrum; 40 at βE = 250
 _WINDOW = 5  # cells over which error bars are averaged: they vary slowly with τ, their estimates do not
-_MESH = 1e-6  # of G(τ): a cubic in each cell carries no more
 _RESOLVED = 16  # cells that one missing event may stand for: G varies on this scale at the shortest
 
 
@@ -262,11 +261,8 @@ def _unseen(beta, Delta_l, edges, n_independent: float, G_cells, G_error, densit
     An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, Δ being the sampled one, and as rare
     as |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16 neighbouring cells is the
     standard error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest times
-    where it is known. A flavour without hybridisation has no such events, and
-    is measured as accurately as the mesh allows.
+    where it is known.
     """
-    if not np.any(Delta_l):
-        return _MESH * np.diff(edges)
     middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
     Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - middle))
     missing = 1 / (beta * n_independent * np.maximum(Delta, 1e-13 * np.max(Delta)))

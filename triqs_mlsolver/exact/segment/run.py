@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """One run of the segment solver: the chain of this rank, the bins of all ranks, and when sampling ends.
 
-Sampling starts with short bins. Whenever the run doubles they are merged two by two, so that there are about as many
-bins, and error bars, whenever it ends.
+Sampling starts with short bins. When there are enough of them, they are merged two by two whenever the run doubles, so
+that there are about as many bins, and error bars, whenever it ends.
 """
 
 from __future__ import annotations
@@ -64,6 +64,11 @@ class Run:
         if not self.is_timed:
             return False
         return any(self._allgather(time.perf_counter() - self.started > self.options.max_time))
+
+    def _goes_on(self) -> bool:
+        """Whether to measure on; raises where the ranks are threads and one of them, or their caller, has failed."""
+        getattr(self.options.comm, "check", lambda: None)()
+        return not self._out_of_time()
 
     def _compiled_chain(self):
         """The chain of this rank; rank 0 compiles first, the others then find the kernel on disk."""
@@ -141,9 +146,13 @@ class Run:
                 self.stopped = self.stopped or self._out_of_time()
                 if stuck or self.stopped or self._is_too_long(2 * n_bins * self.cycles_per_bin):
                     break
-            merged = [b.map(merged_pairs) for b in bins]
-            self.cycles_per_bin *= 2
-            bins = [b.join([b, more]) for b, more in zip(merged, self._bins(n_bins // 2))]
+            if n_bins < _N_BINS:
+                more, n_bins = self._bins(n_bins), 2 * n_bins
+            else:
+                bins = [b.map(merged_pairs) for b in bins]
+                self.cycles_per_bin *= 2
+                more = self._bins(n_bins // 2)
+            bins = [b.join([b, m]) for b, m in zip(bins, more)]
         self._warn_of_early_end(target, least)
 
     def _is_enough(self, target: float) -> bool:
@@ -179,7 +188,7 @@ class Run:
 
     def _bins(self, n: int, keep_going=None) -> list[RawBins]:
         """`n` bins of every rank; fewer where time runs out."""
-        keep_going = keep_going or (lambda: not self._out_of_time())
+        keep_going = keep_going or self._goes_on
         bins = self.chain.measure_bins(n, self.cycles_per_bin, self.length_cycle, keep_going, self.chunk)
         return self._allgather(bins)
 
