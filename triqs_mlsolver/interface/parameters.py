@@ -221,7 +221,7 @@ def exact_solver_for(exact, asked: list[str]):
     what = "triqs_cthyb is not installed" if exact == "auto" else f"exact = {exact!r} cannot"
     raise ValueError(
         f"{', '.join(asked)} can only be measured by triqs_cthyb, and {what}: leave the measurement out "
-        "(S.nn_static and S.interaction_energy are always there), or use exact='cthyb' (conda install -c conda-forge "
+        "(S.nn_static is always there), or use exact='cthyb' (conda install -c conda-forge "
         "triqs_cthyb)"
     )
 

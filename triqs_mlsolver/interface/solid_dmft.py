@@ -35,8 +35,8 @@ def enable(
     Parameters
     ----------
     database : str, path, Database, None, or function
-        As for `Solver`, and shared by all impurities. One database holds impurities of one block structure: where those
-        of a crystal differ, give a function that takes the `gf_struct` of an impurity and returns its database.
+        As for `Solver`, and shared by all impurities, which may be of several kinds; or a function that takes the
+        `gf_struct` of an impurity and returns its database.
     tolerance : float
         Largest accepted bound on the error of G(τ) (dimensionless); 0 means always exact.
     **options

@@ -60,9 +60,9 @@ def meet(comm: Comm, what: str, fingerprint: Sequence[float] = (0.0, 0.0, 0.0)) 
     different = np.flatnonzero((table[:, 0] != first[0]) | ~close)
     if len(different):
         raise ValueError(
-            f"{what}: the impurity problem, or the call, of {_ranks(different)} is not that of rank 0. G0_iw (or Delta_tau and "
-            "h_loc0), h_int and beta must be the same on all ranks: compute on one what is random or read from files, "
-            "and broadcast it, e.g. S.G0_iw << mpi.bcast(S.G0_iw)"
+            f"{what}: the impurity problem, or the call, of {_ranks(different)} is not that of rank 0. G0_iw (or "
+            "Delta_tau and h_loc0), h_int and beta must be the same on all ranks: compute on one what is random or "
+            "read from files, and broadcast it, e.g. S.G0_iw << mpi.bcast(S.G0_iw)"
         )
 
 
