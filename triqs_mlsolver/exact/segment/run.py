@@ -67,8 +67,11 @@ class Run:
 
     def _goes_on(self) -> bool:
         """Whether to measure on; raises where the ranks are threads and one of them, or their caller, has failed."""
-        getattr(self.options.comm, "check", lambda: None)()
+        self._check_others()
         return not self._out_of_time()
+
+    def _check_others(self) -> None:
+        getattr(self.options.comm, "check", lambda: None)()
 
     def _compiled_chain(self):
         """The chain of this rank; rank 0 compiles first, the others then find the kernel on disk."""
@@ -118,6 +121,7 @@ class Run:
             self.chain.advance(chunk, 1, False)
             self.n_moved += chunk
             watched.append(watch())
+            self._check_others()
             if self.options.n_warmup_cycles is not None and self._out_of_time():
                 raise RuntimeError(
                     f"max_time = {self.options.max_time:g} s ran out during the warm-up, before anything was measured: "
