@@ -555,6 +555,33 @@ def test_stale_owners(tmp_path, content, age, stale):
         assert name.read_text() == before and os.listdir(tmp_path) == ["x.lock"]
 
 
+def test_a_lock_is_signed_from_its_first_moment_on(tmp_path, monkeypatch):
+    name, seen, real = tmp_path / "x.lock", [], os.write
+
+    def watched(*args):
+        seen.append(name.exists())  # who dies here leaves no lock whose owner nobody knows
+        return real(*args)
+
+    monkeypatch.setattr(os, "write", watched)
+    with Lock(str(name)):
+        assert json.loads(name.read_text())["pid"] == os.getpid() and os.listdir(tmp_path) == ["x.lock"]
+    assert seen == [False] and os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP])
+def test_a_lock_where_files_have_one_name_only(tmp_path, monkeypatch, code):
+    def refused(*args):
+        raise OSError(code, os.strerror(code))
+
+    name = str(tmp_path / "x.lock")
+    monkeypatch.setattr(os, "link", refused)
+    with Lock(name):
+        assert os.listdir(tmp_path) == ["x.lock"]
+        with pytest.raises(Locked), Lock(name):
+            pass
+    assert os.listdir(tmp_path) == []
+
+
 def test_an_owner_that_lost_its_lock_gives_up(path, db, monkeypatch):
     before = Database(path).digest
     real = snapshot.write

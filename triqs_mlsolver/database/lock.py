@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ import time
 from .files import remove_if_there, temporary_name
 
 STALE_AFTER = 600.0  # seconds without a sign of life after which an owner on another machine is taken for dead
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}  # what file systems without hard links answer
 _NAMELESS_AFTER = 10.0  # seconds after which a lock without an owner's name is that of one who died on creating it
 
 
@@ -72,17 +74,27 @@ class Lock:
         os.utime(self.path)
 
     def _create(self) -> bool:
+        """Put the lock there, signed from its first moment on, unless there is one."""
+        signed = temporary_name(self.path)
         try:
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            _write_new(signed, self._content)
+            os.link(signed, self.path)
+            return True
+        except FileExistsError:
+            return os.stat(signed).st_nlink == 2  # NFS may repeat a call that has succeeded
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        finally:
+            remove_if_there(signed)
+        return self._create_then_sign()
+
+    def _create_then_sign(self) -> bool:
+        """The same where a file cannot have two names; whoever dies in between leaves a lock without a name."""
+        try:
+            _write_new(self.path, self._content)
         except FileExistsError:
             return False
-        try:
-            os.write(descriptor, self._content)
-        except OSError:
-            remove_if_there(self.path)
-            raise
-        finally:
-            os.close(descriptor)
         return True
 
     def _bury_dead_owner(self) -> None:
@@ -121,6 +133,18 @@ class Lock:
             return "an unknown process"
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(owner["time"]))
         return f"process {owner['pid']} on {owner['host']} since {since}"
+
+
+def _write_new(path: str, content: bytes) -> None:
+    """Write a file that is not there yet, and leave none if it cannot be written."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        os.write(descriptor, content)
+    except OSError:
+        remove_if_there(path)
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: str) -> bytes | None:
