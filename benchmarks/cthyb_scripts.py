@@ -83,7 +83,7 @@ def run_inside(script: Path, seed: int, record: str, shorten: float) -> None:
     if "triqs_mlsolver" in text:
         import triqs_mlsolver
 
-        watch(triqs_mlsolver, solves, seed, shorten, within=False)
+        watch(triqs_mlsolver, solves, seed, shorten)
     try:
         runpy.run_path(str(script), run_name="__main__")
     finally:
@@ -93,7 +93,7 @@ def run_inside(script: Path, seed: int, record: str, shorten: float) -> None:
 _depth = 0
 
 
-def watch(package, solves: list, seed: int, shorten: float, within: bool = True) -> None:
+def watch(package, solves: list, seed: int, shorten: float) -> None:
     """Let every outermost `solve` of the package's solvers be recorded."""
     for name in ("Solver", "SolverCore"):
         original = getattr(package, name, None)

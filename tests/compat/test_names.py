@@ -77,33 +77,33 @@ def test_each_name_has_one_home():
         assert all(hasattr(module, name) or name in names.MODULES for name in each.split())
 
 
+def run_with_triqs(place, version: str, gf: str, program: str) -> None:
+    """Run a program that finds a made-up TRIQS of this version, whose module `gf` is given."""
+    (place / "triqs").mkdir()
+    (place / "triqs/__init__.py").write_text("")
+    (place / "triqs/version.py").write_text(f"version = {version!r}")
+    (place / "triqs/gf.py").write_text(gf)
+    start = f"import sys\nsys.path.insert(0, {str(place)!r})\nfrom triqs_mlsolver import compat\n"
+    subprocess.run([sys.executable, "-c", start + program], check=True)
+
+
 def test_names_that_a_version_of_triqs_lacks_say_so(tmp_path):
-    (tmp_path / "triqs").mkdir()
-    (tmp_path / "triqs/__init__.py").write_text("")
-    (tmp_path / "triqs/version.py").write_text("version = '2.9'")
-    (tmp_path / "triqs/gf.py").write_text("class Gf: pass")
     program = (
-        f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom triqs_mlsolver import compat\n"
         "assert compat.PROVIDER == 'triqs 2.9' and compat.Gf.__module__ == 'triqs.gf' and compat.version == '2.9'\n"
         "assert compat.is_operator_real([])\n"
         "try:\n    compat.make_gf_dlr(1)\n"
         "except NotImplementedError as e:\n    assert 'make_gf_dlr of triqs.gf is not in what is installed' in str(e)\n"
         "else:\n    raise SystemExit('no error')"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    run_with_triqs(tmp_path, "2.9", "class Gf: pass", program)
 
 
 def test_a_broken_triqs_is_not_taken_for_an_old_one(tmp_path):
-    (tmp_path / "triqs").mkdir()
-    (tmp_path / "triqs/__init__.py").write_text("")
-    (tmp_path / "triqs/version.py").write_text("version = '3.2'")
-    (tmp_path / "triqs/gf.py").write_text("import a_library_that_is_not_there")
     program = (
-        f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom triqs_mlsolver import compat\n"
         "try:\n    compat.Gf\nexcept ModuleNotFoundError as e:\n    assert 'a_library' in str(e)\n"
         "else:\n    raise SystemExit('no error')"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    run_with_triqs(tmp_path, "3.2", "import a_library_that_is_not_there", program)
 
 
 @embedded_only

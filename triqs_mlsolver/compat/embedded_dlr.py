@@ -22,7 +22,7 @@ from dcorelib.triqs_compat.h5 import register_class
 from ..numerics import legendre
 from .embedded_blocks import BlockGf
 from .embedded_gf import Gf, register
-from .embedded_meshes import FiniteTemperatureMesh, MatsubaraPoint, MeshImFreq, MeshImTime, RealPoint, placed
+from .embedded_meshes import FiniteTemperatureMesh, MatsubaraPoint, MeshImFreq, MeshImTime, RealPointsMesh, placed
 
 
 class _Basis:
@@ -56,7 +56,7 @@ def _basis(cutoff: float, eps: float, statistic: str) -> _Basis:
     return _Basis(found.get_dlr_frequencies(), np.sort(found.get_tau(1.0)), n, statistic)
 
 
-class MeshDLR(FiniteTemperatureMesh, _Mesh):
+class MeshDLR(RealPointsMesh, FiniteTemperatureMesh, _Mesh):
     """Poles of the discrete Lehmann representation.
 
     Parameters
@@ -89,22 +89,6 @@ class MeshDLR(FiniteTemperatureMesh, _Mesh):
     def hash(self) -> int:
         nodes = (np.round(self.basis.x, 9).tobytes(), np.round(self.basis.tau, 12).tobytes(), self.basis.n.tobytes())
         return hash((type(self).__name__, self.beta, self.statistic, self.w_max, self.eps, nodes))
-
-    def values(self) -> np.ndarray:
-        return self._points
-
-    def __iter__(self):
-        return (self[k] for k in range(len(self)))
-
-    def __getitem__(self, k: int):
-        index = range(len(self))[k]
-        return placed(RealPoint(self._points[index]), index, index)
-
-    def __call__(self, k: int):
-        return self[k]
-
-    def to_data_index(self, k: int) -> int:
-        return int(k)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()}, w_max = {self.w_max:g}, eps = {self.eps:g}"

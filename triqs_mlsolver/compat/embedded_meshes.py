@@ -69,6 +69,26 @@ class OwnMesh:
         return self
 
 
+class RealPointsMesh(OwnMesh):
+    """Real numbers that are counted as the data are."""
+
+    def values(self) -> np.ndarray:
+        return self._points
+
+    def __iter__(self):
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, k: int) -> RealPoint:
+        index = range(len(self))[k]
+        return placed(RealPoint(self._points[index]), index, index)
+
+    def __call__(self, k: int):
+        return self[k]
+
+    def to_data_index(self, k: int) -> int:
+        return int(k)
+
+
 class FiniteTemperatureMesh(OwnMesh):
     """β and statistic."""
 
@@ -182,29 +202,13 @@ class MeshImFreq(FiniteTemperatureMesh, _dcore.MeshImFreq):
         return cls(**cls._read_domain(values), n_iw=size if values.get("positive_freq_only", 0) else (size + 1) // 2)
 
 
-class MeshImTime(FiniteTemperatureMesh, _dcore.MeshImTime):
+class MeshImTime(RealPointsMesh, FiniteTemperatureMesh, _dcore.MeshImTime):
     """`n_tau` equidistant imaginary times, 0 and β included; `n_points` and `n_max` are older names."""
 
     def __init__(self, beta, statistic=None, n_tau=None, *, S=None, n_points=None, n_max=None):
         self._set_domain(beta, statistic or S or "Fermion")
         n_tau = next((int(k) for k in (n_tau, n_points, n_max) if k is not None), 10001)
         self._points = np.linspace(0, self._beta, n_tau)
-
-    def values(self) -> np.ndarray:
-        return self._points
-
-    def __iter__(self):
-        for k, tau in enumerate(self._points):
-            yield placed(RealPoint(tau), k, k)
-
-    def __getitem__(self, k: int) -> RealPoint:
-        index = range(len(self))[k]
-        return placed(RealPoint(self._points[k]), index, index)
-
-    __call__ = __getitem__
-
-    def to_data_index(self, k: int) -> int:
-        return int(k)
 
     def __write_hdf5__(self, group, key) -> None:
         group.create_group(key)

@@ -8,10 +8,10 @@ import numpy as np
 from dcorelib.triqs_compat import gf as _dcore
 
 from .embedded_gf import Gf, register
-from .embedded_meshes import OwnMesh, RealPoint, placed
+from .embedded_meshes import RealPointsMesh
 
 
-class MeshReFreq(OwnMesh, _dcore.MeshReFreq):
+class MeshReFreq(RealPointsMesh, _dcore.MeshReFreq):
     """`n_w` equidistant frequencies from w_min to w_max, both included.
 
     Either ``MeshReFreq(w_min, w_max, n_w)`` or ``MeshReFreq((w_min, w_max), n_w)``; `omega_min`, `omega_max` and
@@ -56,18 +56,6 @@ class MeshReFreq(OwnMesh, _dcore.MeshReFreq):
 
     def __repr__(self) -> str:
         return f"MeshReFreq of size {len(self)} with w_min = {self.w_min:g}, w_max = {self.w_max:g}"
-
-    def __iter__(self):
-        return (self[k] for k in range(len(self)))
-
-    def __getitem__(self, k: int) -> RealPoint:
-        index = range(len(self))[k]
-        return placed(RealPoint(self._points[k]), index, index)
-
-    __call__ = __getitem__
-
-    def to_data_index(self, k: int) -> int:
-        return int(k)
 
 
 class GfReFreq(Gf, _dcore.GfReFreq):

@@ -25,7 +25,7 @@ def rescue(database: Database, problem: Problem, solution: Solution) -> str:
         file = os.path.join(place, f"{stem}-rescued-{os.getuid()}.h5")
         try:
             Database(file).add(problem, solution)
-        except (OSError, ValueError, DatabaseError):  # full or forbidden as well, or of another kind of problem
+        except (OSError, ValueError, DatabaseError):  # full or forbidden as well, damaged, or removed there
             continue
         return file
     return ""

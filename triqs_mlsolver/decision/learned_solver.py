@@ -21,7 +21,7 @@ from ..exact import registry
 from ..model import Prediction, Predictor
 from ..numerics.significance import TWO_SIDED
 from ..problem import Problem, Solution
-from ..problem.fingerprint import fingerprint
+from ..problem.fingerprint import meet_over
 from ..problem.solution import key_figures
 from ..tools import meeting, mpi, seeds
 from ..tools.constants import DEFAULT_TOLERANCE, LOG_REMEMBERED, UNCERTAIN
@@ -203,7 +203,7 @@ class LearnedSolver:
         TimeoutError, ValueError
             If not all ranks call it, or not all with the same problem; see `tools.meeting`.
         """
-        meeting.meet(self.comm, "solve", fingerprint(problem))
+        meet_over(self.comm, "solve", problem)
         with self._one_blas_thread():
             return self._solve(problem, exact_parameters or {}, force_exact)
 
@@ -255,7 +255,7 @@ class LearnedSolver:
         answer = answer or self.last
         if answer is None:
             raise RuntimeError("nothing to certify yet: call solve first")
-        meeting.meet(self.comm, "certify", fingerprint(answer.problem))
+        meet_over(self.comm, "certify", answer.problem)
         with self._one_blas_thread():
             parameters = {k: v for k, v in (exact_parameters or {}).items() if k != "random_seed"}
             return self._certify(answer, parameters)

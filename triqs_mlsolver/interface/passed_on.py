@@ -9,8 +9,8 @@ import warnings
 
 from ..decision.decision import Decision
 from ..exact.cthyb import passed_on
-from ..problem.fingerprint import fingerprint
-from ..tools import meeting, mpi
+from ..problem.fingerprint import meet_over
+from ..tools import mpi
 from ..tools.messages import report
 from . import parameters
 
@@ -42,7 +42,7 @@ def solve(solver, params: dict, interaction) -> bool:
         return False
     parameters.require_cthyb(solver._options["exact"], reason)
     problem = solver._problem(params, interaction)  # without what makes it one for triqs_cthyb alone
-    meeting.meet(solver._comm, "solve", fingerprint(problem))
+    meet_over(solver._comm, "solve", problem)
     name = "Delta_tau" if solver.delta_interface else "G0_iw"
     start, post_processed = time.perf_counter(), solver._IS_POST_PROCESSED
     solver._native = passed_on.solve(

@@ -20,9 +20,9 @@ from ..exact.ed.block_mixing import mixed_blocks
 from ..numerics import legendre
 from ..problem import Problem, Solution
 from ..problem.degenerate import averaged, block_numbers
-from ..problem.fingerprint import fingerprint
+from ..problem.fingerprint import meet_over
 from ..problem.rotation import Rotation
-from ..tools import meeting, mpi, validation
+from ..tools import mpi, validation
 from . import archive, ctseg, error_bars, operators, passed_on, problems
 from . import parameters as cthyb_parameters
 from .options import check_options
@@ -196,7 +196,7 @@ class SolverCore:
         _check_blocks(problem)
         asked = cthyb_parameters.monte_carlo_only(params, problem)
         exact = cthyb_parameters.exact_solver_for(self._options["exact"], asked)
-        meeting.meet(self._comm, "solve", fingerprint(problem))
+        meet_over(self._comm, "solve", problem)
         self._engine.exact = exact
         self._exact_parameters = cthyb_parameters.for_exact_solver(params)
         # what Monte Carlo alone measures is asked for in the orbitals that were given

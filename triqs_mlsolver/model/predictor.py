@@ -148,7 +148,8 @@ class Predictor(BaseEstimator):
                 rows = from_numbers(numbers, self.training_.row_type)
             else:
                 rows = self._rows(*_pair(point))
-                strangers += self.training_ is not None and Kind.of(_pair(point)[0]) != self.training_.kind
+                if rows is None and self.training_ is not None:
+                    strangers += Kind.of(_pair(point)[0]) != self.training_.kind
                 if rows is not None and cache is not None:
                     fresh[point.id] = as_numbers(rows)
             self._append(rows, getattr(point, "fidelity", "exact"))

@@ -8,7 +8,15 @@ import zlib
 
 import numpy as np
 
+from ..tools import meeting
+from ..tools.mpi import Comm
 from .problem import Problem
+
+
+def meet_over(comm: Comm, what: str, problem: Problem) -> None:
+    """Wait until all ranks come to the call `what` with this problem; see `tools.meeting.meet` for what it raises."""
+    if comm.size > 1:
+        meeting.meet(comm, what, fingerprint(problem))
 
 
 def fingerprint(problem: Problem) -> tuple[float, float, float]:

@@ -55,7 +55,7 @@ def _value(text: str):
     "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Parts that are left out in turn."
 )
 @click.option("--points", type=click.IntRange(min=5), help="Use so many points only, the first ones.")
-@click.option("--kind", help="Only problems of this kind, such as \"1+1 density-density\" (see mlsolver info).")
+@click.option("--kind", help='Only problems of this kind, such as "1+1 density-density" (see mlsolver info).')
 @click.option("--store", is_flag=True, help="Keep the winner with the database: solvers use it from then on.")
 @click.option("-o", "--output", type=PICTURE, help="Picture of the errors.")
 def command(database, grid, scheme, folds, points, kind, store, output) -> None:

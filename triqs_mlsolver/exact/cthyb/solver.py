@@ -26,7 +26,7 @@ from ...problem import Problem, Solution
 from ...problem.solution import static_moments
 from ...tools import seeds
 from ...tools.validation import MAX_TIME, TARGET_ERROR, check_number, whole
-from ..statistics import dominance, few_samples, jackknife_error, largest_error, leave_one_out
+from ..statistics import dominance, jackknife_error, largest_error, leave_one_out
 from .parameters import DEFAULTS
 from .smooth_estimate import SmoothEstimate, smoothed
 from .symmetric_mean import SymmetricMean
@@ -241,7 +241,7 @@ class CthybSolver(_Parameters):
         mean = SymmetricMean(problem)
         pairs = np.array([_pair_correlators(problem, S) for S in runs])
         nn_bins = mean.pairs(pairs)
-        nn, nn_error = nn_bins.mean(axis=0), few_samples(len(runs)) * nn_bins.std(axis=0, ddof=1) / np.sqrt(len(runs))
+        nn, nn_error = nn_bins.mean(axis=0), jackknife_error(leave_one_out(nn_bins))
         native = MeanOfRuns(runs)
         Sigma_infty, Sigma_1 = mean.moments(*_self_energy_moments(problem, native, nn))
         measured = _measured(problem, runs)
