@@ -153,9 +153,9 @@ def run_rival(quick: bool, seed: int) -> None:
             report(f"{case.name:18s} beta {beta:3.0f}", np.array(own), np.array(rival))
 
 
-def report(name: str, own: np.ndarray, rival: np.ndarray) -> None:
+def report(name: str, own: np.ndarray, rival: np.ndarray, solver: str = "segment") -> None:
     """One problem's lines: agreement, updates per second, CPU time to equal error."""
-    print(f"{name}: {np.mean(own[:, 1]):.2f} s per segment run, {np.mean(rival[:, 1]):.2f} s per cthyb run")
+    print(f"{name}: {np.mean(own[:, 1]):.2f} s per {solver} run, {np.mean(rival[:, 1]):.2f} s per cthyb run")
     speeds = updates_per_second(own), updates_per_second(rival)
     ratio = ratio_with_interval(own, rival, updates_per_second)
     print(f"    updates/s {speeds[0]:.3g} and {speeds[1]:.3g}: {ratio[0]:.1f} [{ratio[1]:.1f}, {ratio[2]:.1f}] times")

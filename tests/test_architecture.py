@@ -27,7 +27,7 @@ FLOORS = (
     ("database",),
     ("model", "model.features", "model.regression"),
     ("approximations", "lattice"),
-    ("exact", "exact.ed", "exact.segment", "exact.cthyb"),
+    ("exact", "exact.ed", "exact.segment", "exact.matrix", "exact.cthyb"),
     ("compat",),
     ("problem",),
     ("numerics", "tools"),

@@ -64,7 +64,10 @@ def test_data_are_installed(declared):
     """The starter database, and the model's features of its points."""
     folder = ROOT / "triqs_mlsolver"
     files = {p for pattern in declared["package_data"]["triqs_mlsolver"] for p in folder.glob(pattern)}
-    assert files == set((folder / "data").iterdir()) and {p.name for p in files} == {"starter.h5", "starter.h5.1+1-density-density.cache"}
+    assert files == set((folder / "data").iterdir()) and {p.name for p in files} == {
+        "starter.h5",
+        "starter.h5.1+1-density-density.cache",
+    }
 
 
 def test_module_file_has_what_cmake_fills_in():

@@ -17,7 +17,7 @@ EXCHANGE = Problem.from_bath(5.0, FOUR, [[[-1.0]]] * 4, [BATH] * 4, *kanamori(2.
 
 
 def coupled_orbitals():
-    """Off-diagonal Δ: out of reach of the embedded solvers."""
+    """Off-diagonal Δ."""
     return Problem.from_bath(
         5.0, (("ud", 2),), (np.diag([-1.0, -1.0]),), (DiscreteBath([0.0], [[0.3, 0.2]]),), [[0, 2], [2, 0]]
     )
@@ -27,19 +27,29 @@ def test_auto_takes_the_segment_solver_for_density_density():
     assert choose("auto", SIAM).name == "segment"
 
 
-@pytest.mark.parametrize("name, solver", [("ed", "ed"), ("segment", "segment")])
+@pytest.mark.parametrize("name, solver", [("ed", "ed"), ("segment", "segment"), ("matrix", "matrix")])
 def test_by_name(name, solver):
     found = choose(name, SIAM)
     assert found.name == solver and callable(found.solve)
 
 
-@pytest.mark.skipif(find_spec("triqs_cthyb") is not None, reason="triqs_cthyb is installed and takes this problem")
 @pytest.mark.parametrize("problem", [EXCHANGE, coupled_orbitals()], ids=["exchange", "off-diagonal"])
-def test_auto_without_triqs_cthyb_names_the_ways_out(problem):
+def test_auto_takes_the_matrix_solver_for_what_the_segment_picture_lacks(problem):
+    assert choose("auto", problem).name == "matrix"
+
+
+def levels_that_mix():
+    """Out of reach of embedded Monte Carlo: nothing measures the G between orbitals that only levels mix."""
+    bath = DiscreteBath([0.0, 0.1], np.diag([0.3, 0.2]))
+    return Problem.from_bath(5.0, (("ud", 2),), ([[-1.0, 0.2], [0.2, -1.0]],), (bath,), [[0, 2], [2, 0]])
+
+
+@pytest.mark.skipif(find_spec("triqs_cthyb") is not None, reason="triqs_cthyb is installed and takes this problem")
+def test_auto_without_triqs_cthyb_names_the_ways_out():
     with pytest.raises(
-        NoExactSolver, match=r'density-density.*conda install -c conda-forge triqs_cthyb.*exact="ed".*exact=<object'
+        NoExactSolver, match=r'levels mix.*conda install -c conda-forge triqs_cthyb.*exact="ed".*exact=<object'
     ):
-        choose("auto", problem)
+        choose("auto", levels_that_mix())
 
 
 @pytest.mark.parametrize("problem", [EXCHANGE, coupled_orbitals()], ids=["exchange", "off-diagonal"])
@@ -86,7 +96,7 @@ def test_known_names_are_accepted(name):
 )
 def test_unknown_names_are_refused(name, hint):
     with pytest.raises(
-        ValueError, match=f"exact = {name!r} is not an exact solver: .*'segment', 'cthyb', 'ed'"
+        ValueError, match=f"exact = {name!r} is not an exact solver: .*'segment', 'matrix', 'cthyb', 'ed'"
     ) as error:
         check(name)
     assert hint in str(error.value)

@@ -74,7 +74,7 @@ class LearnedSolver:
     database : str, Database or None
         Path (created at the first point), an open database, None for memory only, or "starter": the database that comes
         with the package, read only, with your own points in `mlsolver.h5` beside it.
-    exact : {"auto", "segment", "cthyb", "ed"} or object with solve(problem)
+    exact : {"auto", "segment", "matrix", "cthyb", "ed"} or object with solve(problem)
         The exact solver.
     tolerance : float
         Largest accepted bound on max over τ of abs(ΔG(τ)); 0 means always exact (the points are still learned).

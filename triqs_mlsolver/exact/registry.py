@@ -14,8 +14,13 @@ from typing import Any, Protocol
 from ..problem import Problem, Solution
 from ..tools.validation import check_keywords, check_name
 
-NAMES = ("auto", "segment", "cthyb", "ed")
-_HOME = {"segment": ("segment", "SegmentSolver"), "cthyb": ("cthyb.solver", "CthybSolver"), "ed": ("ed", "ED")}
+NAMES = ("auto", "segment", "matrix", "cthyb", "ed")
+_HOME = {
+    "segment": ("segment", "SegmentSolver"),
+    "matrix": ("matrix", "MatrixSolver"),
+    "cthyb": ("cthyb.solver", "CthybSolver"),
+    "ed": ("ed", "ED"),
+}
 
 
 class ExactSolver(Protocol):
@@ -73,8 +78,9 @@ def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactS
 
     Parameters
     ----------
-    exact : {"auto", "segment", "cthyb", "ed"} or object with solve(problem)
-        "auto" takes the segment solver where the interaction is density-density and Δ diagonal, triqs_cthyb otherwise.
+    exact : {"auto", "segment", "matrix", "cthyb", "ed"} or object with solve(problem)
+        "auto" takes the segment solver where the interaction is density-density and Δ diagonal, else the matrix solver
+        where it can sample the problem, else triqs_cthyb.
     problem : Problem
     options
         Run parameters: those that are fields of the solver are passed to its constructor, None means its default.
@@ -88,14 +94,12 @@ def choose(exact: str | ExactSolver, problem: Problem, **options: Any) -> ExactS
     if not isinstance(exact, str):
         return exact
     if exact == "auto":
-        exact = "segment" if _class("segment").supports(problem) is None else "cthyb"
+        exact = next((name for name in ("segment", "matrix") if _class(name).supports(problem) is None), "cthyb")
         if exact == "cthyb" and find_spec("triqs_cthyb") is None:
             bath = ', take exact="ed" if a bath of few sites will do' if _class("ed").supports(problem) is None else ""
             raise NoExactSolver(
-                "no exact solver for this problem: the embedded CTQMC takes density-density interactions with "
-                "diagonal Δ "
-                f"only ({_class('segment').supports(problem)}), and triqs_cthyb does not import. "
-                f"Install triqs_cthyb (conda install -c conda-forge triqs_cthyb){bath}, or pass "
+                f"no exact solver for this problem: {_class('matrix').supports(problem)}, and triqs_cthyb does not "
+                f"import. Install triqs_cthyb (conda install -c conda-forge triqs_cthyb){bath}, or pass "
                 "exact=<object with solve(problem)>."
             )
     kind = _class(exact)

@@ -36,7 +36,7 @@ class Solver(SolverCore):
         File of solved problems, created where missing; "starter": the one that comes with the package, your own points
         in `mlsolver.h5`; None to keep the points in memory only.
     exact : str or object
-        What to run where the model does not know: "auto", "segment", "cthyb", "ed", or an object with
+        What to run where the model does not know: "auto", "segment", "matrix", "cthyb", "ed", or an object with
         ``solve(problem)`` and a string `name`.
     tolerance : float
         Largest accepted bound on the error of G(τ) (dimensionless); 0 means always exact.

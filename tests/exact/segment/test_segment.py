@@ -13,11 +13,12 @@ import pytest
 from support import reference_ed
 from support.segment_cases import ONE, as_problem, whitened_chi2
 
+from triqs_mlsolver.exact import kernel_cache
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.quality import objections
-from triqs_mlsolver.exact.segment import SegmentSolver, kernel_cache
+from triqs_mlsolver.exact.run import first_bins
+from triqs_mlsolver.exact.segment import SegmentSolver
 from triqs_mlsolver.exact.segment.estimators import EquationOfMotion
-from triqs_mlsolver.exact.segment.run import first_bins
 from triqs_mlsolver.exact.segment.solver import causal_hybridisation
 from triqs_mlsolver.exact.segment.symmetries import Symmetries
 from triqs_mlsolver.exact.statistics import autocorrelation_time, dominance, few_samples, jackknife_error, leave_one_out

@@ -10,7 +10,7 @@ from ._databases import NAME, file_of
 from ._progress import Progress, quiet_solvers
 
 _SAMPLINGS = ("lecture", "uniform", "sobol", "furthest", "walk", "dmft")
-_SOLVERS = ("auto", "ed", "segment", "cthyb", "hubbard_i", "ipt", "ed1", "ed2", "ed3")
+_SOLVERS = ("auto", "ed", "segment", "matrix", "cthyb", "hubbard_i", "ipt", "ed1", "ed2", "ed3")
 _RANGES = {
     "beta": "Inverse temperature; lecture: one of 1, 2, 5, 10, 20, 50.",
     "U": "Interaction.",

@@ -18,7 +18,7 @@ from ._progress import Progress, quiet_solvers
     "--exact",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "ed", "segment", "cthyb"]),
+    type=click.Choice(["auto", "ed", "segment", "matrix", "cthyb"]),
     help="The exact solver.",
 )
 @click.option("--tolerance", default=0.002, show_default=True, help="Error bound on G(tau) the model is to reach.")

@@ -74,18 +74,18 @@ class RawBins:
 
     def map(self, function) -> RawBins:
         """The same function applied to each array."""
-        return RawBins(*(function(getattr(self, f.name)) for f in fields(self)))
+        return type(self)(*(function(getattr(self, f.name)) for f in fields(self)))
 
     @staticmethod
     def join(parts: list[RawBins]) -> RawBins:
         """Bins of successive parts of a run."""
-        return RawBins(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(RawBins)))
+        return type(parts[0])(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(parts[0])))
 
     @staticmethod
     def of_ranks(parts: list[RawBins]) -> RawBins:
         """Equally many bins of each rank in the order of time: the first ones of all ranks, then the second ones."""
         in_time = lambda arrays: np.stack(arrays, axis=1).reshape(-1, *arrays[0].shape[1:])
-        return RawBins(*(in_time([getattr(p, f.name) for p in parts]) for f in fields(RawBins)))
+        return type(parts[0])(*(in_time([getattr(p, f.name) for p in parts]) for f in fields(parts[0])))
 
 
 class MarkovChain:
@@ -145,6 +145,11 @@ class MarkovChain:
     def balance(self, average_weight: float) -> None:
         """Adapt the strength of what was added to the `weight` it has on average."""
         self.add_hybridisation(strength(average_weight, self.added))
+
+    @property
+    def is_reweighted(self) -> bool:
+        """Whether another hybridisation than the problem's is sampled."""
+        return bool(np.any(self.target.added))
 
     @property
     def weight(self) -> float:

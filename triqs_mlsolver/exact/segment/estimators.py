@@ -39,8 +39,8 @@ def convolution_matrix(beta: float, f_l: np.ndarray, n_l: int) -> np.ndarray:
     l = np.arange(n + 1)
     step = 0.5 * beta / np.sqrt((2 * l + 1) * (2 * l + 3))  # J[l, l + 1] = −J[l + 1, l]
     integral = lambda c: np.append(step[: n - 1] * c[1:], 0.0) - np.append(0.0, step[: n - 1] * c[:-1])
-    C = np.zeros((n, n_l))
-    f = np.zeros(n)
+    C = np.zeros((n, n_l), f_l.dtype)
+    f = np.zeros(n, f_l.dtype)
     f[: min(n, len(f_l))] = f_l[:n]
     C[:, 0] = -2 / beta * integral(f)
     for k in range(n_l - 1):

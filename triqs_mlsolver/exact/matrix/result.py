@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 The triqs_mlsolver authors
+"""What the bins of a matrix CT-HYB run say: consistent G and F, local expectation values, error bars, diagnostics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+
+from ...numerics import legendre
+from ...problem import Problem, Solution
+from ...problem.permutations import orbit_labels
+from ...problem.symmetry import (
+    generating_permutations,
+    label_mean,
+    legendre_over_flavours,
+    local_hamiltonian,
+    pair_orbits,
+)
+from ..ed.impurity_operators import ImpurityOperators
+from ..segment.estimators import cell_edges, spectral_prior
+from ..segment.result import _RESOLVED, _smooth, _unseen
+from ..statistics import dominance, drift, few_samples, jackknife_error, largest_error, leave_one_out
+from .estimators import ConsistentColumn, EquationOfMotion
+from .local import LocalBasis
+
+_N_TAU = 201
+_N_IW = 8
+
+
+class Workspace:
+    """What the analysis of any bins of one problem needs, computed once."""
+
+    def __init__(self, problem: Problem, basis: LocalBasis, pairs: list, n_cells: int):
+        self.problem, self.basis, self.pairs = problem, basis, pairs
+        beta, N, n_l = problem.beta, problem.n_flavours, problem.n_l
+        self.h = local_hamiltonian(problem)
+        self.Delta = legendre_over_flavours(problem, problem.Delta_l)
+        self.edges = cell_edges(beta, n_cells)
+        self.integrals = legendre.integrals(beta, self.edges, n_l)
+        self.tau = np.linspace(0, beta, _N_TAU)
+        self.to_tau = legendre.vandermonde(2 * self.tau / beta - 1, n_l).T / beta
+        permutations = generating_permutations(problem, self.Delta)
+        self.permutations = permutations
+        self.alike = pair_orbits(permutations, N)  # G_ab = G_ba where all is real
+        self.alike_in_order = pair_orbits(permutations, N, ordered=True)
+        if np.iscomplexobj(self.h) or np.iscomplexobj(self.Delta):
+            self.alike = self.alike_in_order
+        self.flavours_alike = orbit_labels(permutations, np.arange(N))
+        mixed = np.abs(self.h) + np.max(np.abs(self.Delta), axis=0) > 0
+        label = connected_components(mixed)[1]
+        self.groups = [np.flatnonzero(label == k) for k in range(label.max() + 1)]
+        self.amplitude = np.sum(np.abs(problem.U), axis=1) + _strength_of_terms(problem)
+        self.prior = spectral_prior(beta, problem.largest_energy, 1.0, n_l)
+        self._motions: dict = {}
+
+    def motion(self, group) -> EquationOfMotion:
+        h, Delta = self.h[np.ix_(group, group)], self.Delta[:, group][:, :, group]
+        key = (h.tobytes(), Delta.tobytes())
+        if key not in self._motions:
+            self._motions[key] = EquationOfMotion(self.problem.beta, h, Delta, self.problem.n_l)
+        return self._motions[key]
+
+    @cached_property
+    def expectation(self) -> Expectations:
+        return Expectations(self.problem, self.basis)
+
+
+def _strength_of_terms(problem: Problem) -> np.ndarray:
+    """Σ |coefficient| of the terms each flavour is in, (N,)."""
+    out = np.zeros(problem.n_flavours)
+    for value, indices in problem.terms:
+        for f in set(indices):
+            out[f] += abs(value)
+    return out
+
+
+class Expectations:
+    """Local expectation values as linear functions of the density matrix in the layout of `kernel.Sums`."""
+
+    def __init__(self, problem: Problem, basis: LocalBasis):
+        self.basis, self.N = basis, problem.n_flavours
+        operators = ImpurityOperators(problem)
+        c, q = operators.annihilators, operators.commutators
+        N = self.N
+        pairs = [(a, b) for a in range(N) for b in range(N)]
+        self.one_body = self._rows([c[b].conj().T @ c[a] for a, b in pairs])
+        self.y = self._rows([c[b].conj().T @ q[a] for a, b in pairs])
+        self.static = self._rows([q[a] @ c[b].conj().T + c[b].conj().T @ q[a] for a, b in pairs])
+        self.second = self._rows([q[a] @ q[b].conj().T + q[b].conj().T @ q[a] for a, b in pairs])
+        n = [x.conj().T @ x for x in c]
+        self.nn = self._rows([n[a] @ n[b] for a, b in pairs])
+        self.h_int = self._rows([operators.h_int])
+
+    def _rows(self, operators) -> np.ndarray:
+        """(states × largest sector, number of operators)."""
+        basis = self.basis
+        out = np.zeros((len(operators), len(basis.energies), basis.largest), basis.vectors[0].dtype)
+        for k, O in enumerate(operators):
+            O = O.tocsr()
+            for s, members in enumerate(basis.states):
+                block = O[members][:, members]
+                if block.nnz:
+                    V = basis.vectors[s]
+                    inside = V.conj().T @ (block @ V)
+                    out[k, basis.start[s] : basis.start[s + 1], : len(members)] = inside.T
+        return out.reshape(len(operators), -1).T
+
+    def matrices(self, rho: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Expectation values (s, N, N) from density matrices (s, n_states, largest)."""
+        return (rho.reshape(len(rho), -1) @ rows).reshape(len(rho), self.N, self.N)
+
+    def density_matrix_error(self, rho: np.ndarray) -> np.ndarray:
+        """One standard error of `density_matrix` from leave-one-out samples (1 + n_bins, n_states, largest)."""
+        mean, square = self.density_matrix(rho[1:].mean(axis=0)), 0.0
+        for sample in rho[1:]:
+            square = square + np.abs(self.density_matrix(sample) - mean) ** 2
+        n = len(rho) - 1
+        return few_samples(n) * np.sqrt((n - 1) / n * square)
+
+    def density_matrix(self, rho: np.ndarray) -> np.ndarray:
+        """ρ over Fock states whose bit i is flavour i, (2^N, 2^N)."""
+        basis = self.basis
+        out = np.zeros((len(basis.energies),) * 2, rho.dtype)
+        for s, members in enumerate(basis.states):
+            inside = rho[basis.start[s] : basis.start[s + 1], : len(members)]
+            V = basis.vectors[s]
+            out[np.ix_(members, members)] = V @ inside @ V.conj().T
+        return 0.5 * (out + out.conj().T)
+
+
+@dataclass
+class Analysis:
+    """Results over flavours; arrays with a leading sample axis hold the mean and then the leave-one-out samples.
+
+    G_l and F_l (s, N, N, n_l), nn, static, first (s, N, N), h_int (s,); G_unresolved and F_unresolved (r, N, N, n_l).
+    """
+
+    G_l: np.ndarray
+    F_l: np.ndarray
+    nn: np.ndarray
+    static: np.ndarray
+    first: np.ndarray
+    h_int: np.ndarray
+    rho: np.ndarray
+    G_unresolved: np.ndarray
+    F_unresolved: np.ndarray
+    tau: np.ndarray
+    G_tau: np.ndarray
+    G_tau_error: np.ndarray
+    average_sign: float
+    average_weight: float
+    drift: float
+    symmetry_deviation: float
+    dominance: float
+    raw: dict
+
+    def error(self, function) -> np.ndarray:
+        """One standard error, statistical and unresolved, of a function(G_l, F_l) along the sample axis."""
+        at_mean = function(self.G_l[:1], self.F_l[:1])
+        moved = function(self.G_l[:1] + self.G_unresolved, self.F_l[:1] + self.F_unresolved) - at_mean
+        return np.hypot(jackknife_error(function(self.G_l, self.F_l)), np.sqrt(np.sum(np.abs(moved) ** 2, axis=0)))
+
+    @property
+    def worst_error(self) -> float:
+        """Largest error bar of G(τ) over τ and elements."""
+        return float(np.max(self.G_tau_error))
+
+
+def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
+    """Everything that follows from the bins (`chain.RawBins`) of all ranks, in the order of time.
+
+    `n_independent` is the number of independent measurements in them, `sampled` (n_l, N, N) the hybridisation in the
+    chain.
+
+    Raises
+    ------
+    RuntimeError
+        If the average sign vanishes or a flavour never hybridised.
+    """
+    problem, N, beta = work.problem, work.problem.n_flavours, work.problem.beta
+    average_weight = float(np.mean(bins.magnitude))
+    average_sign = float(np.mean(bins.weight)) / average_weight
+    if not abs(average_sign) > 1e-3:
+        raise RuntimeError(f"the average sign is {average_sign:.1e}: nothing can be measured")
+    samples = bins.map(leave_one_out)
+    over = lambda a: a / samples.weight.reshape((-1,) + (1,) * (a.ndim - 1))
+    G_hat = _by_flavours(work, over(samples.G_l))
+    G_cells, K_cells = (_by_flavours(work, over(a)) for a in (samples.G_cells, samples.K_cells))
+    rho = over(samples.rho)
+    silent = [f for f in range(N) if not np.any(G_hat[0, f, f])]
+    if silent:
+        raise RuntimeError(
+            f"flavours {silent} never hybridised in this run, so that their G was not measured: run longer, or use "
+            f"exact diagonalisation where Delta is this weak"
+        )
+    F_cells = K_cells - np.einsum("ac,scbm->sabm", work.h, G_cells)
+    asymmetry = _symmetry_deviation(G_hat, work.alike)
+    mean = lambda a, labels: label_mean(np.moveaxis(a, (1, 2), (-2, -1)).reshape(-1, N * N), labels.ravel()).reshape(
+        *a.shape[:1], *a.shape[3:], N, N
+    )
+    put_back = lambda a: np.moveaxis(a, (-2, -1), (1, 2))
+    average = lambda a, labels: put_back(mean(a, labels))
+    conjugate = lambda a: a.swapaxes(1, 2).conj()
+    G_cells, F_cells = average(G_cells, work.alike), average(F_cells, work.alike_in_order)
+    G_hat = average(G_hat, work.alike)
+
+    E = work.expectation
+    values = {
+        name: average(E.matrices(rho, getattr(E, name))[..., None], work.alike_in_order)[..., 0]
+        for name in ("one_body", "y", "static", "second", "nn")
+    }
+    one_body, y, static, second = (values[name] for name in ("one_body", "y", "static", "second"))
+    static, second = 0.5 * (static + conjugate(static)), 0.5 * (second + conjugate(second))
+    nn = values["nn"].real
+    h_int = (rho.reshape(len(rho), -1) @ E.h_int)[:, 0].real
+    F_slope = np.einsum("sac,cb->sab", static, work.h) + second
+    first = second - np.einsum("sac,scb->sab", static, static)
+    G_error = _smooth(jackknife_error(G_cells).reshape(N * N, -1)).reshape(N, N, -1)
+    F_error = _smooth(jackknife_error(F_cells).reshape(N * N, -1)).reshape(N, N, -1)
+    density = np.diagonal(one_body[0]).real
+    n_independent = n_independent * average_weight
+    nn_unseen = 1 / (n_independent * max(1.0, beta * float(np.max(np.abs(problem.U), initial=0.0))))
+    unseen = np.zeros((N, N, len(work.edges) - 1))
+    for f in range(N):
+        inside = G_cells[0, f, f].real, G_error[f, f], density[f]
+        unseen[f, f] = _unseen(beta, sampled[:, f, f].real, work.edges, n_independent, *inside)
+    for a, b in work.pairs:
+        if a != b:
+            unseen[a, b] = _unseen_between(work, sampled[:, a, b], n_independent, G_cells[0], G_error, a, b)
+
+    n_l, s = problem.n_l, len(nn)
+    G, F = np.zeros((2, s, N, N, n_l), G_cells.dtype)
+    dG, dF, done = [], [], {}
+    for group in work.groups:
+        labels = work.alike_in_order[np.ix_(group, group)].tobytes()
+        if labels in done:
+            first_group = done[labels]
+            for a, a0 in zip(group, first_group):
+                for b, b0 in zip(group, first_group):
+                    G[:, a, b], F[:, a, b] = G[:, a0, b0], F[:, a0, b0]
+            for x in (*dG, *dF):
+                for a, a0 in zip(group, first_group):
+                    for b, b0 in zip(group, first_group):
+                        x[:, a, b] = x[:, a0, b0]
+            continue
+        done[labels] = group
+        motion = work.motion(group)
+        amplitude = np.max(work.amplitude[group])
+        inside = np.ix_(range(s), group, group)
+        if amplitude == 0:
+            G[inside] = np.moveaxis(motion.G0, 1, 2)[None]
+            continue
+        for column, b in enumerate(group):
+            G_sigma = np.hypot(G_error[group, b], unseen[group, b])
+            F_sigma = np.hypot(F_error[group, b], unseen[group, b] * amplitude)
+            floor = 1e-9 * np.max(G_sigma) + 1e-300
+            fit = ConsistentColumn(
+                beta, motion, column, work.prior * amplitude, work.integrals,
+                np.maximum(G_sigma, floor), np.maximum(F_sigma, floor * amplitude),
+            )  # fmt: skip
+            ends = (y - static)[:, group, b], -y[:, group, b], F_slope[:, group, b], -one_body[:, group, b]
+            estimates = G_cells[:, group, b], F_cells[:, group, b]
+            found = fit(*estimates, *ends)
+            G[:, group, b], F[:, group, b] = found
+            moved_ends = [x[:1].copy() for x in ends]
+            moved_ends[3][0, column] -= nn_unseen
+            moved = fit(*(x[:1] for x in estimates), *moved_ends)
+            for store, unresolved, new, old in (
+                (dG, fit.G_unresolved, moved[0], found[0]),
+                (dF, fit.F_unresolved, moved[1], found[1]),
+            ):
+                block = np.zeros((len(unresolved) + 1, N, N, n_l), G.dtype)
+                block[:-1, group, b] = unresolved
+                block[-1, group, b] = (new - old[:1])[0]
+                store.append(block)
+    G = 0.5 * (G + conjugate(G))
+    dG, dF = _fewer(dG, (N, N, n_l)), _fewer(dF, (N, N, n_l))
+    if problem.is_particle_hole_symmetric():
+        G, F, dG, dF = _particle_hole(problem, G, F, dG, dF)
+
+    analysis = Analysis(
+        G, F, nn, static, first, h_int, rho, dG, dF, work.tau, (G @ work.to_tau)[0], np.empty(0), average_sign,
+        average_weight, float(np.max(np.abs(drift(E.matrices(bins.rho, E.nn).real.reshape(len(bins), -1))))), asymmetry,
+        dominance(np.concatenate([G_hat.reshape(s, -1), F_cells.reshape(s, -1)], axis=1)),
+        {"G_l": G_hat, "G_cells": G_cells, "unseen": unseen, "nn_unseen": nn_unseen},
+    )  # fmt: skip
+    analysis.G_tau_error = analysis.error(lambda G, F: G @ work.to_tau)
+    return analysis
+
+
+def _unseen_between(work: Workspace, Delta_l, n_independent: float, G_cells, G_error, a: int, b: int) -> np.ndarray:
+    """The same as `segment.result._unseen` for G_ab, which no line bounds, but |G_ab|² ≤ G_aa G_bb does."""
+    beta, edges = work.problem.beta, work.edges
+    Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - 0.5 * (edges[1:] + edges[:-1])))
+    missing = 1 / (beta * n_independent * np.maximum(Delta, 1e-13 * np.max(Delta)))
+    size = lambda f: np.abs(G_cells[f, f]) + 2 * G_error[f, f]
+    return np.minimum(missing / np.sqrt(_RESOLVED), np.sqrt(size(a) * size(b)))
+
+
+def _fewer(parts: list, shape: tuple) -> np.ndarray:
+    """Independent deviations (r, N, N, n_l) of all columns: those of different columns may share a number."""
+    if not parts:
+        return np.zeros((0, *shape))
+    out = np.zeros((max(map(len, parts)), *shape), parts[0].dtype)
+    for part in parts:
+        out[: len(part)] += part
+    return out
+
+
+def _particle_hole(problem, G, F, dG, dF):
+    """Averages over the particle-hole map of a diagonal problem that it leaves unchanged."""
+    sign = (-1.0) ** np.arange(G.shape[-1])
+    half = 0.5 * problem.U.sum(axis=1)[:, None, None]
+    even = lambda a: 0.5 * (a + a * sign)
+    odd = lambda a: 0.5 * (a - a * sign)
+    return even(G), half * even(G) + odd(F - half * G), even(dG), half * even(dG) + odd(dF - half * dG)
+
+
+def _by_flavours(work: Workspace, a: np.ndarray) -> np.ndarray:
+    """(s, n_entries, m) → (s, N, N, m)."""
+    N = work.problem.n_flavours
+    out = np.zeros((len(a), N, N, a.shape[-1]), a.dtype)
+    for k, (i, j) in enumerate(work.pairs):
+        out[:, i, j] = a[:, k]
+    return out
+
+
+def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
+    """Largest difference between equivalent flavours in standard errors, over the first ten coefficients."""
+    worst, N = 0.0, labels.shape[0]
+    for f in range(N):
+        label = labels[f, f]
+        if label != f * N + f:
+            g = label // N
+            difference = G_hat[:, f, f, :10] - G_hat[:, g, g, :10]
+            worst = max(worst, float(np.max(np.abs(difference[0]) / np.maximum(jackknife_error(difference), 1e-300))))
+    return worst
+
+
+def as_solution(problem: Problem, work: Workspace, a: Analysis, provenance: dict, statistics: dict) -> Solution:
+    """The `Solution` of an `Analysis`."""
+    rounding = 1e-10 * problem.beta
+    n_l = a.G_l.shape[-1]
+    T = legendre.transfer_matrix(np.arange(_N_IW), n_l).T
+    blocks = [slice(o, o + size) for o, (_, size) in zip(problem.offsets, problem.gf_struct)]
+    cut = lambda m: tuple(m[b, b] for b in blocks)
+    series = lambda m: tuple(np.moveaxis(m[b, b], -1, 0) for b in blocks)
+
+    def Sigma_iw(G, F):
+        out = np.zeros((len(G), *G.shape[1:3], _N_IW), complex)
+        for b in blocks:
+            g, f = (np.moveaxis(x[:, b, b] @ T, -1, 1) for x in (G, F))
+            out[:, b, b] = np.moveaxis(f @ np.linalg.inv(g), 1, -1)
+        return out
+
+    G_iw = lambda G, F: G @ T
+    diagonal = lambda m: np.diagonal(m, axis1=1, axis2=2)
+    Z = lambda G, F: 1 / (1 - diagonal(Sigma_iw(G, F)[..., 0]).imag * problem.beta / np.pi)
+    complex_error = lambda f: a.error(lambda G, F: f(G, F).real) + 1j * a.error(lambda G, F: f(G, F).imag)
+    more = {
+        "tau": a.tau,
+        "G_tau": a.G_tau,
+        "G_tau_error": a.G_tau_error,
+        "G_iw": G_iw(a.G_l[:1], None)[0],
+        "G_iw_error": complex_error(G_iw),
+        "Sigma_iw": Sigma_iw(a.G_l[:1], a.F_l[:1])[0],
+        "Sigma_iw_error": complex_error(Sigma_iw),
+        "Z_error": a.error(Z),
+        "density_matrix": work.expectation.density_matrix(a.rho[0]),
+        "density_matrix_error": work.expectation.density_matrix_error(a.rho),
+        "h_int_error": float(jackknife_error(a.h_int)),
+        "samples": {"G_l": a.G_l, "F_l": a.F_l, "nn": a.nn, "G_l_raw": a.raw["G_l"]},
+    }
+    return Solution(
+        beta=problem.beta,
+        gf_struct=problem.gf_struct,
+        G_l=series(a.G_l[0]),
+        G_l_error=series(a.error(lambda G, F: G) + rounding),
+        F_l=series(a.F_l[0]),
+        F_l_error=series(a.error(lambda G, F: F) + rounding * problem.largest_energy),
+        nn=a.nn[0],
+        nn_error=np.hypot(jackknife_error(a.nn), a.raw["nn_unseen"]),
+        Sigma_infty=cut(a.static[0]),
+        Sigma_1=cut(a.first[0]),
+        h_int=float(a.h_int[0]),
+        provenance=provenance | _label_noise(a, problem),
+        statistics=statistics | more,
+    )
+
+
+def _label_noise(a: Analysis, problem: Problem) -> dict[str, float]:
+    """Root mean square error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless.
+
+    What the data do not decide comes on top of the statistical error. The worst element counts.
+    """
+    n_l, N = a.G_l.shape[-1], problem.n_flavours
+    to_tau = legendre.vandermonde(np.linspace(-1, 1, _N_TAU), n_l).T
+    to_iw0 = legendre.transfer_matrix(np.zeros(1, int), n_l).T
+    G = a.G_l.reshape(len(a.G_l), N * N, n_l)
+    unresolved = a.G_unresolved.reshape(-1, N * N, n_l)
+
+    def worst(matrix):
+        drawn = largest_error(G, matrix)
+        rest = np.max(np.sum(np.abs(unresolved @ matrix) ** 2, axis=0), axis=1)
+        return float(np.sqrt(np.max(drawn + rest))) / problem.beta
+
+    return {"G_tau_noise": worst(to_tau), "G_iw0_noise": worst(to_iw0)}
