@@ -30,6 +30,8 @@ _N_BINS = 64  # per rank
 _FEWEST_BINS = 8  # per rank, for error bars: so many are measured whatever max_time says
 _FIRST_CYCLES = 64  # per bin
 _STUCK = 0.9  # an eightfold run should cut the error to 0.35 of what it was; beyond this it is given up
+_WALK = 0.25  # updates between measurements per step of 1/energy, where lines grow from empty to full
+_COARSE_STEPS, _MOST_COARSE, _HALVINGS = 1024, 100, 6
 _BETWEEN_LOOKS = 0.2  # seconds between two looks at the clock
 
 
@@ -101,17 +103,38 @@ class Run:
             updates = options.n_warmup_cycles * options.length_cycle
         elif options.n_cycles is not None and options.target_error is None and not self.is_timed:
             updates = max(updates, options.n_cycles // 2)
+        if len(self.chain.bare_classes):
+            self._learn_pair_weights()
         finding = updates // 4 if np.any(self.chain.target.added) else 0
         if finding:
             weights = self._move(finding, lambda: self.chain.weight)
             self.chain.balance(float(np.mean(self._allgather(np.mean(weights[len(weights) // 5 :])))))
         orders = self._move(updates - finding, lambda: self.chain.orders.copy())
         order = np.mean(self._allgather(np.mean(orders[len(orders) // 5 :], axis=0)), axis=0)
-        self.length_cycle = options.length_cycle or int(10 + 6 * order.sum())
+        walk = _WALK * p.beta * p.largest_energy if len(self.chain.bare_classes) else 0.0
+        self.length_cycle = options.length_cycle or int(10 + 6 * order.sum() + walk)
         self.chain.recast_every = _recast_interval(order, len(self.symmetries.Deltas))
         if options.n_warmup_cycles is not None:
             self._move(options.n_warmup_cycles * self.length_cycle - self.n_moved, lambda: None)
         self.warmup_cycles = self.n_moved // self.length_cycle
+
+    def _learn_pair_weights(self) -> None:
+        """Find the weights with which pairs of flavours that have no hybridisation visit all τ, see `bare`."""
+        length = 8 * self.problem.n_flavours
+
+        def learn(step: float, n_steps: int) -> np.ndarray:
+            self._check_others()
+            self.n_moved += n_steps * length
+            return self.chain.learn_pair_weights(step, n_steps, length)
+
+        visits = 0.0
+        for i in range(_MOST_COARSE):
+            visits = visits + learn(1.0, _COARSE_STEPS)
+            if np.all(visits > 1):
+                break
+        for halvings in range(1, _HALVINGS + 1):
+            learn(0.5**halvings, _COARSE_STEPS * 2 ** (halvings - 1))
+        self.chain.take_pair_weights(np.mean(self._allgather(self.chain.log_pair_weights), axis=0))
 
     def _move(self, n_updates: int, watch) -> list:
         """Update without measuring; what `watch` says at about 50 moments on the way."""
@@ -202,7 +225,7 @@ class Run:
         self.blocks = sum(self._allgather(self.chain.sums.blocks))
         spread = 1 + 2 * self.autocorrelation_time()
         n_independent = self.n_bins * self.cycles_per_bin / (spread if np.isfinite(spread) else 10.0)
-        self.analysis = analyse(self.work, bins[0].of_ranks(bins), n_independent, self.chain.sampled)
+        self.analysis = analyse(self.work, bins[0].of_ranks(bins), n_independent, self.chain.sampled_size(self.work.middle))
 
     # -- what is told about the run ---------------------------------------------------------------------------------
 
