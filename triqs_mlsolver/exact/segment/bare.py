@@ -78,6 +78,11 @@ def learn(model, chain, log_weights, visits, step):
         chain.log_det[q] = np.log(abs(value))
 
 
+def first(beta: float, n_bare: int) -> float:
+    """ln φ that suits |G| = 1, the largest there is."""
+    return -np.log(max(n_bare, 1) * beta**2)
+
+
 def at(x: np.ndarray, log_weight: np.ndarray) -> np.ndarray:
     """φ at τ = βx."""
     return np.exp(np.interp(x, np.linspace(0, 1, N_NODES), log_weight))

@@ -119,7 +119,7 @@ class MarkovChain:
         self._Deltas, self._width = symmetries.Deltas, problem.scale
         is_bare = self._own.bare
         self.bare_classes = np.unique(self._own.delta_class[is_bare])
-        self.log_pair_weights = np.full((len(symmetries.Deltas), bare.N_NODES), -np.log(max(np.sum(is_bare), 1) * beta**2))
+        self.log_pair_weights = np.full((len(symmetries.Deltas), bare.N_NODES), bare.first(beta, np.sum(is_bare)))
         self._n_mesh = max(64, int(np.ceil(beta * problem.largest_energy))) if np.any(is_bare) else 64
         self.recast_every = 200
         self.position = np.zeros(3, dtype=np.int64)

@@ -255,6 +255,8 @@ def shift(model, chain, f, which):
             column[j] = -M[j, index] * inverse
         row[index] -= 1.0
     add_rank_one(M, n, column, row)
+    if model.bare[f]:
+        M[0, 0] = 1.0 / fresh[0]  # may be smaller than before by more than the precision of a difference
     own[index] = new
     if crosses:
         chain.n0[q] = 1 - chain.n0[q]

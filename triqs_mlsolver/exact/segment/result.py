@@ -141,10 +141,7 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) ->
     n_independent = n_independent * average_weight
     nn_unseen = 1 / (n_independent * max(1.0, problem.beta * float(np.max(np.abs(U), initial=0.0))))
     unseen = np.array(
-        [
-            _unseen(problem.beta, sampled[f], edges, n_independent, G_cells[0, f], G_error[f], n[0, f])
-            for f in range(N)
-        ]
+        [_unseen(problem.beta, sampled[f], edges, n_independent, G_cells[0, f], G_error[f], n[0, f]) for f in range(N)]
     )
     for f in range(N):
         motion = work.motion(f)
@@ -262,10 +259,10 @@ def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
 def _unseen(beta, Delta, edges, n_independent: float, G_cells, G_error, density: float) -> np.ndarray:
     """What events that happened not to occur could add to the integral of −G over each cell.
 
-    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, `Delta` being the size of the sampled
-    one, and as rare as |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16 neighbouring cells is the
-    standard error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest times
-    where it is known.
+    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, `Delta` being the size of the
+    sampled one, and as rare as |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16
+    neighbouring cells is the standard error of a run without any. As −G(τ) is convex, it is also bounded by the line
+    between the nearest times where it is known.
     """
     middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
     missing = 1 / (beta * n_independent * Delta)

@@ -47,7 +47,8 @@ def strength(average_weight: float, present: float) -> float:
 def sampled_hybridisation(beta: float, Deltas, n_flavours: int, width: float, c: float) -> list[np.ndarray]:
     """Legendre coefficients of the Δ' to be sampled for each of `Deltas`: the same object where nothing need be added.
 
-    Flavours without hybridisation have a bath of another kind, see `bare`. The bath added has levels at ±`width`, ±`width`/2, ±`width`/4, … down to the temperature, of weight |ε|^½.
+    Flavours without hybridisation have a bath of another kind, see `bare`. The bath added has levels at ±`width`,
+    ±`width`/2, ±`width`/4, … down to the temperature, of weight |ε|^½.
     """
     n_octaves = 1 + int(np.ceil(np.log2(max(1.0, beta * width))))
     levels = width * 0.5 ** np.arange(n_octaves)

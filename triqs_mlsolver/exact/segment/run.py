@@ -30,7 +30,7 @@ _N_BINS = 64  # per rank
 _FEWEST_BINS = 8  # per rank, for error bars: so many are measured whatever max_time says
 _FIRST_CYCLES = 64  # per bin
 _STUCK = 0.9  # an eightfold run should cut the error to 0.35 of what it was; beyond this it is given up
-_WALK = 0.25  # updates between measurements per step of 1/energy, where lines grow from empty to full
+_WALK = 1.0  # updates between measurements per step of 1/energy, where lines grow from empty to full
 _COARSE_STEPS, _MOST_COARSE, _HALVINGS = 1024, 100, 6
 _BETWEEN_LOOKS = 0.2  # seconds between two looks at the clock
 
@@ -128,7 +128,7 @@ class Run:
             return self.chain.learn_pair_weights(step, n_steps, length)
 
         visits = 0.0
-        for i in range(_MOST_COARSE):
+        for _ in range(_MOST_COARSE):
             visits = visits + learn(1.0, _COARSE_STEPS)
             if np.all(visits > 1):
                 break
@@ -225,7 +225,8 @@ class Run:
         self.blocks = sum(self._allgather(self.chain.sums.blocks))
         spread = 1 + 2 * self.autocorrelation_time()
         n_independent = self.n_bins * self.cycles_per_bin / (spread if np.isfinite(spread) else 10.0)
-        self.analysis = analyse(self.work, bins[0].of_ranks(bins), n_independent, self.chain.sampled_size(self.work.middle))
+        sampled = self.chain.sampled_size(self.work.middle)
+        self.analysis = analyse(self.work, bins[0].of_ranks(bins), n_independent, sampled)
 
     # -- what is told about the run ---------------------------------------------------------------------------------
 
