@@ -114,7 +114,7 @@ class MarkovChain:
             np.array(symmetries.delta_class, dtype=np.int64),
             hybridisation_tables(beta, symmetries.Deltas),
             symmetries.moves(),
-            np.array([not np.any(symmetries.Deltas[c]) for c in symmetries.delta_class]),
+            symmetries.bare,
         )
         self._Deltas, self._width = symmetries.Deltas, problem.scale
         is_bare = self._own.bare

@@ -101,10 +101,12 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) ->
     Raises
     ------
     RuntimeError
-        If the average sign vanishes or a flavour never hybridised.
+        If the average sign vanishes, a flavour never hybridised, or one without hybridisation hardly ever had no pair.
     """
     problem, symmetries, edges, to_tau = work.problem, work.symmetries, work.edges, work.to_tau
     U, N = problem.U, problem.n_flavours
+    if np.count_nonzero(bins.magnitude) < 2:
+        raise RuntimeError("flavours without hybridisation had a pair (see `segment.bare`) all the time: run longer")
     average_weight = float(np.mean(bins.magnitude))
     average_sign = float(np.mean(bins.weight)) / average_weight
     if not abs(average_sign) > 1e-3:
@@ -137,9 +139,11 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) ->
     interacting = np.any(U != 0, axis=1)
     G, F = np.zeros((2, len(nn), N, n_l))
     dG, dF = np.zeros((2, _LONGEST_PRIOR, N, n_l))  # deviations that the data do not decide
-    # one visit more to a state never visited lasts for about the inverse of its energy
+    # one visit more to a state never visited lasts for about the inverse of its energy, without hybridisation for all τ
     n_independent = n_independent * average_weight
-    nn_unseen = 1 / (n_independent * max(1.0, problem.beta * float(np.max(np.abs(U), initial=0.0))))
+    bare = symmetries.bare
+    briefly = max(1.0, problem.beta * float(np.max(np.abs(U), initial=0.0)))
+    nn_unseen = 1 / (n_independent * np.where(bare | bare[:, None], 1.0, briefly))
     unseen = np.array(
         [_unseen(problem.beta, sampled[f], edges, n_independent, G_cells[0, f], G_error[f], n[0, f]) for f in range(N)]
     )
@@ -149,7 +153,7 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) ->
             G[:, f] = motion.G0
             continue
         G_sigma, F_sigma = np.hypot(G_error[f], unseen[f]), np.hypot(F_error[f], unseen[f] * np.sum(np.abs(U[f])))
-        if not np.any(symmetries.Deltas[symmetries.delta_class[f]]):
+        if bare[f]:
             G_sigma, F_sigma = (np.maximum(e, _LEAST_ERROR * np.max(e)) for e in (G_sigma, F_sigma))
         pair = ConsistentPair(problem.beta, motion, work.prior(f), work.integrals, G_sigma, F_sigma)
         estimates, correlators = (G_cells[:, f], F_cells[:, f]), (y[:, f], Sigma_infty[:, f], second[:, f])
@@ -157,7 +161,7 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) ->
         r = len(pair.G_unresolved)
         dG[:r, f], dF[:r, f] = pair.G_unresolved, pair.F_unresolved
         # the density that G(β⁻) is fixed to has seen no more than its own visits
-        moved = pair(*(a[:1] for a in estimates), n[:1, f] + nn_unseen, *(a[:1] for a in correlators))
+        moved = pair(*(a[:1] for a in estimates), n[:1, f] + nn_unseen[f, f], *(a[:1] for a in correlators))
         dG[r, f], dF[r, f] = moved[0][0] - G[0, f], moved[1][0] - F[0, f]
     if symmetries.particle_hole is not None:  # the weights of F do not share this symmetry
         G, F = symmetries.average_G(G), symmetries.average_F(F, G, U)

@@ -31,7 +31,8 @@ _FEWEST_BINS = 8  # per rank, for error bars: so many are measured whatever max_
 _FIRST_CYCLES = 64  # per bin
 _STUCK = 0.9  # an eightfold run should cut the error to 0.35 of what it was; beyond this it is given up
 _WALK = 1.0  # updates between measurements per step of 1/energy, where lines grow from empty to full
-_COARSE_STEPS, _MOST_COARSE, _HALVINGS = 1024, 100, 6
+_COARSE_STEPS, _MOST_COARSE = 1024, 100  # lots of steps in which a visit changes a weight by e, until all τ are visited
+_HALVINGS = 6  # of these changes, in lots that grow as they shrink
 _BETWEEN_LOOKS = 0.2  # seconds between two looks at the clock
 
 

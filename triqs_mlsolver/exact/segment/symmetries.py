@@ -89,6 +89,11 @@ class Symmetries:
         perms.discard(tuple(range(n)))
         return np.array(sorted(perms), dtype=np.int64).reshape(len(perms), n)
 
+    @property
+    def bare(self) -> np.ndarray:
+        """Which flavours have no hybridisation, (N,) of bool."""
+        return np.array([not np.any(self.Deltas[c]) for c in self.delta_class])
+
     def orbits(self) -> np.ndarray:
         """Label of each flavour, (N,): the first flavour it can be mapped to."""
         return orbit_labels(self.permutations, np.arange(len(self.delta_class)))
