@@ -99,7 +99,7 @@ class SegmentSolver:
         if not problem.is_diagonal:
             return "Delta or h_loc0 has off-diagonal elements, which the segment picture cannot sample"
         if np.all(np.concatenate(problem.unreached)):
-            return "no flavour has a hybridisation: use exact diagonalisation"
+            return "there is no hybridisation: an isolated atom is diagonalised"
         return None
 
     def solve(self, problem: Problem) -> Solution:
