@@ -112,3 +112,9 @@ def test_a_class_is_refused_and_an_instance_asked_for():
 def test_other_things_are_refused(thing):
     with pytest.raises(TypeError, match="method solve"):
         check(thing)
+
+
+def test_auto_takes_the_segment_solver_where_one_flavour_has_a_bath():
+    bath = [DiscreteBath([0.2], [0.5]), DiscreteBath([], [])]
+    names, U = (("up", 1), ("down", 1)), np.array([[0.0, 2.0], [2.0, 0.0]])
+    assert choose("auto", Problem.from_bath(5.0, names, [[[-1.0]]] * 2, bath, U)).name == "segment"

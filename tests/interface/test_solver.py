@@ -450,6 +450,23 @@ def test_delta_of_one_spin_only_is_a_problem(engine):
     assert not np.any(S._engine.problem.Delta_l[1])
 
 
+def test_one_spin_without_hybridisation_goes_to_the_segment_solver():
+    """Falicov-Kimball under exact="auto", against ED."""
+    found = {}
+    for exact in ("auto", "ed"):
+        S = Solver(BETA, SPINS, **SMALL, database=None, exact=exact, tolerance=0)
+        S.G0_iw["up"] << inverse(iOmega_n + MU - 0.25 * inverse(iOmega_n - 0.3))
+        S.G0_iw["down"] << inverse(iOmega_n + MU)
+        S.solve(h_int=H_INT, n_cycles=20000)
+        found[exact] = S
+    S, ed = found["auto"], found["ed"]
+    assert "exact (segment)" in str(S.last_decision) and "exact (ed)" in str(ed.last_decision)
+    for name in ("up", "down"):
+        assert abs(S.orbital_occupations[name] - ed.orbital_occupations[name])[0, 0] < 0.03
+        np.testing.assert_allclose(S.G_iw[name].data, ed.G_iw[name].data, atol=0.03 * BETA)
+    assert S.double_occupancy == pytest.approx(ed.double_occupancy, abs=0.02)
+
+
 def test_the_way_to_an_atom_that_the_refusal_names(engine):
     S = Solver(BETA, SPINS, **SMALL, database=None)
     S.G0_iw << inverse(iOmega_n + MU)

@@ -66,6 +66,13 @@ class Run:
         """What the bins of all ranks say, with attributes `worst_error`, `average_sign` and others of provenance."""
         raise NotImplementedError
 
+    def prepare(self) -> None:
+        """What the chain must learn before it can warm up."""
+
+    def between_measurements(self, order: np.ndarray) -> int:
+        """Updates that make measurements nearly independent, where the user gives no number."""
+        return int(10 + 6 * order.sum())
+
     def adapt(self, order: np.ndarray) -> None:
         """Fit the chain to the average perturbation order of each flavour or component."""
 
@@ -115,13 +122,14 @@ class Run:
             updates = options.n_warmup_cycles * options.length_cycle
         elif options.n_cycles is not None and options.target_error is None and not self.is_timed:
             updates = max(updates, options.n_cycles // 2)
+        self.prepare()
         finding = updates // 4 if self.chain.is_reweighted else 0
         if finding:
             weights = self._move(finding, lambda: self.chain.weight)
             self.chain.balance(float(np.mean(self._allgather(np.mean(weights[len(weights) // 5 :])))))
         orders = self._move(updates - finding, lambda: self.chain.orders.copy())
         order = np.mean(self._allgather(np.mean(orders[len(orders) // 5 :], axis=0)), axis=0)
-        self.length_cycle = options.length_cycle or int(10 + 6 * order.sum())
+        self.length_cycle = options.length_cycle or self.between_measurements(order)
         self.adapt(order)
         if options.n_warmup_cycles is not None:
             self._move(options.n_warmup_cycles * self.length_cycle - self.n_moved, lambda: None)

@@ -119,7 +119,8 @@ class CthybSolver(_Parameters):
             if unreached.any():
                 orbitals = ", ".join(map(str, np.flatnonzero(unreached)))
                 return (
-                    f"it measures no G of orbitals without hybridisation ({orbitals} of block {name!r}): use exact='ed'"
+                    f"it measures no G of orbitals without hybridisation ({orbitals} of block {name!r}): use "
+                    "exact='segment' for a density-density interaction, else 'ed'"
                 )
         return None
 

@@ -64,6 +64,12 @@ class Workspace:
             self._motions[key] = EquationOfMotion(self.problem.beta, h, Delta, self.problem.n_l)
         return self._motions[key]
 
+    def size(self, Delta_l: np.ndarray) -> np.ndarray:
+        """|Δ(β − τ)| in the middle of all cells."""
+        beta, edges = self.problem.beta, self.edges
+        values = np.abs(legendre.evaluate(beta, Delta_l, beta - 0.5 * (edges[1:] + edges[:-1])))
+        return np.maximum(values, 1e-13 * np.max(values))
+
     @cached_property
     def expectation(self) -> Expectations:
         return Expectations(self.problem, self.basis)
@@ -227,7 +233,7 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
     unseen = np.zeros((N, N, len(work.edges) - 1))
     for f in range(N):
         inside = G_cells[0, f, f].real, G_error[f, f], density[f]
-        unseen[f, f] = _unseen(beta, sampled[:, f, f].real, work.edges, n_independent, *inside)
+        unseen[f, f] = _unseen(beta, work.size(sampled[:, f, f]), work.edges, n_independent, *inside)
     for a, b in work.pairs:
         if a != b:
             unseen[a, b] = _unseen_between(work, sampled[:, a, b], n_independent, G_cells[0], G_error, a, b)
@@ -294,9 +300,7 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
 
 def _unseen_between(work: Workspace, Delta_l, n_independent: float, G_cells, G_error, a: int, b: int) -> np.ndarray:
     """The same as `segment.result._unseen` for G_ab, which no line bounds, but |G_ab|² ≤ G_aa G_bb does."""
-    beta, edges = work.problem.beta, work.edges
-    Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - 0.5 * (edges[1:] + edges[:-1])))
-    missing = 1 / (beta * n_independent * np.maximum(Delta, 1e-13 * np.max(Delta)))
+    missing = 1 / (work.problem.beta * n_independent * work.size(Delta_l))
     size = lambda f: np.abs(G_cells[f, f]) + 2 * G_error[f, f]
     return np.minimum(missing / np.sqrt(_RESOLVED), np.sqrt(size(a) * size(b)))
 

@@ -11,7 +11,7 @@ from numpy.polynomial import legendre as polynomial
 
 from ...numerics import legendre
 from ...problem import Problem
-from . import kernel
+from . import bare, kernel
 from .global_moves import refresh
 from .moves import Chain, Model
 from .reweight import LEAST, Target, reweight, sampled_hybridisation, strength
@@ -37,17 +37,20 @@ def hybridisation_table(F, n_mesh: int) -> np.ndarray:
     return table
 
 
-def hybridisation_tables(beta: float, Deltas) -> np.ndarray:
-    """Tables of F(x) = −Δ(β − x) of all `Deltas` on the coarsest common mesh that is accurate at the midpoints."""
+def hybridisation_tables(beta: float, Deltas, n_mesh: int = 64) -> np.ndarray:
+    """Tables of F(x) = −Δ(β − x) of all `Deltas` on the coarsest common mesh that is accurate at the midpoints.
+
+    It has `n_mesh` intervals or more.
+    """
     as_series = [d * np.sqrt(2 * np.arange(len(d)) + 1) / beta for d in Deltas]
     functions = [lambda x, series=series: -polynomial.legval(1 - 2 * x, series) for series in as_series]
-    n_mesh = 64
     while True:
         tables = np.array([hybridisation_table(F, n_mesh) for F in functions])
         errors = []
         for table, F in zip(tables, functions):
             exact = F((np.arange(n_mesh) + 0.5) / n_mesh)
-            errors.append(np.max(np.abs(table[:-1] @ 0.5 ** np.arange(N_POWERS) - exact)) / np.max(np.abs(exact)))
+            size = np.max(np.abs(exact)) or 1.0
+            errors.append(np.max(np.abs(table[:-1] @ 0.5 ** np.arange(N_POWERS) - exact)) / size)
         if max(errors) < _TABLE_ACCURACY or n_mesh >= 2**16:
             return tables
         n_mesh *= 2
@@ -111,8 +114,13 @@ class MarkovChain:
             np.array(symmetries.delta_class, dtype=np.int64),
             hybridisation_tables(beta, symmetries.Deltas),
             symmetries.moves(),
+            symmetries.bare,
         )
         self._Deltas, self._width = symmetries.Deltas, problem.scale
+        is_bare = self._own.bare
+        self.bare_classes = np.unique(self._own.delta_class[is_bare])
+        self.log_pair_weights = np.full((len(symmetries.Deltas), bare.N_NODES), bare.first(beta, np.sum(is_bare)))
+        self._n_mesh = max(64, int(np.ceil(beta * problem.largest_energy))) if np.any(is_bare) else 64
         self.recast_every = 200
         self.position = np.zeros(3, dtype=np.int64)
         self.n_cells = 4 * n_l
@@ -137,10 +145,54 @@ class MarkovChain:
         self.sampled = sampled_hybridisation(self.beta, self._Deltas, len(own.level), self._width, c)
         added = np.array([s is not d for s, d in zip(self.sampled, self._Deltas)])
         self.target = Target(own, added)
-        self.model = own._replace(table=hybridisation_tables(self.beta, self.sampled)) if np.any(added) else own
+        self._tabulate()
+
+    def _tabulate(self) -> None:
+        """Take over what is sampled: `sampled`, and the pairs of flavours that have no hybridisation."""
+        own = self._own
+        self.model = own
+        if len(self.bare_classes) or np.any(self.target.added):
+            table = hybridisation_tables(self.beta, self.sampled, self._n_mesh)
+            for c in self.bare_classes:
+                bare.tabulate(table[c], self.log_pair_weights[c])
+            self.model = own._replace(table=table)
         deviation = self.chain.deviation[0]
         refresh(self.model, self.chain)
         self.chain.deviation[0] = deviation
+
+    def learn_pair_weights(self, step: float, n_steps: int, length: int) -> np.ndarray:
+        """Adapt the weights of pairs of flavours that have no hybridisation, see `bare`; visits by class and node."""
+        visits = np.zeros_like(self.log_pair_weights)
+        while n_steps:
+            n_steps = kernel.flatten(
+                self.model,
+                self.target,
+                self.chain,
+                self.sums,
+                self.position,
+                self.log_pair_weights,
+                visits,
+                step,
+                n_steps,
+                length,
+                self.recast_every,
+            )
+            if n_steps:
+                self._enlarge()
+        return visits[self.bare_classes]
+
+    def take_pair_weights(self, log_weights: np.ndarray) -> None:
+        """Sample with these weights, half of the time with a pair where they are least."""
+        self.log_pair_weights = np.array([bare.favour_the_likely(w) for w in log_weights])
+        self._tabulate()
+
+    def sampled_size(self, tau: np.ndarray) -> np.ndarray:
+        """|Δ(β − τ)| of what is sampled for each flavour, (N, n_tau)."""
+        sizes = [np.abs(legendre.evaluate(self.beta, d, self.beta - tau)) for d in self.sampled]
+        sizes = [np.maximum(size, 1e-13 * np.max(size)) for size in sizes]
+        for c in self.bare_classes:
+            sizes[c] = bare.at(tau / self.beta, self.log_pair_weights[c])
+        return np.array(sizes)[self._own.delta_class]
 
     def balance(self, average_weight: float) -> None:
         """Adapt the strength of what was added to the `weight` it has on average."""
@@ -169,8 +221,11 @@ class MarkovChain:
             self.recast_every,
             measuring,
         ):
-            self.chain = _enlarged(self.chain)
-            self.sums = self.sums._replace(interaction=np.zeros((2, self.chain.S.shape[1])))
+            self._enlarge()
+
+    def _enlarge(self) -> None:
+        self.chain = _enlarged(self.chain)
+        self.sums = self.sums._replace(interaction=np.zeros((2, self.chain.S.shape[1])))
 
     def measure_bins(
         self, n_bins: int, n_cycles: int, length_cycle: int, keep_going=lambda: True, chunk: int | None = None

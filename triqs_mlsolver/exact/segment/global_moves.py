@@ -155,7 +155,7 @@ def recast(model, chain):
     two = min(np.int64(random(chain.rng) * n_flavours), n_flavours - 1)
     kind = random(chain.rng)
     exchange, everything = kind < 0.4 and one != two, kind > 0.7
-    exponent = local_action(model, chain.slot, chain.length, chain.overlap)
+    exponent, n_bare = local_action(model, chain.slot, chain.length, chain.overlap), 0
     for f in range(n_flavours):
         source = f
         if exchange and f == one:
@@ -166,6 +166,7 @@ def recast(model, chain):
         q = chain.slot[source]
         n, n0 = chain.n_pairs[q], chain.n0[q]
         chain.spare_n[f] = n
+        n_bare += n * model.bare[f]
         chain.spare_n0[f] = 1 - n0 if flip else n0
         copy(chain.spare_S[f], chain.E[q] if flip else chain.S[q], n)
         copy(chain.spare_E[f], chain.S[q] if flip else chain.E[q], n)
@@ -186,7 +187,7 @@ def recast(model, chain):
         exponent -= model.level[f] * length[f]
         for g in range(f):
             exponent -= model.U[f, g] * overlap[f, g]
-    if not random(chain.rng) < np.exp(min(exponent, 0.0)):
+    if not random(chain.rng) < np.exp(min(exponent, 0.0)) or n_bare > 1:
         return
     chain.counts[RECAST, 1] += 1
     for f in range(n_flavours):

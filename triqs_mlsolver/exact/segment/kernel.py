@@ -22,6 +22,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from .bare import learn, pair_of_bare
 from .global_moves import permute, recast, refresh
 from .moves import flip, insert, remove, shift
 from .reweight import reweight
@@ -29,7 +30,7 @@ from .sweeps import called, compiled, random, steps_before
 from .vectors import sweep
 
 N_MOMENTS = 4
-_COMPILED = ("kernel", "global_moves", "moves", "reweight", "sweeps", "vectors")
+_COMPILED = ("kernel", "bare", "global_moves", "moves", "reweight", "sweeps", "vectors")
 SOURCES = tuple(sys.modules[f"{__package__}.{name}"] for name in _COMPILED)  # of the compiled code
 
 #: Sums over one bin. cells: (N, n_cells, 8) moments of G, then of F. nn: (N, N). histogram: (n_blocks + 1, n_histogram)
@@ -118,6 +119,10 @@ def measure(model, target, chain, sums):
     weight = reweight(target, model, chain)
     for f in range(len(chain.slot)):
         weight *= chain.sign[f]
+    bare = pair_of_bare(model, chain)
+    if bare >= 0:  # a measurement of its G alone
+        measure_green(model, chain, sums, bare, chain.M[chain.slot[bare]], weight)
+        weight = 0.0
     sums.weight[0] += weight
     sums.weight[1] += abs(weight)
     n_flavours, top = len(chain.slot), sums.histogram.shape[1] - 1
@@ -136,6 +141,8 @@ def measure(model, target, chain, sums):
             energy += model.U[f, g] * overlap
             sums.nn[f, g] += weight * overlap
             sums.nn[g, f] = sums.nn[f, g]
+        if bare >= 0:
+            continue
         M = chain.spare_M[f] if target.added[model.delta_class[f]] else chain.M[q]
         measure_green(model, chain, sums, f, M, weight)
     sums.histogram[-1, min(order, top)] += weight
@@ -164,10 +171,12 @@ def run(model, target, chain, sums, position, n_cycles, length_cycle, recast_eve
                 position[0], position[1], position[2] = cycle, update, done
                 return False
             # what is left of a random number after a choice serves for the next one
-            if kind < PAIR:
+            if kind < PAIR and not (model.bare[f] and pair_of_bare(model, chain) >= 0):
                 insert(model, chain, f, kind / PAIR)
             elif n_pairs == 0:
                 flip(model, chain, f)
+            elif kind < PAIR:  # no second pair may come in
+                shift(model, chain, f, kind / PAIR)
             elif kind < 2.0 * PAIR:
                 remove(model, chain, f, (kind - PAIR) / PAIR)
             else:
@@ -184,3 +193,16 @@ def run(model, target, chain, sums, position, n_cycles, length_cycle, recast_eve
             measure(model, target, chain, sums)
     position[0], position[1], position[2] = 0, 0, done
     return True
+
+
+@compiled
+def flatten(model, target, chain, sums, position, log_weights, visits, step, n_steps, length, recast_every):
+    """Learn weights of pairs of flavours without hybridisation, each step after `length` updates, see `bare`.
+
+    Returns the number of steps that are left where a flavour fills its arrays, as `run`; else 0.
+    """
+    for done in range(n_steps):
+        if not run(model, target, chain, sums, position, 1, length, recast_every, False):
+            return n_steps - done
+        learn(model, chain, log_weights, visits, step)
+    return 0

@@ -42,8 +42,9 @@ from .sweeps import (
 from .vectors import row_times_matrix
 
 #: What does not change during a run: β, levels (N,), U (N, N), class of Δ of each flavour (N,), table of F per class
-#: (n_classes, n_mesh, N_POWERS), permutations (n_perms, N) of flavours of equal Δ, closed under inversion.
-Model = namedtuple("Model", "beta level U delta_class table perms")
+#: (n_classes, n_mesh, N_POWERS), permutations (n_perms, N) of flavours of equal Δ, closed under inversion, and which
+#: flavours have no hybridisation (N,), see `bare`.
+Model = namedtuple("Model", "beta level U delta_class table perms bare")
 
 #: The Markov chain. By slot q = slot[f]: S, E (N, n_max), M (N, n_max, n_max), n_pairs, n0 (occupation at τ = 0),
 #: length, log_det and sign of the weight (N,), overlap (N, N). rng: (4,) uint64. counts: see the constants below.
@@ -199,6 +200,7 @@ def remove(model, chain, f, which):
 def shift(model, chain, f, which):
     """Try to move one operator of flavour f anywhere between its two neighbours in time; needs a pair.
 
+    Mostly not far where there is no hybridisation: only the interaction acts there, and steps beyond 1/U are refused.
     `which` is random in [0, 1).
     """
     beta, q = model.beta, chain.slot[f]
@@ -210,7 +212,12 @@ def shift(model, chain, f, which):
     t = own[index]
     after = nearest_after(other, t, beta, n)
     before = nearest_before(other, t, beta, n)
-    move = random(chain.rng) * (after + before) - before
+    u = random(chain.rng)
+    move = u * (after + before) - before
+    if model.bare[f]:
+        move = beta * (2.0 * u - 1.0) ** 3
+        if not -before < move < after:
+            return
     new = t + move
     crosses = new >= beta or new < 0.0
     if crosses:
@@ -248,6 +255,8 @@ def shift(model, chain, f, which):
             column[j] = -M[j, index] * inverse
         row[index] -= 1.0
     add_rank_one(M, n, column, row)
+    if model.bare[f]:
+        M[0, 0] = 1.0 / fresh[0]  # may be smaller than before by more than the precision of a difference
     own[index] = new
     if crosses:
         chain.n0[q] = 1 - chain.n0[q]

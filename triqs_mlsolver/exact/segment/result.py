@@ -20,6 +20,7 @@ _N_TAU = 201
 _N_IW = 8
 _LONGEST_PRIOR = 128  # independent functions with a spectrum; 40 at βE = 250
 _WINDOW = 5  # cells over which error bars are averaged: they vary slowly with τ, their estimates do not
+_LEAST_ERROR = 1e-3  # relative to the largest: below, squares of them are lost in rounding beside each other
 _RESOLVED = 16  # cells that one missing event may stand for: G varies on this scale at the shortest
 
 
@@ -71,6 +72,7 @@ class Workspace:
         self.problem, self.symmetries = problem, symmetries
         beta, n_l = problem.beta, problem.n_l
         self.edges = cell_edges(beta, n_cells)
+        self.middle = 0.5 * (self.edges[1:] + self.edges[:-1])
         self.integrals = legendre.integrals(beta, self.edges, n_l)
         self.tau = np.linspace(0, beta, _N_TAU)
         self.to_tau = legendre.vandermonde(2 * self.tau / beta - 1, n_l).T / beta
@@ -90,19 +92,21 @@ class Workspace:
         return self._prior * np.sum(np.abs(self.problem.U[f]))
 
 
-def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarray]) -> Analysis:
+def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) -> Analysis:
     """Everything that follows from the bins (`chain.RawBins`) of all ranks, in the order of time.
 
-    `n_independent` is the number of independent measurements in them, `sampled` the hybridisation of each class in the
-    chain.
+    `n_independent` is the number of independent measurements in them, `sampled` the size of the hybridisation of
+    each flavour in the chain, |Δ(β − τ)| in the middle of all cells.
 
     Raises
     ------
     RuntimeError
-        If the average sign vanishes or a flavour never hybridised.
+        If the average sign vanishes, a flavour never hybridised, or one without hybridisation hardly ever had no pair.
     """
     problem, symmetries, edges, to_tau = work.problem, work.symmetries, work.edges, work.to_tau
     U, N = problem.U, problem.n_flavours
+    if np.count_nonzero(bins.magnitude) < 2:
+        raise RuntimeError("flavours without hybridisation had a pair (see `segment.bare`) all the time: run longer")
     average_weight = float(np.mean(bins.magnitude))
     average_sign = float(np.mean(bins.weight)) / average_weight
     if not abs(average_sign) > 1e-3:
@@ -135,14 +139,13 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarra
     interacting = np.any(U != 0, axis=1)
     G, F = np.zeros((2, len(nn), N, n_l))
     dG, dF = np.zeros((2, _LONGEST_PRIOR, N, n_l))  # deviations that the data do not decide
-    # one visit more to a state never visited lasts for about the inverse of its energy
+    # one visit more to a state never visited lasts for about the inverse of its energy, without hybridisation for all τ
     n_independent = n_independent * average_weight
-    nn_unseen = 1 / (n_independent * max(1.0, problem.beta * float(np.max(np.abs(U), initial=0.0))))
+    bare = symmetries.bare
+    briefly = max(1.0, problem.beta * float(np.max(np.abs(U), initial=0.0)))
+    nn_unseen = 1 / (n_independent * np.where(bare | bare[:, None], 1.0, briefly))
     unseen = np.array(
-        [
-            _unseen(problem.beta, sampled[c], edges, n_independent, G_cells[0, f], G_error[f], n[0, f])
-            for f, c in enumerate(symmetries.delta_class)
-        ]
+        [_unseen(problem.beta, sampled[f], edges, n_independent, G_cells[0, f], G_error[f], n[0, f]) for f in range(N)]
     )
     for f in range(N):
         motion = work.motion(f)
@@ -150,13 +153,15 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: list[np.ndarra
             G[:, f] = motion.G0
             continue
         G_sigma, F_sigma = np.hypot(G_error[f], unseen[f]), np.hypot(F_error[f], unseen[f] * np.sum(np.abs(U[f])))
+        if bare[f]:
+            G_sigma, F_sigma = (np.maximum(e, _LEAST_ERROR * np.max(e)) for e in (G_sigma, F_sigma))
         pair = ConsistentPair(problem.beta, motion, work.prior(f), work.integrals, G_sigma, F_sigma)
         estimates, correlators = (G_cells[:, f], F_cells[:, f]), (y[:, f], Sigma_infty[:, f], second[:, f])
         G[:, f], F[:, f] = pair(*estimates, n[:, f], *correlators)
         r = len(pair.G_unresolved)
         dG[:r, f], dF[:r, f] = pair.G_unresolved, pair.F_unresolved
         # the density that G(β⁻) is fixed to has seen no more than its own visits
-        moved = pair(*(a[:1] for a in estimates), n[:1, f] + nn_unseen, *(a[:1] for a in correlators))
+        moved = pair(*(a[:1] for a in estimates), n[:1, f] + nn_unseen[f, f], *(a[:1] for a in correlators))
         dG[r, f], dF[r, f] = moved[0][0] - G[0, f], moved[1][0] - F[0, f]
     if symmetries.particle_hole is not None:  # the weights of F do not share this symmetry
         G, F = symmetries.average_G(G), symmetries.average_F(F, G, U)
@@ -255,17 +260,16 @@ def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
     return worst
 
 
-def _unseen(beta, Delta_l, edges, n_independent: float, G_cells, G_error, density: float) -> np.ndarray:
+def _unseen(beta, Delta, edges, n_independent: float, G_cells, G_error, density: float) -> np.ndarray:
     """What events that happened not to occur could add to the integral of −G over each cell.
 
-    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, Δ being the sampled one, and as rare
-    as |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16 neighbouring cells is the
-    standard error of a run without any. As −G(τ) is convex, it is also bounded by the line between the nearest times
-    where it is known.
+    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, `Delta` being the size of the
+    sampled one, and as rare as |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16
+    neighbouring cells is the standard error of a run without any. As −G(τ) is convex, it is also bounded by the line
+    between the nearest times where it is known.
     """
     middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
-    Delta = np.abs(legendre.evaluate(beta, Delta_l, beta - middle))
-    missing = 1 / (beta * n_independent * np.maximum(Delta, 1e-13 * np.max(Delta)))
+    missing = 1 / (beta * n_independent * Delta)
     known = missing < 0.5 * (np.abs(G_cells) + G_error)
     tau = np.concatenate([[0.0], middle[known], [beta]])
     value = np.concatenate([[1 - density], ((np.abs(G_cells) + 2 * G_error) / width)[known], [density]])

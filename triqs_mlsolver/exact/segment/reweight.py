@@ -47,7 +47,8 @@ def strength(average_weight: float, present: float) -> float:
 def sampled_hybridisation(beta: float, Deltas, n_flavours: int, width: float, c: float) -> list[np.ndarray]:
     """Legendre coefficients of the Δ' to be sampled for each of `Deltas`: the same object where nothing need be added.
 
-    The bath added has levels at ±`width`, ±`width`/2, ±`width`/4, … down to the temperature, of weight |ε|^½.
+    Flavours without hybridisation have a bath of another kind, see `bare`. The bath added has levels at ±`width`,
+    ±`width`/2, ±`width`/4, … down to the temperature, of weight |ε|^½.
     """
     n_octaves = 1 + int(np.ceil(np.log2(max(1.0, beta * width))))
     levels = width * 0.5 ** np.arange(n_octaves)
@@ -59,7 +60,7 @@ def sampled_hybridisation(beta: float, Deltas, n_flavours: int, width: float, c:
     sampled = []
     for Delta in Deltas:
         n = max(len(Delta), len(eta))
-        small = np.any(np.abs(legendre.evaluate(beta, Delta, tau)) < least)
+        small = np.any(Delta) and np.any(np.abs(legendre.evaluate(beta, Delta, tau)) < least)
         sampled.append(legendre.resized(Delta, n) - legendre.resized(eta, n) if small else Delta)
     return sampled
 

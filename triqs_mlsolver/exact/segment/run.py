@@ -14,6 +14,10 @@ from .chain import MarkovChain
 from .result import Analysis, Workspace, analyse, measured_length
 from .symmetries import Symmetries
 
+_WALK = 2.0  # updates between measurements per step of 1/energy, where lines grow from empty to full
+_COARSE_STEPS, _MOST_COARSE = 1024, 100  # lots of steps in which a visit changes a weight by e, until all τ are visited
+_HALVINGS = 6  # of these changes, in lots that grow as they shrink
+
 
 class Run(run.Run):
     """Sampling in the segment picture; `Deltas` is the hybridisation of each flavour."""
@@ -34,7 +38,32 @@ class Run(run.Run):
         return discard_stale(kernel.run, kernel.SOURCES)
 
     def analyse(self, bins, n_independent: float) -> Analysis:
-        return analyse(self.work, bins, n_independent, self.chain.sampled)
+        return analyse(self.work, bins, n_independent, self.chain.sampled_size(self.work.middle))
+
+    def between_measurements(self, order: np.ndarray) -> int:
+        p = self.problem
+        walk = _WALK * p.beta * p.largest_energy if len(self.chain.bare_classes) else 0.0
+        return super().between_measurements(order) + int(walk)
+
+    def prepare(self) -> None:
+        """Find the weights with which pairs of flavours that have no hybridisation visit all τ, see `bare`."""
+        if not len(self.chain.bare_classes):
+            return
+        length = 8 * self.problem.n_flavours
+
+        def learn(step: float, n_steps: int) -> np.ndarray:
+            self._check_others()
+            self.n_moved += n_steps * length
+            return self.chain.learn_pair_weights(step, n_steps, length)
+
+        visits = 0.0
+        for _ in range(_MOST_COARSE):
+            visits = visits + learn(1.0, _COARSE_STEPS)
+            if np.all(visits > 1):
+                break
+        for halvings in range(1, _HALVINGS + 1):
+            learn(0.5**halvings, _COARSE_STEPS * 2 ** (halvings - 1))
+        self.chain.take_pair_weights(np.mean(self._allgather(self.chain.log_pair_weights), axis=0))
 
     def adapt(self, order: np.ndarray) -> None:
         self.chain.recast_every = _recast_interval(order, len(self.symmetries.Deltas))

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 The triqs_mlsolver authors
 """The embedded CTQMC: hybridisation expansion in the segment picture (Werner et al., PRL 97, 076405).
 
-For density-density interactions and diagonal hybridisation, any number of flavours. The compiled kernel is loaded when
-the first problem is solved.
+For density-density interactions and diagonal hybridisation, any number of flavours, some of which may have none. The
+compiled kernel is loaded when the first problem is solved.
 """
 
 from __future__ import annotations
@@ -49,10 +49,8 @@ class SegmentSolver(EmbeddedCTQMC):
             )
         if not problem.is_diagonal:
             return "Delta or h_loc0 has off-diagonal elements, which the segment picture cannot sample"
-        unreached = np.flatnonzero(np.concatenate(problem.unreached))
-        if len(unreached):
-            f = unreached[0]
-            return f"flavour {f} has no hybridisation, so that its G cannot be measured: use exact diagonalisation"
+        if np.all(np.concatenate(problem.unreached)):
+            return "there is no hybridisation: an isolated atom is diagonalised"
         return None
 
     def sample(self, problem: Problem) -> Solution:
@@ -86,9 +84,10 @@ def causal_hybridisation(problem: Problem) -> tuple[list[np.ndarray], float]:
 
     tau = problem.beta * 0.5 * (1 - np.cos(np.linspace(0, np.pi, 513)))
     Deltas, largest = [], 0.0
+    unreached = np.concatenate(problem.unreached)
     for f in range(problem.n_flavours):
-        Delta_l = problem.delta_l(f)
-        twin = next((g for g in range(f) if np.array_equal(problem.delta_l(g), Delta_l)), None)
+        Delta_l = np.zeros(problem.n_l) if unreached[f] else problem.delta_l(f)
+        twin = next((g for g in range(f) if np.array_equal(problem.delta_l(g), problem.delta_l(f))), None)
         if twin is not None:
             Deltas.append(Deltas[twin])
             continue

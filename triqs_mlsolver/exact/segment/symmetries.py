@@ -28,7 +28,7 @@ class Symmetries:
     Parameters
     ----------
     Deltas : tuple of (n_l,) arrays
-        The distinct hybridisation functions.
+        The distinct hybridisation functions. Flavours that have none share one only where a permutation relates them.
     delta_class : tuple of int
         Which of them each flavour has.
     permutations : tuple of tuples
@@ -65,12 +65,10 @@ class Symmetries:
         colour = list(zip(delta_class, level))
         image = list(zip(mirrored, level[problem.n_flavours :]))
         pairs = alike(problem.U[None], tolerance)
-        return cls(
-            tuple(distinct[:n_distinct]),
-            tuple(delta_class),
-            generators(colour, pairs),
-            mapping(colour, image, pairs),
-        )
+        permutations = generators(colour, pairs)
+        functions = distinct[:n_distinct]
+        delta_class = _told_apart(functions, delta_class, orbit_labels(permutations, np.arange(problem.n_flavours)))
+        return cls(tuple(functions), tuple(delta_class), permutations, mapping(colour, image, pairs))
 
     def moves(self) -> np.ndarray:
         """Permutations among flavours of equal Δ, closed under inversion: exchanges, double exchanges and the
@@ -90,6 +88,11 @@ class Symmetries:
             perms |= {p, tuple(int(i) for i in np.argsort(p))}
         perms.discard(tuple(range(n)))
         return np.array(sorted(perms), dtype=np.int64).reshape(len(perms), n)
+
+    @property
+    def bare(self) -> np.ndarray:
+        """Which flavours have no hybridisation, (N,) of bool."""
+        return np.array([not np.any(self.Deltas[c]) for c in self.delta_class])
 
     def orbits(self) -> np.ndarray:
         """Label of each flavour, (N,): the first flavour it can be mapped to."""
@@ -129,6 +132,20 @@ class Symmetries:
         holes = 1 - n[:, :, None] - n[:, None, :] + nn
         p = list(self.particle_hole)
         return 0.5 * (nn + holes[:, p][:, :, p])
+
+
+def _told_apart(Deltas: list[np.ndarray], delta_class: list[int], orbits: np.ndarray) -> list[int]:
+    """Classes in which flavours without hybridisation are together in one orbit only; `Deltas` grows with them."""
+    result = list(delta_class)
+    bare = [f for f, c in enumerate(delta_class) if not np.any(Deltas[c])]
+    for f in bare[1:]:
+        first = orbits[f]
+        if first == f:
+            Deltas.append(Deltas[result[f]])
+            result[f] = len(Deltas) - 1
+        else:
+            result[f] = result[first]
+    return result
 
 
 def mirrored_coefficients(a: np.ndarray) -> np.ndarray:
