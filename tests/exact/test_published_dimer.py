@@ -17,6 +17,7 @@ import pytest
 from triqs_mlsolver import DiscreteBath, Problem, Solver
 from triqs_mlsolver.compat import n
 from triqs_mlsolver.exact.ed import ED
+from triqs_mlsolver.exact.matrix import MatrixSolver
 
 BETA, EPS, BATH = 5.0, np.array([0.0, 0.1]), np.array([0.27, -0.4])
 BLOCKS = [("up", 2), ("dn", 2)]
@@ -68,13 +69,41 @@ def test_solver_finds_the_bath_behind_the_weiss_field():
     np.testing.assert_allclose(S._answer.problem.h_loc0[0], np.diag(EPS), atol=1e-9)
 
 
+def test_the_matrix_solver_agrees_with_the_published_result():
+    found = MatrixSolver(n_cycles=30000, random_seed=7).solve(problem())
+    s = found.statistics
+    for block in (slice(0, 2), slice(2, 4)):
+        off = np.moveaxis(s["G_iw"][block, block, :3], -1, 0) - G_IW
+        error = np.moveaxis(s["G_iw_error"][block, block, :3], -1, 0) + 1e-9 * (1 + 1j)
+        assert np.max(np.abs(off.real) / error.real) < 5 and np.max(np.abs(off.imag) / error.imag) < 5
+        assert np.max(np.abs(error)) < 0.03
+    exact = ED(n_bath=2).solve(problem())
+    assert np.max(np.abs(found.Sigma_infty[0] - exact.Sigma_infty[0])) < 0.03
+    assert found.provenance["dominance"] < 0.1, (
+        "no rare events, though determinants of mixed orbitals pass through zero"
+    )
+    known = np.isfinite(s["density_matrix"])
+    assert not np.all(known) and np.all(np.diag(known)), "what a trace over sectors does not tell is not invented"
+
+
+def test_a_solver_samples_the_dimer_by_itself():
+    S = solver(learn=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # rare events are said
+        S.solve(h_int=interaction(), n_cycles=8000, random_seed=7)
+    assert S.last_decision.solver == "matrix"
+    off = np.abs(S.G_iw["up"].data[N_IW : N_IW + 3] - G_IW)
+    assert np.max(off) < 4 * S._answer.solution.provenance["G_iw0_noise"] * BETA < 0.3
+
+
 @pytest.mark.skipif(find_spec("triqs_cthyb") is None, reason="triqs_cthyb is not installed")
 def test_cthyb_agrees_with_the_published_result():
-    S = solver(learn=False)  # determinants of mixed orbitals pass through zero: rare events, which may not be stored
+    S = solver(
+        exact="cthyb", learn=False
+    )  # determinants of mixed orbitals pass through zero: rare events, which may not be stored
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # which is said
         S.solve(h_int=interaction(), n_cycles=24000, length_cycle=30, n_warmup_cycles=500, random_seed=7)
-    assert S.last_decision.solver == "cthyb", "the bath mixes orbitals: nothing else samples this"
     off = np.abs(S.G_iw["up"].data[N_IW : N_IW + 3] - G_IW)
     noise = S._answer.solution.provenance["G_iw0_noise"] * BETA
     assert np.max(off) < 4 * noise < 0.2

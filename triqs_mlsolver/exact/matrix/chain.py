@@ -27,6 +27,7 @@ _ROOM = 16  # operators in one leaf
 _OPERATORS_PER_LEAF = 1.5
 _SHARES = np.array([0.05, 0.1, 0.22])  # of far moves, double moves and shifts, cumulative
 _SHARES_OF_ONE = np.array([0.25, 0.25, 0.4])  # where Δ connects all flavours
+_LOOKS = 64
 _MOST_ORDERS = 2048
 _REFINEMENT = 2
 
@@ -134,6 +135,7 @@ class MarkovChain:
             sizes.astype(np.int64),
             *self._functions(Delta_l),
             renamings(problem, self.label),
+            np.zeros(len(sizes)),
         )
         self.pairs = [(a, b) for a in range(N) for b in range(N) if self.label[a] == self.label[b]]
         entry = np.full((N, N), -1, np.int64)
@@ -195,6 +197,28 @@ class MarkovChain:
         """Adapt the strength of what was added to the `weight` it has on average."""
         self.add_hybridisation(strength(average_weight, self.added))
 
+    def spread_minors(self, length: int) -> None:
+        """Choose λ where Δ connects flavours: the reciprocal of the median of Σ|M|, from `length` updates."""
+        spread = self._own.spread
+        mixed = np.bincount(self.label) > 1
+        if not np.any(mixed):
+            return
+        sizes = []
+        for _ in range(_LOOKS):
+            self.advance(max(length // _LOOKS, 1), 1, False)
+            refresh(self.model, self.chain)
+            sizes.append(self.chain.size.copy())
+        sizes = np.array(sizes)
+        for c in np.flatnonzero(mixed):
+            seen = sizes[:, c][sizes[:, c] > 0]
+            spread[c] = 1 / np.median(seen) if len(seen) else 0.0
+
+    def sampled_size(self, tau: np.ndarray) -> np.ndarray:
+        """|Δ_ab(β − τ)| of what is sampled, plus λ of its component, (N, N, n_tau): one over an element at τ."""
+        values = np.abs(legendre.evaluate(self.beta, self.sampled, self.beta - tau))
+        values = np.maximum(values, 1e-13 * np.max(values, axis=0))
+        return np.moveaxis(values, 0, -1) + self._own.spread[self.label][:, None, None]
+
     @property
     def weight(self) -> float:
         """Weight of the present configuration in the problem itself relative to its weight in the chain."""
@@ -217,6 +241,7 @@ class MarkovChain:
                 whole(n_components, n_max),
                 np.zeros((n_components, n_max, n_max), kind),
                 whole(n_components),
+                np.zeros(n_components),
                 np.ones(1, kind),
                 np.ones(1, kind),
                 rng,
@@ -278,7 +303,7 @@ class MarkovChain:
             for name in ("S", "E", "SF", "EF"):
                 getattr(new, name)[:, :n] = getattr(old, name)
             new.M[:, :n, :n] = old.M
-            for name in ("n_pairs", "phase", "trace", "counts", "deviation"):
+            for name in ("n_pairs", "size", "phase", "trace", "counts", "deviation"):
                 getattr(new, name)[...] = getattr(old, name)
             self.chain = new
             self._allocate_tree(len(self.tree.n_ops))

@@ -52,6 +52,8 @@ class ConsistentColumn:
         Integrals over the cells of the measurement mesh from coefficients.
     G_error, F_error : (n, m) arrays
         Error bars of the raw estimates of these integrals.
+    known : (n,) array of bool
+        Of which elements the values at the ends are known.
 
     Attributes
     ----------
@@ -59,7 +61,7 @@ class ConsistentColumn:
         Independent deviations, one standard error each, of what the data leave to the prior.
     """
 
-    def __init__(self, beta, motion: EquationOfMotion, column: int, prior, cells, G_error, F_error):
+    def __init__(self, beta, motion: EquationOfMotion, column: int, prior, cells, G_error, F_error, known):
         n, n_l = motion.G0.shape[:2]
         r = prior.shape[1]
         self._shape = (n, n_l)
@@ -70,7 +72,8 @@ class ConsistentColumn:
         rows = np.stack(end_rows(beta, n_l))
         ends_F = np.kron(np.eye(n), rows @ prior)  # (3 n, n r): by orbital F(0+), F(β−), slopes
         end_G = np.einsum("l,alz->az", rows[1], self._KB.reshape(n, n_l, n * r))
-        constraints = np.concatenate([ends_F, end_G])
+        self._fixed = np.concatenate([np.repeat(known, 3), known])
+        constraints = np.concatenate([ends_F, end_G])[self._fixed]
         self._scale = np.linalg.norm(constraints, axis=1)
         C = constraints / self._scale[:, None]
         self._G_end_0 = self._G0 @ rows[1]
@@ -91,11 +94,11 @@ class ConsistentColumn:
     def __call__(self, G_hat, F_hat, F_start, F_end, F_slope, G_end):
         """(G_l, F_l), both (s, n, n_l), for s samples of the estimates (s, n, m) and of the values at the ends (s, n).
 
-        F(0⁺), F(β⁻), F'(0⁺) + F'(β⁻) and G(β⁻) follow from the density matrix.
+        F(0⁺), F(β⁻), F'(0⁺) + F'(β⁻) and G(β⁻) follow from the density matrix, where it is `known`.
         """
         s = len(G_hat)
         ends = np.stack([F_start, F_end, F_slope], axis=2).reshape(s, -1)
-        fixed = np.concatenate([ends, G_end - self._G_end_0], axis=1) / self._scale
+        fixed = np.concatenate([ends, G_end - self._G_end_0], axis=1)[:, self._fixed] / self._scale
         data = np.concatenate([F_hat.reshape(s, -1), G_hat.reshape(s, -1) - self._G0_cells], axis=1) * self._w
         z = fixed @ self._particular.T
         z = z + (data - z @ self._design.T) @ self._step.T

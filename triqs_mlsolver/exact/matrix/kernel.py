@@ -215,7 +215,8 @@ def measure_green(model, chain, tree, sums, sweep, c, M, weight):
 def relative_weight(model, target, chain):
     """Leave the inverses of the problem's own matrices in `chain.saved.M`; returns their weight over the sampled one.
 
-    Only those of components whose hybridisation was added to, see `segment.reweight`.
+    Only those of components whose hybridisation was added to, see `segment.reweight`. The weight is what is left of it
+    without what is sampled for the sake of the minors, see `moves`.
     """
     log_ratio, phase = 0.0, chain.phase[0] * 0.0 + 1.0
     for c in range(len(chain.n_pairs)):
@@ -225,6 +226,7 @@ def relative_weight(model, target, chain):
             log_det, own_phase = inverse_from_scratch(target.model, S, E, SF, EF, n, chain.matrix, chain.saved.M[c])
             log_ratio += log_det - sampled
             phase *= own_phase / sampled_phase
+        log_ratio -= np.log(1.0 + model.spread[c] * chain.size[c])
     return phase * np.exp(log_ratio)
 
 

@@ -12,6 +12,11 @@ A configuration holds creation operators at times S and annihilation operators a
 with a the flavour of S_j and b that of E_i. S and E are kept unsorted, in the order of the columns and rows of the
 matrices; M[j, i] is the inverse, j counting S and i counting E. Adding or taking away the pair (s, e) changes the
 sign of the operators' order by (−1)^m, m being the number of operators between the two in time, times −1 where e < s.
+
+Where Δ connects flavours, determinants pass through zero, and G, which is measured from minors, gets much from
+configurations that are hardly ever visited: its variance diverges like a logarithm. There |det F| is sampled times
+1 + λ Σ|M_ji|, which is the size of the minors where the determinant vanishes, and the factor divided out of all
+measurements: that is exact for any λ, and no element of the inverse times its weight exceeds 1/λ.
 """
 
 from __future__ import annotations
@@ -26,14 +31,16 @@ from .tree import begin, follow, keep, leaf_of, put_in, take_out, trace
 #: What does not change during a run. energy, start, link, ladder: see `LocalBasis`. component (N,): of each flavour.
 #: members (n_components, N), n_members: their flavours. function (N, N): number of the table of F_ab, −1 where it
 #: vanishes; table (n_functions, n_mesh + 1, N_POWERS). perms (n_perms, N): permutations of flavours to be tried.
-Model = namedtuple("Model", "beta energy start link ladder component members n_members function table perms")
+#: spread (n_components,): λ of each, see above.
+Model = namedtuple("Model", "beta energy start link ladder component members n_members function table perms spread")
 
 #: By component c: S, E (n_components, n_max) and their flavours SF, EF; M (n_components, n_max, n_max); n_pairs.
+#: size (n_components,): Σ|M_ji| where λ is not zero.
 #: phase (1,): of the weight. trace (1,): of the operators. rng (4,) uint64. counts: see the constants. full (1,): a
 #: leaf has no more room. deviation (1,). saved: a chain of the same size for proposals. Scratch: row, column, v, w
 #: (n_max,), matrix, inverse (n_max, n_max).
 Chain = namedtuple(
-    "Chain", "S E SF EF M n_pairs phase trace rng counts full deviation row column v w matrix inverse saved"
+    "Chain", "S E SF EF M n_pairs size phase trace rng counts full deviation row column v w matrix inverse saved"
 )
 
 INSERT, REMOVE, FAR_INSERT, FAR_REMOVE, SHIFT, DOUBLE_INSERT, DOUBLE_REMOVE, PERMUTE = range(8)  # rows of `counts`
@@ -110,16 +117,64 @@ def determinant_with(model, chain, c, a, s, b, e):
 
 
 @inlined
-def add_pair(chain, c, a, s, b, e, p):
-    """Enlarge the inverse after `determinant_with` found the ratio p."""
-    n, M = chain.n_pairs[c], chain.M[c]
-    row, v, w = chain.row, chain.v, chain.w
+def row_times_inverse(row, M, n, w):
+    """w = row M."""
     for i in range(n):
-        w[i] = p * 0.0
+        w[i] = M[0, 0] * 0.0
     for j in range(n):
         x = row[j]
         for i in range(n):
             w[i] += x * M[j, i]
+
+
+@inlined
+def gain(model, chain, c, size):
+    """Ratio of 1 + λ Σ|M| with a new sum."""
+    spread = model.spread[c]
+    return (1.0 + spread * size) / (1.0 + spread * chain.size[c])
+
+
+@inlined
+def size_with(model, chain, c, p):
+    """Σ|M| with the pair that `determinant_with` found the ratio p for; 0 where it is not needed."""
+    if model.spread[c] == 0.0:
+        return 0.0
+    n, M, v, w = chain.n_pairs[c], chain.M[c], chain.v, chain.w
+    row_times_inverse(chain.row, M, n, w)
+    inverse = 1.0 / p
+    total = abs(inverse)
+    for i in range(n):
+        total += abs(w[i] * inverse)
+    for j in range(n):
+        x = v[j] * inverse
+        total += abs(x)
+        for i in range(n):
+            total += abs(M[j, i] + x * w[i])
+    return total
+
+
+@inlined
+def size_without(model, chain, c, j, i):
+    """Σ|M| without creation operator j and annihilation operator i; 0 where it is not needed."""
+    if model.spread[c] == 0.0:
+        return 0.0
+    n, M = chain.n_pairs[c], chain.M[c]
+    inverse, total = 1.0 / M[j, i], 0.0
+    for k in range(n):
+        if k != j:
+            x = M[k, i] * inverse
+            for m in range(n):
+                if m != i:
+                    total += abs(M[k, m] - x * M[j, m])
+    return total
+
+
+@inlined
+def add_pair(chain, c, a, s, b, e, p):
+    """Enlarge the inverse after `determinant_with` found the ratio p."""
+    n, M = chain.n_pairs[c], chain.M[c]
+    v, w = chain.v, chain.w
+    row_times_inverse(chain.row, M, n, w)
     inverse = 1.0 / p
     for j in range(n):
         x = v[j] * inverse
@@ -250,12 +305,15 @@ def insert(model, chain, tree, f):
         return
     p = determinant_with(model, chain, c, f, s, f, e)
     # the density of the distance is 1 / (2 gap u)
+    size = size_with(model, chain, c, p)
     ratio = p * order_sign(tree, beta, s, e) * (beta * 2.0 * gap * u / chance / (count_of(chain, c, f) + 2))
+    ratio *= gain(model, chain, c, size)
     begin(tree)
     put_in(tree, beta, s, 2 * f + 1)
     put_in(tree, beta, e, 2 * f)
     if accepted(model, chain, tree, ratio):
         add_pair(chain, c, f, s, f, e, p)
+        chain.size[c] = size
         chain.counts[INSERT, 1] += 1
     else:
         take_out(tree, beta, s)
@@ -298,9 +356,11 @@ def remove(model, chain, tree, f):
     take_out(tree, beta, s)
     take_out(tree, beta, e)
     p = chain.M[c, j, i]
+    size = size_without(model, chain, c, j, i)
     ratio = p * order_sign(tree, beta, s, e) * (count * chance / (beta * 2.0 * np.sqrt(gap * length)))
-    if accepted(model, chain, tree, ratio):
+    if accepted(model, chain, tree, ratio * gain(model, chain, c, size)):
         drop_pair(chain, c, j, i)
+        chain.size[c] = size
         chain.counts[REMOVE, 1] += 1
     else:
         put_in(tree, beta, s, 2 * f + 1)
@@ -324,12 +384,14 @@ def far_insert(model, chain, tree, c):
         return
     p = determinant_with(model, chain, c, a, s, b, e)
     each = beta * model.n_members[c] / (chain.n_pairs[c] + 1)
-    ratio = p * order_sign(tree, beta, s, e) * (each * each)
+    size = size_with(model, chain, c, p)
+    ratio = p * order_sign(tree, beta, s, e) * (each * each) * gain(model, chain, c, size)
     begin(tree)
     put_in(tree, beta, s, 2 * a + 1)
     put_in(tree, beta, e, 2 * b)
     if accepted(model, chain, tree, ratio):
         add_pair(chain, c, a, s, b, e, p)
+        chain.size[c] = size
         chain.counts[FAR_INSERT, 1] += 1
     else:
         take_out(tree, beta, s)
@@ -351,9 +413,11 @@ def far_remove(model, chain, tree, c):
     take_out(tree, beta, s)
     take_out(tree, beta, e)
     each = n / (beta * model.n_members[c])
-    ratio = chain.M[c, j, i] * order_sign(tree, beta, s, e) * (each * each)
+    size = size_without(model, chain, c, j, i)
+    ratio = chain.M[c, j, i] * order_sign(tree, beta, s, e) * (each * each) * gain(model, chain, c, size)
     if accepted(model, chain, tree, ratio):
         drop_pair(chain, c, j, i)
+        chain.size[c] = size
         chain.counts[FAR_REMOVE, 1] += 1
     else:
         put_in(tree, beta, s, 2 * a + 1)
@@ -374,9 +438,12 @@ def double_insert(model, chain, tree, c, d):
             chain.full[0] = 1
             return
     q = determinant_with(model, chain, d, g, r, h, x)
+    second = size_with(model, chain, d, q)
     p = determinant_with(model, chain, c, a, s, b, e)
+    first = size_with(model, chain, c, p)
     each = beta * model.n_members[c] / (chain.n_pairs[c] + 1) * (beta * model.n_members[d] / (chain.n_pairs[d] + 1))
     ratio = p * q * order_sign(tree, beta, s, e) * (each * each)
+    ratio *= gain(model, chain, c, first) * gain(model, chain, d, second)
     begin(tree)
     put_in(tree, beta, s, 2 * a + 1)
     put_in(tree, beta, e, 2 * b)
@@ -387,6 +454,7 @@ def double_insert(model, chain, tree, c, d):
         add_pair(chain, c, a, s, b, e, p)
         q = determinant_with(model, chain, d, g, r, h, x)
         add_pair(chain, d, g, r, h, x, q)
+        chain.size[c], chain.size[d] = first, second
         chain.counts[DOUBLE_INSERT, 1] += 1
     else:
         for t in (s, e, r, x):
@@ -415,16 +483,39 @@ def double_remove(model, chain, tree, c, d):
     take_out(tree, beta, s)
     take_out(tree, beta, e)
     each = n / (beta * model.n_members[c]) * (m / (beta * model.n_members[d]))
+    first, second = size_without(model, chain, c, j, i), size_without(model, chain, d, k, l)
     ratio = chain.M[c, j, i] * chain.M[d, k, l] * sign * order_sign(tree, beta, s, e) * (each * each)
+    ratio *= gain(model, chain, c, first) * gain(model, chain, d, second)
     if accepted(model, chain, tree, ratio):
         drop_pair(chain, c, j, i)
         drop_pair(chain, d, k, l)
+        chain.size[c], chain.size[d] = first, second
         chain.counts[DOUBLE_REMOVE, 1] += 1
     else:
         put_in(tree, beta, s, 2 * a + 1)
         put_in(tree, beta, e, 2 * b)
         put_in(tree, beta, r, 2 * g + 1)
         put_in(tree, beta, x, 2 * h)
+
+
+@inlined
+def shift_terms(chain, M, n, k, creates, inverse):
+    """v and w of M + v wᵀ, the inverse after the row of operator k has become `chain.row`."""
+    fresh, column, row = chain.row, chain.v, chain.w
+    if creates:
+        for j in range(n):
+            x = M[0, 0] * 0.0
+            for i in range(n):
+                x += M[j, i] * fresh[i]
+            column[j] = -x * inverse
+        column[k] += inverse
+        for i in range(n):
+            row[i] = M[k, i]
+    else:
+        row_times_inverse(fresh, M, n, row)
+        for j in range(n):
+            column[j] = -M[j, k] * inverse
+        row[k] -= 1.0
 
 
 @called
@@ -458,41 +549,31 @@ def shift(model, chain, tree, c):
         for j in range(n):
             fresh[j] = F(model, chain.SF[c, j], f, new - chain.S[c, j])
             p += fresh[j] * M[j, k]
+    size = 0.0
+    if model.spread[c] != 0.0:
+        shift_terms(chain, M, n, k, creates, 1.0 / p)
+        for j in range(n):
+            for i in range(n):
+                size += abs(M[j, i] + chain.v[j] * chain.w[i])
     begin(tree)
     o = take_out(tree, beta, t)
     odd = (before(tree, beta, t) - before(tree, beta, new)) % 2 != 0
     put_in(tree, beta, new, o)
-    if not accepted(model, chain, tree, -p if odd else p):
+    if not accepted(model, chain, tree, (-p if odd else p) * gain(model, chain, c, size)):
         take_out(tree, beta, new)
         put_in(tree, beta, t, o)
         return
     chain.counts[SHIFT, 1] += 1
-    inverse = 1.0 / p
-    column, row = chain.v, chain.w
-    if creates:
-        for j in range(n):
-            x = p * 0.0
-            for i in range(n):
-                x += M[j, i] * fresh[i]
-            column[j] = -x * inverse
-        column[k] += inverse
+    chain.size[c] = size
+    shift_terms(chain, M, n, k, creates, 1.0 / p)
+    for j in range(n):
+        x = chain.v[j]
         for i in range(n):
-            row[i] = M[k, i]
+            M[j, i] += x * chain.w[i]
+    if creates:
         chain.S[c, k] = new
     else:
-        for i in range(n):
-            row[i] = p * 0.0
-        for j in range(n):
-            x = fresh[j]
-            for i in range(n):
-                row[i] += x * M[j, i]
-            column[j] = -M[j, k] * inverse
-        row[k] -= 1.0
         chain.E[c, k] = new
-    for j in range(n):
-        x = column[j]
-        for i in range(n):
-            M[j, i] += x * row[i]
 
 
 @called
@@ -540,6 +621,16 @@ def inverse_from_scratch(model, S, E, SF, EF, n, matrix, inverse):
     return invert(matrix, inverse, n)
 
 
+@inlined
+def sum_of(M, n):
+    """Σ|M_ji|."""
+    total = 0.0
+    for j in range(n):
+        for i in range(n):
+            total += abs(M[j, i])
+    return total
+
+
 @compiled
 def refresh(model, chain):
     """Recompute all inverses; remember the largest relative deviation."""
@@ -552,6 +643,7 @@ def refresh(model, chain):
                 largest = max(largest, abs(fresh[j, i]))
                 deviation = max(deviation, abs(fresh[j, i] - chain.M[c, j, i]))
                 chain.M[c, j, i] = fresh[j, i]
+        chain.size[c] = sum_of(chain.M[c], n)
         if n > 0:
             chain.deviation[0] = max(chain.deviation[0], deviation / largest)
 
@@ -588,6 +680,8 @@ def permute(model, chain, tree):
         )
         log_ratio += new - old
         phase *= new_phase / old_phase
+        saved.size[d] = sum_of(saved.M[d], n)
+        log_ratio += np.log(1.0 + model.spread[d] * saved.size[d]) - np.log(1.0 + model.spread[c] * chain.size[c])
     if not log_ratio > -700.0:
         return
     begin(tree)
@@ -603,7 +697,7 @@ def permute(model, chain, tree):
     chain.counts[PERMUTE, 1] += 1
     for c in range(len(chain.n_pairs)):
         n = saved.n_pairs[c]
-        chain.n_pairs[c] = n
+        chain.n_pairs[c], chain.size[c] = n, saved.size[c]
         for q in range(n):
             chain.S[c, q], chain.E[c, q] = saved.S[c, q], saved.E[c, q]
             chain.SF[c, q], chain.EF[c, q] = saved.SF[c, q], saved.EF[c, q]

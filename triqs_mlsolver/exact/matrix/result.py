@@ -21,7 +21,7 @@ from ...problem.symmetry import (
     pair_orbits,
 )
 from ..ed.impurity_operators import ImpurityOperators
-from ..segment.estimators import cell_edges, spectral_prior
+from ..segment.estimators import cell_edges, end_rows, spectral_prior
 from ..segment.result import _RESOLVED, _smooth, _unseen
 from ..statistics import dominance, drift, few_samples, jackknife_error, largest_error, leave_one_out
 from .estimators import ConsistentColumn, EquationOfMotion
@@ -40,6 +40,7 @@ class Workspace:
         self.h = local_hamiltonian(problem)
         self.Delta = legendre_over_flavours(problem, problem.Delta_l)
         self.edges = cell_edges(beta, n_cells)
+        self.middle = 0.5 * (self.edges[1:] + self.edges[:-1])
         self.integrals = legendre.integrals(beta, self.edges, n_l)
         self.tau = np.linspace(0, beta, _N_TAU)
         self.to_tau = legendre.vandermonde(2 * self.tau / beta - 1, n_l).T / beta
@@ -64,15 +65,9 @@ class Workspace:
             self._motions[key] = EquationOfMotion(self.problem.beta, h, Delta, self.problem.n_l)
         return self._motions[key]
 
-    def size(self, Delta_l: np.ndarray) -> np.ndarray:
-        """|Δ(β − τ)| in the middle of all cells."""
-        beta, edges = self.problem.beta, self.edges
-        values = np.abs(legendre.evaluate(beta, Delta_l, beta - 0.5 * (edges[1:] + edges[:-1])))
-        return np.maximum(values, 1e-13 * np.max(values))
-
     @cached_property
     def expectation(self) -> Expectations:
-        return Expectations(self.problem, self.basis)
+        return Expectations(self.problem, self.basis, [(a, b) for a, b in self.pairs if a != b])
 
 
 def _strength_of_terms(problem: Problem) -> np.ndarray:
@@ -85,10 +80,13 @@ def _strength_of_terms(problem: Problem) -> np.ndarray:
 
 
 class Expectations:
-    """Local expectation values as linear functions of the density matrix in the layout of `kernel.Sums`."""
+    """Local expectation values as linear functions of the density matrix in the layout of `kernel.Sums`.
 
-    def __init__(self, problem: Problem, basis: LocalBasis):
-        self.basis, self.N = basis, problem.n_flavours
+    `mixed` are the pairs of flavours that Δ connects.
+    """
+
+    def __init__(self, problem: Problem, basis: LocalBasis, mixed: list[tuple[int, int]]):
+        self.basis, self.N, self.mixed = basis, problem.n_flavours, mixed
         operators = ImpurityOperators(problem)
         c, q = operators.annihilators, operators.commutators
         N = self.N
@@ -100,6 +98,8 @@ class Expectations:
         n = [x.conj().T @ x for x in c]
         self.nn = self._rows([n[a] @ n[b] for a, b in pairs])
         self.h_int = self._rows([operators.h_int])
+        # c†_b c_a may lead from sector to sector: its average is no part of what a trace over sectors tells
+        self.known = np.any(self.one_body != 0, axis=0).reshape(N, N)
 
     def _rows(self, operators) -> np.ndarray:
         """(states × largest sector, number of operators)."""
@@ -135,7 +135,21 @@ class Expectations:
             inside = rho[basis.start[s] : basis.start[s + 1], : len(members)]
             V = basis.vectors[s]
             out[np.ix_(members, members)] = V @ inside @ V.conj().T
-        return 0.5 * (out + out.conj().T)
+        out = 0.5 * (out + out.conj().T)
+        out[self._between_sectors] = np.nan
+        return out
+
+    @cached_property
+    def _between_sectors(self) -> np.ndarray:
+        """Elements of the density matrix that Δ makes and no trace over sectors tells, (2^N, 2^N) of bool."""
+        out = np.zeros((len(self.basis.energies),) * 2, bool)
+        for a, b in self.mixed:
+            link = self.basis.link[2 * a], self.basis.link[2 * b + 1]
+            for s, middle in enumerate(link[0]):
+                end = link[1][middle] if middle >= 0 else -1
+                if end >= 0 and end != s:
+                    out[np.ix_(self.basis.states[end], self.basis.states[s])] = True
+        return out
 
 
 @dataclass
@@ -179,8 +193,8 @@ class Analysis:
 def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
     """Everything that follows from the bins (`chain.RawBins`) of all ranks, in the order of time.
 
-    `n_independent` is the number of independent measurements in them, `sampled` (n_l, N, N) the hybridisation in the
-    chain.
+    `n_independent` is the number of independent measurements in them, `sampled` (N, N, n_cells) what limits the
+    elements of the inverse in the middle of all cells, see `chain.MarkovChain.sampled_size`.
 
     Raises
     ------
@@ -224,7 +238,6 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
     nn = values["nn"].real
     h_int = (rho.reshape(len(rho), -1) @ E.h_int)[:, 0].real
     F_slope = np.einsum("sac,cb->sab", static, work.h) + second
-    first = second - np.einsum("sac,scb->sab", static, static)
     G_error = _smooth(jackknife_error(G_cells).reshape(N * N, -1)).reshape(N, N, -1)
     F_error = _smooth(jackknife_error(F_cells).reshape(N * N, -1)).reshape(N, N, -1)
     density = np.diagonal(one_body[0]).real
@@ -233,10 +246,10 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
     unseen = np.zeros((N, N, len(work.edges) - 1))
     for f in range(N):
         inside = G_cells[0, f, f].real, G_error[f, f], density[f]
-        unseen[f, f] = _unseen(beta, work.size(sampled[:, f, f]), work.edges, n_independent, *inside)
+        unseen[f, f] = _unseen(beta, sampled[f, f], work.edges, n_independent, *inside)
     for a, b in work.pairs:
         if a != b:
-            unseen[a, b] = _unseen_between(work, sampled[:, a, b], n_independent, G_cells[0], G_error, a, b)
+            unseen[a, b] = _unseen_between(beta, sampled[a, b], n_independent, G_cells[0], G_error, a, b)
 
     n_l, s = problem.n_l, len(nn)
     G, F = np.zeros((2, s, N, N, n_l), G_cells.dtype)
@@ -266,7 +279,7 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
             floor = 1e-9 * np.max(G_sigma) + 1e-300
             fit = ConsistentColumn(
                 beta, motion, column, work.prior * amplitude, work.integrals,
-                np.maximum(G_sigma, floor), np.maximum(F_sigma, floor * amplitude),
+                np.maximum(G_sigma, floor), np.maximum(F_sigma, floor * amplitude), E.known[group, b],
             )  # fmt: skip
             ends = (y - static)[:, group, b], -y[:, group, b], F_slope[:, group, b], -one_body[:, group, b]
             estimates = G_cells[:, group, b], F_cells[:, group, b]
@@ -288,6 +301,13 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
     if problem.is_particle_hole_symmetric():
         G, F, dG, dF = _particle_hole(problem, G, F, dG, dF)
 
+    # where the density matrix does not tell them, the moments are those of the fit
+    ends = np.stack(end_rows(beta, n_l))
+    static = -F @ (ends[0] + ends[1])
+    static = 0.5 * (static + conjugate(static))
+    first = F @ ends[2] - static @ (work.h + static)
+    first = 0.5 * (first + conjugate(first))
+
     analysis = Analysis(
         G, F, nn, static, first, h_int, rho, dG, dF, work.tau, (G @ work.to_tau)[0], np.empty(0), average_sign,
         average_weight, float(np.max(np.abs(drift(E.matrices(bins.rho, E.nn).real.reshape(len(bins), -1))))), asymmetry,
@@ -298,9 +318,9 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
     return analysis
 
 
-def _unseen_between(work: Workspace, Delta_l, n_independent: float, G_cells, G_error, a: int, b: int) -> np.ndarray:
+def _unseen_between(beta: float, Delta, n_independent: float, G_cells, G_error, a: int, b: int) -> np.ndarray:
     """The same as `segment.result._unseen` for G_ab, which no line bounds, but |G_ab|² ≤ G_aa G_bb does."""
-    missing = 1 / (work.problem.beta * n_independent * work.size(Delta_l))
+    missing = 1 / (beta * n_independent * Delta)
     size = lambda f: np.abs(G_cells[f, f]) + 2 * G_error[f, f]
     return np.minimum(missing / np.sqrt(_RESOLVED), np.sqrt(size(a) * size(b)))
 

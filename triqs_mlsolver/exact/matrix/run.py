@@ -36,7 +36,10 @@ class Run(run.Run):
         return discard_stale(kernel.run, kernel.SOURCES)
 
     def analyse(self, bins, n_independent: float) -> Analysis:
-        return analyse(self.work, bins, n_independent, self.chain.sampled)
+        return analyse(self.work, bins, n_independent, self.chain.sampled_size(self.work.middle))
 
     def adapt(self, order: np.ndarray) -> None:
         self.chain.fit_tree()
+        updates = 20 * self.length_cycle
+        self.chain.spread_minors(updates)
+        self.chain.advance(updates, 1, False)
