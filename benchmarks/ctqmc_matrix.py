@@ -76,6 +76,13 @@ def draw(kind: str, seed: int) -> Problem:
     return Problem.from_bath(beta, names, [[[e]] for e in levels] * 2, sites * 2, matrix, terms)
 
 
+def unseen_covariance(more: dict, beta: float, f: int) -> np.ndarray:
+    """What rare events that did not occur may add to the covariance of the coefficients, as the solver reckons."""
+    edges = more["tau_edges"]
+    basis = legendre.vandermonde((edges[1:] + edges[:-1]) / beta - 1, N_COEFFICIENTS) * np.diff(edges)[:, None]
+    return basis.T @ (more["G_tau_unseen"][f, f][:, None] ** 2 * basis)
+
+
 def in_error_bars(problem: Problem, solution, exact) -> dict[str, np.ndarray]:
     """Deviations from the exact answer in the solution's own error bars."""
     more, tiny = solution.statistics, 1e-9
@@ -92,7 +99,8 @@ def in_error_bars(problem: Problem, solution, exact) -> dict[str, np.ndarray]:
             out["Sigma(iw_0..3)"].append(z[:, nonzero].ravel())
         for a in range(size):
             raw = more["samples"]["G_l_raw"][:, offset + a, offset + a, :N_COEFFICIENTS]
-            out["G_l whitened"].append(whitened(raw, exact.G_l[b][:N_COEFFICIENTS, a, a]).ravel())
+            unseen = unseen_covariance(more, solution.beta, offset + a)
+            out["G_l whitened"].append(whitened(raw, exact.G_l[b][:N_COEFFICIENTS, a, a], unseen).ravel())
     rho, error = more["density_matrix"] - exact.statistics["density_matrix"], more["density_matrix_error"]
     found = {name: np.concatenate(parts) for name, parts in out.items()}
     found["density matrix"] = (rho / (error + 1e-7))[error > 1e-6].ravel()

@@ -28,6 +28,7 @@ _OPERATORS_PER_LEAF = 1.5
 _SHARES = np.array([0.05, 0.1, 0.22])  # of far moves, double moves and shifts, cumulative
 _SHARES_OF_ONE = np.array([0.25, 0.25, 0.4])  # where Δ connects all flavours
 _LOOKS = 64
+_N_NODES, _FEW, _HARDLY = 16, 3, 1e-5  # a bath with less than 1e-5 of its weight in a fourth site holds few
 _MOST_ORDERS = 2048
 _REFINEMENT = 2
 
@@ -36,6 +37,18 @@ def components(Delta_l: np.ndarray) -> np.ndarray:
     """Label of each flavour, equal for those that Δ_l (n_l, N, N) connects."""
     Delta = np.max(np.abs(Delta_l), axis=0)
     return connected_components(coo_array(Delta > _NONE * np.max(Delta, initial=0.0)), directed=False)[1]
+
+
+def holds_few(beta: float, Delta_l: np.ndarray) -> bool:
+    """Whether a bath has few sites, so that it cannot take several electrons of one flavour in a row.
+
+    Determinants of such configurations vanish, while their minors, which G is measured from, do not: unless another
+    bath is added, they would be missing. The number of sites is the rank of Δ(τ_i + τ_j).
+    """
+    tau = 0.25 * beta * (1 + np.polynomial.legendre.leggauss(_N_NODES)[0])
+    values = legendre.evaluate(beta, Delta_l, (tau[:, None] + tau).ravel()).reshape(_N_NODES, _N_NODES)
+    size = np.linalg.svd(values, compute_uv=False)
+    return bool(size[_FEW] < _HARDLY * size[0])
 
 
 def renamings(problem: Problem, label: np.ndarray) -> np.ndarray:
@@ -137,6 +150,8 @@ class MarkovChain:
             renamings(problem, self.label),
             np.zeros(len(sizes)),
         )
+        out_of_order = bool(problem.terms) or len(sizes) < N  # creators of one flavour, or component, may come in a row
+        self._narrow = [out_of_order and holds_few(self.beta, Delta_l[:, f, f].real) for f in range(N)]
         self.pairs = [(a, b) for a in range(N) for b in range(N) if self.label[a] == self.label[b]]
         entry = np.full((N, N), -1, np.int64)
         for k, pair in enumerate(self.pairs):
@@ -177,7 +192,7 @@ class MarkovChain:
         N = self._N
         own = [self._Delta_l[:, f, f].real for f in range(N)]
         self.added = c
-        fuller = sampled_hybridisation(self.beta, own, N, self._width, c)
+        fuller = sampled_hybridisation(self.beta, own, N, self._width, c, self._narrow)
         changed = np.array([s is not d for s, d in zip(fuller, own)])
         self.is_reweighted, self.sampled = bool(np.any(changed)), self._Delta_l
         added = np.array([np.any(changed[self.label == k]) for k in range(self.label.max() + 1)])
@@ -254,6 +269,7 @@ class MarkovChain:
                 np.zeros(n_max, kind),
                 np.zeros((n_max, n_max), kind),
                 np.zeros((n_max, n_max), kind),
+                whole(n_max),
                 saved,
             )
 

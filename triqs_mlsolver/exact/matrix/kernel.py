@@ -222,8 +222,12 @@ def relative_weight(model, target, chain):
     for c in range(len(chain.n_pairs)):
         if target.added[c]:
             S, E, SF, EF, n = chain.S[c], chain.E[c], chain.SF[c], chain.EF[c], chain.n_pairs[c]
-            sampled, sampled_phase = inverse_from_scratch(model, S, E, SF, EF, n, chain.matrix, chain.inverse)
-            log_det, own_phase = inverse_from_scratch(target.model, S, E, SF, EF, n, chain.matrix, chain.saved.M[c])
+            sampled, sampled_phase = inverse_from_scratch(
+                model, S, E, SF, EF, n, chain.matrix, chain.inverse, chain.order
+            )
+            log_det, own_phase = inverse_from_scratch(
+                target.model, S, E, SF, EF, n, chain.matrix, chain.saved.M[c], chain.order
+            )
             log_ratio += log_det - sampled
             phase *= own_phase / sampled_phase
         log_ratio -= np.log(1.0 + model.spread[c] * chain.size[c])

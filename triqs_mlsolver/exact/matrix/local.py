@@ -29,6 +29,8 @@ class LocalBasis:
     ----------
     energies : (n_states,) array
         From the lowest one.
+    lowest : float
+        What they are counted from.
     start : (n_sectors + 1,) int array
         Where the states of each sector begin.
     link : (2 N, n_sectors) int array
@@ -42,6 +44,7 @@ class LocalBasis:
     """
 
     energies: np.ndarray
+    lowest: float
     start: np.ndarray
     link: np.ndarray
     ladder: np.ndarray
@@ -76,7 +79,18 @@ class LocalBasis:
                 block = vectors[s].T @ matrix @ vectors[target].conj()
                 ladder[o, start[s] : start[s + 1], : block.shape[1]] = block
         energies = np.concatenate([e for e, _ in found])
-        return cls(energies - energies.min(), start, link, ladder, states, vectors)
+        return cls(energies - energies.min(), float(energies.min()), start, link, ladder, states, vectors)
+
+    @cached_property
+    def sectors(self) -> list[slice]:
+        """Where the states of each sector stand."""
+        return [slice(int(a), int(b)) for a, b in zip(self.start[:-1], self.start[1:])]
+
+    def ladder_from(self, operator: int, sector: int) -> np.ndarray:
+        """⟨out|operator|in⟩ of the states of one sector, (in, out); no columns where it vanishes."""
+        target = self.link[operator, sector]
+        size = self.start[target + 1] - self.start[target] if target >= 0 else 0
+        return self.ladder[operator, self.sectors[sector], :size]
 
     @cached_property
     def largest(self) -> int:

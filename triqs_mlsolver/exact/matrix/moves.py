@@ -38,9 +38,9 @@ Model = namedtuple("Model", "beta energy start link ladder component members n_m
 #: size (n_components,): Σ|M_ji| where λ is not zero.
 #: phase (1,): of the weight. trace (1,): of the operators. rng (4,) uint64. counts: see the constants. full (1,): a
 #: leaf has no more room. deviation (1,). saved: a chain of the same size for proposals. Scratch: row, column, v, w
-#: (n_max,), matrix, inverse (n_max, n_max).
+#: (n_max,), order (n_max,), matrix, inverse (n_max, n_max).
 Chain = namedtuple(
-    "Chain", "S E SF EF M n_pairs size phase trace rng counts full deviation row column v w matrix inverse saved"
+    "Chain", "S E SF EF M n_pairs size phase trace rng counts full deviation row column v w matrix inverse order saved"
 )
 
 INSERT, REMOVE, FAR_INSERT, FAR_REMOVE, SHIFT, DOUBLE_INSERT, DOUBLE_REMOVE, PERMUTE = range(8)  # rows of `counts`
@@ -577,26 +577,40 @@ def shift(model, chain, tree, c):
 
 
 @called
-def invert(matrix, inverse, n):
-    """Gauss-Jordan inversion with partial pivoting, destroying `matrix`; returns ln|det| and the phase of det."""
+def invert(matrix, inverse, order, n):
+    """Gauss-Jordan inversion with complete pivoting, destroying `matrix`; returns ln|det| and the phase of det.
+
+    Of a singular matrix the determinant times the inverse, which are the minors, is right: a pivot lost in rounding is
+    taken as just that small. `order` (n,) is scratch.
+    """
     log_det, phase = 0.0, matrix[0, 0] * 0.0 + 1.0
+    least = 0.0
     for i in range(n):
+        order[i] = i
         for j in range(n):
             inverse[i, j] = 1.0 if i == j else 0.0
     for c in range(n):
-        pivot = c
-        for i in range(c + 1, n):
-            if abs(matrix[i, c]) > abs(matrix[pivot, c]):
-                pivot = i
-        value = matrix[pivot, c]
-        size = abs(value)
-        if size == 0.0:
-            return -np.inf, phase
-        if pivot != c:
+        row, column, largest = c, c, 0.0
+        for i in range(c, n):
+            for j in range(c, n):
+                if abs(matrix[i, j]) > largest:
+                    row, column, largest = i, j, abs(matrix[i, j])
+        if c == 0:
+            least = max(largest * 1e-17, 1e-300)
+        if row != c:
             phase = -phase
             for j in range(n):
-                matrix[c, j], matrix[pivot, j] = matrix[pivot, j], matrix[c, j]
-                inverse[c, j], inverse[pivot, j] = inverse[pivot, j], inverse[c, j]
+                matrix[c, j], matrix[row, j] = matrix[row, j], matrix[c, j]
+                inverse[c, j], inverse[row, j] = inverse[row, j], inverse[c, j]
+        if column != c:
+            phase = -phase
+            order[c], order[column] = order[column], order[c]
+            for i in range(n):
+                matrix[i, c], matrix[i, column] = matrix[i, column], matrix[i, c]
+        value = matrix[c, c]
+        if largest < least:
+            value = value * 0.0 + least
+        size = abs(value)
         phase *= value / size
         log_det += np.log(size)
         scale = 1.0 / value
@@ -609,16 +623,22 @@ def invert(matrix, inverse, n):
                 for j in range(n):
                     matrix[i, j] -= factor * matrix[c, j]
                     inverse[i, j] -= factor * inverse[c, j]
+    for i in range(n):  # rows back to where their columns came from
+        for j in range(n):
+            matrix[order[i], j] = inverse[i, j]
+    for i in range(n):
+        for j in range(n):
+            inverse[i, j] = matrix[i, j]
     return log_det, phase
 
 
 @called
-def inverse_from_scratch(model, S, E, SF, EF, n, matrix, inverse):
+def inverse_from_scratch(model, S, E, SF, EF, n, matrix, inverse, order):
     """M of n pairs; returns ln|det F| and its phase."""
     for i in range(n):
         for j in range(n):
             matrix[i, j] = F(model, SF[j], EF[i], E[i] - S[j])
-    return invert(matrix, inverse, n)
+    return invert(matrix, inverse, order, n)
 
 
 @inlined
@@ -636,7 +656,9 @@ def refresh(model, chain):
     """Recompute all inverses; remember the largest relative deviation."""
     for c in range(len(chain.n_pairs)):
         n, fresh = chain.n_pairs[c], chain.inverse
-        inverse_from_scratch(model, chain.S[c], chain.E[c], chain.SF[c], chain.EF[c], n, chain.matrix, fresh)
+        inverse_from_scratch(
+            model, chain.S[c], chain.E[c], chain.SF[c], chain.EF[c], n, chain.matrix, fresh, chain.order
+        )
         largest, deviation = 0.0, 0.0
         for j in range(n):
             for i in range(n):
@@ -673,10 +695,10 @@ def permute(model, chain, tree):
             saved.S[d, q], saved.E[d, q] = chain.S[c, q], chain.E[c, q]
             saved.SF[d, q], saved.EF[d, q] = perm[chain.SF[c, q]], perm[chain.EF[c, q]]
         old, old_phase = inverse_from_scratch(
-            model, chain.S[c], chain.E[c], chain.SF[c], chain.EF[c], n, chain.matrix, chain.inverse
+            model, chain.S[c], chain.E[c], chain.SF[c], chain.EF[c], n, chain.matrix, chain.inverse, chain.order
         )
         new, new_phase = inverse_from_scratch(
-            model, saved.S[d], saved.E[d], saved.SF[d], saved.EF[d], n, chain.matrix, saved.M[d]
+            model, saved.S[d], saved.E[d], saved.SF[d], saved.EF[d], n, chain.matrix, saved.M[d], chain.order
         )
         log_ratio += new - old
         phase *= new_phase / old_phase

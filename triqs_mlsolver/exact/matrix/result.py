@@ -20,7 +20,6 @@ from ...problem.symmetry import (
     local_hamiltonian,
     pair_orbits,
 )
-from ..ed.impurity_operators import ImpurityOperators
 from ..segment.estimators import cell_edges, end_rows, spectral_prior
 from ..segment.result import _RESOLVED, _smooth, _unseen
 from ..statistics import dominance, drift, few_samples, jackknife_error, largest_error, leave_one_out
@@ -87,33 +86,57 @@ class Expectations:
 
     def __init__(self, problem: Problem, basis: LocalBasis, mixed: list[tuple[int, int]]):
         self.basis, self.N, self.mixed = basis, problem.n_flavours, mixed
-        operators = ImpurityOperators(problem)
-        c, q = operators.annihilators, operators.commutators
-        N = self.N
+        N, E, h = self.N, basis.energies, local_hamiltonian(problem)
         pairs = [(a, b) for a in range(N) for b in range(N)]
-        self.one_body = self._rows([c[b].conj().T @ c[a] for a, b in pairs])
-        self.y = self._rows([c[b].conj().T @ q[a] for a, b in pairs])
-        self.static = self._rows([q[a] @ c[b].conj().T + c[b].conj().T @ q[a] for a, b in pairs])
-        self.second = self._rows([q[a] @ q[b].conj().T + q[b].conj().T @ q[a] for a, b in pairs])
-        n = [x.conj().T @ x for x in c]
-        self.nn = self._rows([n[a] @ n[b] for a, b in pairs])
-        self.h_int = self._rows([operators.h_int])
+        kinds = {name: self._empty(N * N) for name in ("one_body", "y", "static", "second", "nn")}
+        h_int = self._empty(1)
+        for s, states in enumerate(basis.sectors):
+            c = [basis.ladder_from(2 * a, s) for a in range(N)]  # ⟨out|c_a|in⟩ as (in, out)
+            c_dag = [basis.ladder_from(2 * a + 1, s) for a in range(N)]
+            q = [self._commutator(h, a, s) for a in range(N)]
+            q_dag = [self._commutator(h, a, s, dagger=True) for a in range(N)]
+            n = [c[a] @ c[a].conj().T if c[a].size else np.zeros((len(c[a]),) * 2) for a in range(N)]
+            for k, (a, b) in enumerate(pairs):
+                kinds["nn"][states, : len(n[a]), k] = n[a] @ n[b]
+                if basis.link[2 * a, s] == basis.link[2 * b, s] >= 0:  # c†_b after c_a leads back
+                    back = c[b].conj().T
+                    kinds["one_body"][states, : len(c[a]), k] = c[a] @ back
+                    kinds["y"][states, : len(c[a]), k] = q[a] @ back
+                    kinds["static"][states, : len(c[a]), k] += q[a] @ back
+                    kinds["second"][states, : len(c[a]), k] += q[a] @ q[b].conj().T
+                if basis.link[2 * a + 1, s] == basis.link[2 * b + 1, s] >= 0:  # c_a after c†_b leads back
+                    back = q_dag[a].conj().T
+                    kinds["static"][states, : len(c[a]), k] += c_dag[b] @ back
+                    kinds["second"][states, : len(c[a]), k] += q_dag[b] @ back
+            one_body = sum(h[a, b] * self._density(a, b, s) for a, b in zip(*np.nonzero(h)))
+            h_int[states, : len(c[0]), 0] = np.diag(E[states] + basis.lowest) - one_body
+        for name, rows in kinds.items():
+            setattr(self, name, rows.reshape(-1, N * N))
+        self.h_int = h_int.reshape(-1, 1)
         # c†_b c_a may lead from sector to sector: its average is no part of what a trace over sectors tells
         self.known = np.any(self.one_body != 0, axis=0).reshape(N, N)
 
-    def _rows(self, operators) -> np.ndarray:
-        """(states × largest sector, number of operators)."""
+    def _empty(self, n: int) -> np.ndarray:
         basis = self.basis
-        out = np.zeros((len(operators), len(basis.energies), basis.largest), basis.vectors[0].dtype)
-        for k, O in enumerate(operators):
-            O = O.tocsr()
-            for s, members in enumerate(basis.states):
-                block = O[members][:, members]
-                if block.nnz:
-                    V = basis.vectors[s]
-                    inside = V.conj().T @ (block @ V)
-                    out[k, basis.start[s] : basis.start[s + 1], : len(members)] = inside.T
-        return out.reshape(len(operators), -1).T
+        return np.zeros((len(basis.energies), basis.largest, n), basis.ladder.dtype)
+
+    def _density(self, a: int, b: int, s: int) -> np.ndarray:
+        """c†_a c_b within sector s, as (in, out)."""
+        size = len(self.basis.energies[self.basis.sectors[s]])
+        if not self.basis.link[2 * a, s] == self.basis.link[2 * b, s] >= 0:
+            return np.zeros((size, size))
+        return self.basis.ladder_from(2 * b, s) @ self.basis.ladder_from(2 * a, s).conj().T
+
+    def _commutator(self, h: np.ndarray, a: int, s: int, dagger: bool = False) -> np.ndarray:
+        """q_a = [c_a, H_int] or its conjugate from sector s, as (in, out): that of H_loc less what is quadratic."""
+        basis, o = self.basis, 2 * a + dagger
+        if basis.link[o, s] < 0:
+            return np.zeros((len(basis.energies[basis.sectors[s]]), 0))
+        here, there = basis.energies[basis.sectors[s]], basis.energies[basis.sectors[basis.link[o, s]]]
+        out = basis.ladder_from(o, s) * ((there - here[:, None]) if dagger else (here[:, None] - there))
+        for b in np.flatnonzero(h[a]):
+            out = out - (h[a, b].conj() if dagger else h[a, b]) * basis.ladder_from(2 * b + dagger, s)
+        return out
 
     def matrices(self, rho: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Expectation values (s, N, N) from density matrices (s, n_states, largest)."""
@@ -389,6 +412,8 @@ def as_solution(problem: Problem, work: Workspace, a: Analysis, provenance: dict
         "tau": a.tau,
         "G_tau": a.G_tau,
         "G_tau_error": a.G_tau_error,
+        "tau_edges": work.edges,
+        "G_tau_unseen": a.raw["unseen"] / np.diff(work.edges),
         "G_iw": G_iw(a.G_l[:1], None)[0],
         "G_iw_error": complex_error(G_iw),
         "Sigma_iw": Sigma_iw(a.G_l[:1], a.F_l[:1])[0],

@@ -24,6 +24,7 @@ any η.
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -44,8 +45,12 @@ def strength(average_weight: float, present: float) -> float:
     return float(np.clip(present * np.log(_WEIGHT) / np.log(np.clip(average_weight, 1e-3, 0.999)), LEAST, MOST))
 
 
-def sampled_hybridisation(beta: float, Deltas, n_flavours: int, width: float, c: float) -> list[np.ndarray]:
+def sampled_hybridisation(
+    beta: float, Deltas, n_flavours: int, width: float, c: float, needed: Sequence[bool] | None = None
+) -> list[np.ndarray]:
     """Legendre coefficients of the Δ' to be sampled for each of `Deltas`: the same object where nothing need be added.
+
+    Where something is `needed` although Δ is large everywhere, it is added, too.
 
     Flavours without hybridisation have a bath of another kind, see `bare`. The bath added has levels at ±`width`,
     ±`width`/2, ±`width`/4, … down to the temperature, of weight |ε|^½.
@@ -58,9 +63,10 @@ def sampled_hybridisation(beta: float, Deltas, n_flavours: int, width: float, c:
     tau = 0.5 * beta * (1 - np.cos(np.pi * np.linspace(0, 1, 257)))
     least = legendre.evaluate(beta, eta, tau) * _SMALL * LEAST / c
     sampled = []
-    for Delta in Deltas:
+    for k, Delta in enumerate(Deltas):
         n = max(len(Delta), len(eta))
         small = np.any(Delta) and np.any(np.abs(legendre.evaluate(beta, Delta, tau)) < least)
+        small = small or (needed is not None and needed[k])
         sampled.append(legendre.resized(Delta, n) - legendre.resized(eta, n) if small else Delta)
     return sampled
 
