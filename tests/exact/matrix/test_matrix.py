@@ -251,7 +251,8 @@ def test_trace_and_inverse_of_a_chain_are_those_of_brute_force(make):
     for k, n in enumerate(c.n_pairs):
         x = c.E[k, :n, None] - c.S[k, None, :n]
         late = np.where(x < 0, x + problem.beta, x)
-        values = -legendre.evaluate(problem.beta, Delta, (problem.beta - late).ravel()).reshape(n, n, *Delta.shape[1:])
+        values = -legendre.evaluate(problem.beta, chain.sampled, (problem.beta - late).ravel())
+        values = values.reshape(n, n, *Delta.shape[1:])
         F = np.where(x < 0, -1, 1) * values[np.arange(n)[:, None], np.arange(n), c.SF[k, None, :n], c.EF[k, :n, None]]
         assert np.allclose(c.M[k, :n, :n] @ F, np.eye(n), atol=1e-6)
 

@@ -135,6 +135,8 @@ class Expectations:
         here, there = basis.energies[basis.sectors[s]], basis.energies[basis.sectors[basis.link[o, s]]]
         out = basis.ladder_from(o, s) * ((there - here[:, None]) if dagger else (here[:, None] - there))
         for b in np.flatnonzero(h[a]):
+            if basis.link[2 * b + dagger, s] != basis.link[o, s]:
+                continue  # rounding: levels that count connect sectors
             out = out - (h[a, b].conj() if dagger else h[a, b]) * basis.ladder_from(2 * b + dagger, s)
         return out
 
