@@ -24,7 +24,7 @@ from .tree import Tree, rebuild
 
 _NONE = 1e-10  # size of Δ_ab, relative to the largest element, that counts as none
 _ROOM = 16  # operators in one leaf
-_OPERATORS_PER_LEAF = 1.5
+_OPERATORS_PER_LEAF = 3.0
 _SHARES = np.array([0.05, 0.1, 0.22])  # of far moves, double moves and shifts, cumulative
 _SHARES_OF_ONE = np.array([0.25, 0.25, 0.4])  # where Δ connects all flavours
 _LOOKS = 64
@@ -140,6 +140,7 @@ class MarkovChain:
         self._own = Model(
             float(problem.beta),
             basis.energies,
+            np.array([np.min(basis.energies[sector]) for sector in basis.sectors]),
             basis.start,
             basis.link,
             basis.ladder.astype(self.dtype),
@@ -281,11 +282,25 @@ class MarkovChain:
         whole = lambda *shape: np.zeros(shape, np.int64)
         old = getattr(self, "tree", None)
         self.tree = Tree(
-            np.zeros((n_leaves, _ROOM)), whole(n_leaves, _ROOM), whole(n_leaves), whole(n_nodes), whole(n_nodes),
-            whole(2, n_nodes, n_sectors), np.zeros((2, n_nodes, n_states, d), kind), whole(2, n_nodes, n_sectors),
-            whole(2, n_nodes), np.zeros((2, n_nodes), bool), whole(3), whole(n_leaves + 8), whole(64, 2),
-            np.zeros((2, d, d), kind), whole(n_sectors + 1),
-        )  # fmt: skip
+            time=np.zeros((n_leaves, _ROOM)),
+            op=whole(n_leaves, _ROOM),
+            n_ops=whole(n_leaves),
+            page=whole(n_nodes),
+            touched=whole(n_nodes),
+            target=np.tile(np.arange(n_sectors), (2, n_nodes, 1)),
+            alive=whole(2, n_nodes, n_sectors),
+            n_alive=whole(2, n_nodes),
+            bound=np.zeros((2, n_nodes, n_sectors)),
+            product=np.zeros((2, n_nodes, n_states, d), kind),
+            known=whole(2, n_nodes, n_sectors),
+            version=whole(2, n_nodes) + 1,
+            empty=np.ones((2, n_nodes), bool),
+            state=whole(3),
+            leaves=whole(n_leaves + 8),
+            stack=whole(64, 2),
+            rows=np.zeros((2, d, d), kind),
+            survivors=whole(n_sectors + 1),
+        )
         n_ops = 0
         if old is not None:
             for leaf in range(len(old.n_ops)):

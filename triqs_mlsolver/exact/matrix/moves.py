@@ -26,13 +26,16 @@ from collections import namedtuple
 import numpy as np
 
 from ..segment.sweeps import called, compiled, inlined, random
-from .tree import begin, follow, keep, leaf_of, put_in, take_out, trace
+from .tree import begin, follow, keep, largest_trace, leaf_of, put_in, take_out, trace
 
-#: What does not change during a run. energy, start, link, ladder: see `LocalBasis`. component (N,): of each flavour.
+#: What does not change during a run. energy, start, link, ladder: see `LocalBasis`;
+#: least (n_sectors,): the lowest energy of each sector. component (N,): of each flavour.
 #: members (n_components, N), n_members: their flavours. function (N, N): number of the table of F_ab, −1 where it
 #: vanishes; table (n_functions, n_mesh + 1, N_POWERS). perms (n_perms, N): permutations of flavours to be tried.
 #: spread (n_components,): λ of each, see above.
-Model = namedtuple("Model", "beta energy start link ladder component members n_members function table perms spread")
+Model = namedtuple(
+    "Model", "beta energy least start link ladder component members n_members function table perms spread"
+)
 
 #: By component c: S, E (n_components, n_max) and their flavours SF, EF; M (n_components, n_max, n_max); n_pairs.
 #: size (n_components,): Σ|M_ji| where λ is not zero.
@@ -64,24 +67,29 @@ def F(model, a, b, x):
 
 
 @inlined
-def before(tree, beta, t):
-    """Number of operators before time t."""
-    leaf = leaf_of(tree, beta, t)
+def odd_between(tree, beta, s, e):
+    """Whether an odd number of operators lies between two times."""
+    first, last = min(s, e), max(s, e)
+    leaf, end = leaf_of(tree, beta, first), leaf_of(tree, beta, last)
     count = 0
-    for k in range(leaf):
+    for k in range(leaf + 1, end):
         count += tree.n_ops[k]
     times = tree.time[leaf]
     for i in range(tree.n_ops[leaf]):
-        if times[i] < t:
+        if times[i] > first and times[i] < last:
             count += 1
-    return count
+    if end != leaf:
+        times = tree.time[end]
+        for i in range(tree.n_ops[end]):
+            if times[i] < last:
+                count += 1
+    return count % 2 != 0
 
 
 @inlined
 def order_sign(tree, beta, s, e):
     """(−1)^(operators between s and e), times −1 where e < s; s and e are not in the tree."""
-    odd = (before(tree, beta, s) - before(tree, beta, e)) % 2 != 0
-    return -1.0 if odd != (e < s) else 1.0
+    return -1.0 if odd_between(tree, beta, s, e) != (e < s) else 1.0
 
 
 @inlined
@@ -217,14 +225,17 @@ def accepted(model, chain, tree, ratio):
 
     On acceptance phase, trace and pages are those of the trial.
     """
-    survivors = follow(model, tree)
+    survivors = follow(model, model.beta, tree)
     if survivors == 0:
         return False
+    least = random(chain.rng) * abs(chain.trace[0])  # what |ratio × trace| must exceed
+    if not abs(ratio) * largest_trace(model, tree, survivors) > least:
+        return False
     new = trace(model, model.beta, tree, survivors)
+    if not abs(ratio * new) > least:
+        return False
     factor = ratio * (new / chain.trace[0])
     size = abs(factor)
-    if not random(chain.rng) < size:
-        return False
     chain.phase[0] *= factor / size
     chain.trace[0] = new
     keep(tree)
@@ -557,7 +568,7 @@ def shift(model, chain, tree, c):
                 size += abs(M[j, i] + chain.v[j] * chain.w[i])
     begin(tree)
     o = take_out(tree, beta, t)
-    odd = (before(tree, beta, t) - before(tree, beta, new)) % 2 != 0
+    odd = odd_between(tree, beta, t, new)
     put_in(tree, beta, new, o)
     if not accepted(model, chain, tree, (-p if odd else p) * gain(model, chain, c, size)):
         take_out(tree, beta, new)

@@ -3,11 +3,11 @@
 r"""The local trace of all operators in time order, as a tree of partial products, compiled with numba.
 
 [0, β) is halved again and again; a leaf holds the operators of its stretch of time in order, a node the product of its
-two halves. A node is a map from the sector at its beginning to that at its end (−1: the product vanishes) and, for each
-sector at its beginning, a matrix that is computed when it is first asked for. An update touches the nodes above one or
-two leaves, and only sectors that survive the whole circle are ever multiplied (in the spirit of the lazy trace of
-Sémon, Yee, Haule, Tremblay, PRB 90, 075149). Each node has two pages: the present one, and one for the update being
-tried, which is kept or forgotten.
+two halves. A node is, for each sector at its beginning, the sector at its end (−1: the product vanishes; few are left
+where there are many operators), a bound of the product, and a matrix, which is computed when it is first asked for. An
+update touches the nodes above one or two leaves; only sectors that survive the whole circle are ever multiplied, and
+none where the bound decides (in the spirit of the lazy trace of Sémon, Yee, Haule, Tremblay, PRB 90, 075149). Each node
+has two pages: the present one, and one for the update being tried, which is kept or forgotten.
 
 Products stand in the order of time, the earliest first, acting on row vectors.
 """
@@ -22,13 +22,14 @@ from ..segment.sweeps import called, compiled, inlined
 
 #: Nodes are counted from the root 1; node k has the halves 2k and 2k + 1, the last n_leaves are the leaves.
 #: time, op (n_leaves, room): operators of each leaf; n_ops (n_leaves,). page (n_nodes,): the present page. touched
-#: (n_nodes,): number of the trial that touched the node last. target (2, n_nodes, n_sectors); product (2, n_nodes,
-#: n_states, largest sector); known (2, n_nodes, n_sectors): version at which it was computed; version, empty (2,
-#: n_nodes). state (3,): number of the trial, leaves touched, operators in all. Scratch: leaves (8,), stack (64, 2),
-#: rows (2, largest, largest), survivors (n_sectors + 1,).
+#: (n_nodes,): number of the trial that touched the node last. By page, node and sector at the beginning: target; alive
+#: and n_alive, the sectors that lead somewhere where there are operators; bound, the logarithm of what a product does
+#: not exceed; product (2, n_nodes, n_states, largest sector); known, the version at which it was computed. version and
+#: empty (2, n_nodes). state (3,): number of the trial, leaves touched, operators in all. Scratch: leaves (n_leaves + 8,),
+#: stack (64, 2), rows (2, largest, largest), survivors (n_sectors + 1,).
 Tree = namedtuple(
     "Tree",
-    "time op n_ops page touched target product known version empty state leaves stack rows survivors",
+    "time op n_ops page touched target alive n_alive bound product known version empty state leaves stack rows survivors",
 )
 
 TRIAL, N_TOUCHED, N_OPS = range(3)
@@ -107,47 +108,130 @@ def keep(tree):
 
 
 @inlined
-def follow(local, tree):
-    """Sector maps of all nodes above the leaves touched; returns the number of sectors that survive the circle."""
+def renew(tree, node):
+    """Clear the trial's page of a node; returns which one it is."""
+    page = 1 - tree.page[node]
+    tree.version[page, node] += 1
+    target = tree.target[page, node]
+    if tree.empty[page, node]:
+        for s in range(len(target)):
+            target[s] = -1
+    else:
+        for k in range(tree.n_alive[page, node]):
+            target[tree.alive[page, node, k]] = -1
+    return page
+
+
+@inlined
+def fill_empty(local, tree, node, page, width):
+    """Without operators every sector leads to itself; `width` is the stretch of time."""
+    tree.empty[page, node] = True
+    target = tree.target[page, node]
+    for s in range(len(target)):
+        target[s] = s
+        tree.bound[page, node, s] = -local.least[s] * width
+
+
+@inlined
+def follow_leaf(local, beta, tree, leaf):
+    """Where each sector leads to in the trial's page of a leaf, and how large the product can be."""
+    node = tree.n_ops.shape[0] + leaf
+    page = renew(tree, node)
+    count = tree.n_ops[leaf]
+    width = beta / tree.n_ops.shape[0]
+    if count == 0:
+        fill_empty(local, tree, node, page, width)
+        return
+    tree.empty[page, node] = False
+    target, alive, bound, found = tree.target[page, node], tree.alive[page, node], tree.bound[page, node], 0
+    times, ops, now = tree.time[leaf], tree.op[leaf], leaf * width
+    for s in range(len(target)):
+        end = local.link[ops[0], s]
+        i = 1
+        while i < count and end >= 0:
+            end = local.link[ops[i], end]
+            i += 1
+        if end >= 0:
+            target[s] = end
+            alive[found] = s
+            found += 1
+            least = local.least[s] * (times[0] - now) + local.least[end] * (now + width - times[count - 1])
+            middle = s
+            for i in range(1, count):
+                middle = local.link[ops[i - 1], middle]
+                least += local.least[middle] * (times[i] - times[i - 1])
+            bound[s] = -least
+    tree.n_alive[page, node] = found
+
+
+@inlined
+def follow_node(local, tree, node, width):
+    """The same for a node, from its two halves: only what the first leaves alive need be looked at."""
+    page = renew(tree, node)
+    p, q = page_of(tree, 2 * node), page_of(tree, 2 * node + 1)
+    no_first, no_second = tree.empty[p, 2 * node], tree.empty[q, 2 * node + 1]
+    if no_first and no_second:
+        fill_empty(local, tree, node, page, width)
+        return
+    tree.empty[page, node] = False
+    target, alive, bound, found = tree.target[page, node], tree.alive[page, node], tree.bound[page, node], 0
+    before, after = tree.bound[p, 2 * node], tree.bound[q, 2 * node + 1]
+    first, second = tree.target[p, 2 * node], tree.target[q, 2 * node + 1]
+    if no_first:
+        for k in range(tree.n_alive[q, 2 * node + 1]):
+            s = tree.alive[q, 2 * node + 1, k]
+            target[s] = second[s]
+            bound[s] = before[s] + after[s]
+            alive[found] = s
+            found += 1
+    else:
+        for k in range(tree.n_alive[p, 2 * node]):
+            s = tree.alive[p, 2 * node, k]
+            end = second[first[s]]
+            if end >= 0:
+                target[s] = end
+                bound[s] = before[s] + after[first[s]]
+                alive[found] = s
+                found += 1
+    tree.n_alive[page, node] = found
+
+
+@inlined
+def follow(local, beta, tree):
+    """Where sectors lead to in all nodes above the leaves touched; returns how many survive the circle."""
     n, trial = tree.n_ops.shape[0], tree.state[TRIAL]
-    n_sectors = local.link.shape[1]
     for k in range(tree.state[N_TOUCHED]):
-        leaf = tree.leaves[k]
-        node = n + leaf
-        page = 1 - tree.page[node]
-        tree.version[page, node] += 1
-        tree.empty[page, node] = tree.n_ops[leaf] == 0
-        target = tree.target[page, node]
-        for s in range(n_sectors):
-            target[s] = s
-        for i in range(tree.n_ops[leaf]):
-            link = local.link[tree.op[leaf, i]]
-            for s in range(n_sectors):
-                if target[s] >= 0:
-                    target[s] = link[target[s]]
+        follow_leaf(local, beta, tree, tree.leaves[k])
     level = 1
     while n >> level > 0:
         for k in range(tree.state[N_TOUCHED]):
             node = (n + tree.leaves[k]) >> level
-            if tree.touched[node] == trial:
-                continue
-            tree.touched[node] = trial
-            page = 1 - tree.page[node]
-            tree.version[page, node] += 1
-            first, second = page_of(tree, 2 * node), page_of(tree, 2 * node + 1)
-            tree.empty[page, node] = tree.empty[first, 2 * node] and tree.empty[second, 2 * node + 1]
-            target, a, b = tree.target[page, node], tree.target[first, 2 * node], tree.target[second, 2 * node + 1]
-            for s in range(n_sectors):
-                middle = a[s]
-                target[s] = b[middle] if middle >= 0 else -1
+            if tree.touched[node] != trial:
+                tree.touched[node] = trial
+                follow_node(local, tree, node, beta * 2**level / n)
         level += 1
-    target = tree.target[page_of(tree, 1), 1]
-    count = 0
-    for s in range(n_sectors):
+    page = page_of(tree, 1)
+    target, count = tree.target[page, 1], 0
+    if tree.empty[page, 1]:
+        for s in range(len(target)):
+            tree.survivors[s] = s
+        return len(target)
+    for k in range(tree.n_alive[page, 1]):
+        s = tree.alive[page, 1, k]
         if target[s] == s:
             tree.survivors[count] = s
             count += 1
     return count
+
+
+@inlined
+def largest_trace(local, tree, n_survivors):
+    """What the modulus of the trace cannot exceed: dimensions times the slowest decay in each sector on the way."""
+    bound, total = tree.bound[page_of(tree, 1), 1], 0.0
+    for k in range(n_survivors):
+        s = tree.survivors[k]
+        total += (local.start[s + 1] - local.start[s]) * np.exp(bound[s])
+    return total
 
 
 @inlined
@@ -282,7 +366,7 @@ def rebuild(local, beta, tree):
         tree.leaves[0] = leaf
         tree.state[N_TOUCHED] = 1
         tree.touched[n + leaf] = tree.state[TRIAL]
-        count = follow(local, tree)
+        count = follow(local, beta, tree)
         keep(tree)
         begin(tree)
     return trace(local, beta, tree, count)
