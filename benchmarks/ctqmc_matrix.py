@@ -217,7 +217,8 @@ def run_cthyb(quick: bool, seed: int, cases) -> None:
         n_orb, U, shift = RACED[case]
         for beta in (20.0,) if quick or n_orb == 3 else (20.0, 50.0):
             problem = semicircular(n_orb, U, shift, beta)
-            seconds = (1.0, 2.0) if quick else (2.0, 4.0) if n_orb == 2 else (4.0, 6.0)
+            seconds = (1.0, 2.0) if quick else (4.0, 4.0) if n_orb == 2 else (6.0, 6.0)
+            own_run(problem, 100, seed)  # compiled now, where it is not yet
             lengths = [cycles_for(run, problem, s, seed) for run, s in zip((own_run, cthyb_run), seconds)]
             own, rival = [], []
             for r in range(n_runs):

@@ -16,6 +16,7 @@ import numpy as np
 from ..problem import Problem
 from ..tools import seeds
 from ..version import version
+from .outlook import Outlook
 from .statistics import autocorrelation_time, merged_pairs
 
 log = logging.getLogger("triqs_mlsolver")
@@ -44,6 +45,7 @@ class Run:
         self.rank = getattr(options.comm, "rank", 0)
         self.size = getattr(options.comm, "size", 1)
         self.analysis = None
+        self.outlook = Outlook(self.name, visible=self.rank == 0)
         self.chain = self._compiled_chain()
         self.n_moved = self.warmup_cycles = 0
         self.is_timed = 0 <= options.max_time < np.inf
@@ -51,6 +53,7 @@ class Run:
         self.cycles_per_bin = 0
         self.chunk: int | None = None  # cycles between two looks at the clock, and for an interrupt
         self.target_reached = None
+        self.seconds_per_update = 0.0
 
     # -- what derived classes say -----------------------------------------------------------------------------------
 
@@ -90,6 +93,7 @@ class Run:
     def _goes_on(self) -> bool:
         """Whether to measure on; raises where the ranks are threads and one of them, or their caller, has failed."""
         self._check_others()
+        self.outlook.tick()
         return not self._out_of_time()
 
     def _check_others(self) -> None:
@@ -139,8 +143,12 @@ class Run:
         """Update without measuring; what `watch` says at about 50 moments on the way."""
         chunk = max(min(n_updates // 50, 200_000), 1)
         watched = []
-        for _ in range(n_updates // chunk):
+        for left in range(n_updates // chunk, 0, -1):
+            begun = time.perf_counter()
             self.chain.advance(chunk, 1, False)
+            self.seconds_per_update = (time.perf_counter() - begun) / chunk
+            self.outlook.expect(f"a warm-up of {n_updates} updates", left * chunk * self.seconds_per_update)
+            self.outlook.tick()
             self.n_moved += chunk
             watched.append(watch())
             self._check_others()
@@ -158,6 +166,7 @@ class Run:
         if target is None and options.n_cycles is None:
             target = DEFAULT_TARGET
         n_bins, self.cycles_per_bin = first_bins(least)
+        self._foretell(max(least, n_bins * self.cycles_per_bin), target)
         bins = self._first_bins(n_bins)
         errors = []
         while True:
@@ -172,6 +181,9 @@ class Run:
                 self.stopped = self.stopped or self._out_of_time()
                 if stuck or self.stopped or self._is_too_long(2 * n_bins * self.cycles_per_bin):
                     break
+                # an error that falls like one over a square root, in steps of two
+                doublings = np.ceil(2 * np.log2(max(errors[-1] / target, np.sqrt(2))))
+                self._foretell((2**doublings - 1) * n_bins * self.cycles_per_bin, target)
             if n_bins < _N_BINS:
                 more, n_bins = self._bins(n_bins), 2 * n_bins
             else:
@@ -179,7 +191,19 @@ class Run:
                 self.cycles_per_bin *= 2
                 more = self._bins(n_bins // 2)
             bins = [b.join([b, m]) for b, m in zip(bins, more)]
+        self.outlook.close()
         self._warn_of_early_end(target, least)
+
+    def _foretell(self, n_cycles: float, target: float | None) -> None:
+        """Say how long `n_cycles` more will take."""
+        seconds = n_cycles * self.length_cycle * self.seconds_per_update
+        if self.is_timed:
+            seconds = min(seconds, self.options.max_time - (time.perf_counter() - self.started))
+        if self.options.n_cycles is not None:
+            aim = f"{self.options.n_cycles} measurements, each after {self.length_cycle} updates"
+        else:
+            aim = f"an error of G(tau) of {target:g}"
+        self.outlook.expect(aim, seconds)
 
     def _is_enough(self, target: float) -> bool:
         error = self.analysis.worst_error

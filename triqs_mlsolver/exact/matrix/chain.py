@@ -295,7 +295,7 @@ class MarkovChain:
             known=whole(2, n_nodes, n_sectors),
             version=whole(2, n_nodes) + 1,
             empty=np.ones((2, n_nodes), bool),
-            state=whole(3),
+            state=whole(4),
             leaves=whole(n_leaves + 8),
             stack=whole(64, 2),
             rows=np.zeros((2, d, d), kind),

@@ -34,7 +34,7 @@ from .moves import (
     remove,
     shift,
 )
-from .tree import N_OPS, begin, page_of
+from .tree import N_OPS, begin, survive
 
 N_MOMENTS = 4
 _COMPILED = ("kernel", "moves", "tree")
@@ -74,12 +74,10 @@ def sweep_operators(model, chain, tree, sweep, rho, weight):
             n += 1
     begin(tree)
     start, E, ladder = model.start, model.energy, model.ladder
-    target = tree.target[page_of(tree, 1), 1]
     total = chain.trace[0]
     energy = 0.0
-    for s0 in range(len(target)):
-        if target[s0] != s0:
-            continue
+    for k in range(survive(tree)):
+        s0 = tree.survivors[k]
         size = start[s0 + 1] - start[s0]
         sector = s0
         sweep.sector[0] = s0

@@ -26,7 +26,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..segment.sweeps import called, compiled, inlined, random
-from .tree import begin, follow, keep, largest_trace, leaf_of, put_in, take_out, trace
+from .tree import N_LEADING, begin, follow, keep, largest_trace, leaf_of, put_in, take_out, trace
 
 #: What does not change during a run. energy, start, link, ladder: see `LocalBasis`;
 #: least (n_sectors,): the lowest energy of each sector. component (N,): of each flavour.
@@ -229,9 +229,14 @@ def accepted(model, chain, tree, ratio):
     if survivors == 0:
         return False
     least = random(chain.rng) * abs(chain.trace[0])  # what |ratio × trace| must exceed
-    if not abs(ratio) * largest_trace(model, tree, survivors) > least:
+    leading = tree.state[N_LEADING]
+    rest = largest_trace(model, tree, leading, survivors)
+    if not abs(ratio) * (largest_trace(model, tree, 0, leading) + rest) > least:
         return False
-    new = trace(model, model.beta, tree, survivors)
+    new = trace(model, model.beta, tree, 0, leading)
+    if not abs(ratio) * (abs(new) + rest) > least:
+        return False
+    new += trace(model, model.beta, tree, leading, survivors)
     if not abs(ratio * new) > least:
         return False
     factor = ratio * (new / chain.trace[0])

@@ -24,15 +24,18 @@ from ..segment.sweeps import called, compiled, inlined
 #: time, op (n_leaves, room): operators of each leaf; n_ops (n_leaves,). page (n_nodes,): the present page. touched
 #: (n_nodes,): number of the trial that touched the node last. By page, node and sector at the beginning: target; alive
 #: and n_alive, the sectors that lead somewhere where there are operators; bound, the logarithm of what a product does
-#: not exceed; product (2, n_nodes, n_states, largest sector); known, the version at which it was computed. version and
-#: empty (2, n_nodes). state (3,): number of the trial, leaves touched, operators in all. Scratch: leaves (n_leaves + 8,),
-#: stack (64, 2), rows (2, largest, largest), survivors (n_sectors + 1,).
+#: not exceed; product (2, n_nodes, n_states, largest sector); known, the version at which it was computed. version
+#: and empty (2, n_nodes). state (4,): number of the trial, leaves touched, operators in all, survivors of large bound.
+#: Scratch: leaves (n_leaves + 8,), stack (64, 2), rows (2, largest, largest), survivors (n_sectors + 1,).
 Tree = namedtuple(
     "Tree",
-    "time op n_ops page touched target alive n_alive bound product known version empty state leaves stack rows survivors",
+    "time op n_ops page touched target alive n_alive bound product known version empty state leaves stack rows "
+    "survivors",
 )
 
-TRIAL, N_TOUCHED, N_OPS = range(3)
+TRIAL, N_TOUCHED, N_OPS, N_LEADING = range(4)
+NEGLIGIBLE, LEADING = 32.0, 5.0  # logarithm of how much smaller the bound of a sector is that need not be added to the
+# trace, or that is only added where those before do not decide
 
 
 @inlined
@@ -198,7 +201,7 @@ def follow_node(local, tree, node, width):
 
 @inlined
 def follow(local, beta, tree):
-    """Where sectors lead to in all nodes above the leaves touched; returns how many survive the circle."""
+    """Where sectors lead to in all nodes above the leaves touched; returns how many `survive` the circle."""
     n, trial = tree.n_ops.shape[0], tree.state[TRIAL]
     for k in range(tree.state[N_TOUCHED]):
         follow_leaf(local, beta, tree, tree.leaves[k])
@@ -210,25 +213,42 @@ def follow(local, beta, tree):
                 tree.touched[node] = trial
                 follow_node(local, tree, node, beta * 2**level / n)
         level += 1
-    page = page_of(tree, 1)
-    target, count = tree.target[page, 1], 0
-    if tree.empty[page, 1]:
-        for s in range(len(target)):
-            tree.survivors[s] = s
-        return len(target)
-    for k in range(tree.n_alive[page, 1]):
-        s = tree.alive[page, 1, k]
-        if target[s] == s:
-            tree.survivors[count] = s
-            count += 1
-    return count
+    return survive(tree)
 
 
 @inlined
-def largest_trace(local, tree, n_survivors):
-    """What the modulus of the trace cannot exceed: dimensions times the slowest decay in each sector on the way."""
+def survive(tree):
+    """Find the sectors that the circle leads back to, those with the largest bounds first; returns how many they are.
+
+    Those too small to count beside others are left out. Their number and that of the large ones is in `state`.
+    """
+    page = page_of(tree, 1)
+    target, bound, count = tree.target[page, 1], tree.bound[page, 1], 0
+    largest = -np.inf
+    for s in range(len(target)):
+        if target[s] == s:
+            tree.survivors[count] = s
+            count += 1
+            largest = max(largest, bound[s])
+    kept, leading = 0, 0
+    for k in range(count):
+        s = tree.survivors[k]
+        if bound[s] > largest - NEGLIGIBLE:
+            tree.survivors[kept] = s
+            if bound[s] > largest - LEADING:
+                tree.survivors[kept] = tree.survivors[leading]
+                tree.survivors[leading] = s
+                leading += 1
+            kept += 1
+    tree.state[N_LEADING] = leading
+    return kept
+
+
+@inlined
+def largest_trace(local, tree, first, last):
+    """What the trace over some survivors cannot exceed: dimensions times the slowest decay on the way."""
     bound, total = tree.bound[page_of(tree, 1), 1], 0.0
-    for k in range(n_survivors):
+    for k in range(first, last):
         s = tree.survivors[k]
         total += (local.start[s + 1] - local.start[s]) * np.exp(bound[s])
     return total
@@ -318,11 +338,11 @@ def multiply(local, tree, node, page, s):
 
 
 @called
-def trace(local, beta, tree, n_survivors):
-    """The trace over the first `n_survivors` of the survivors."""
+def trace(local, beta, tree, first, last):
+    """The trace over some of the survivors."""
     n = tree.n_ops.shape[0]
     total = tree.product[0, 0, 0, 0] * 0.0
-    for k in range(n_survivors):
+    for k in range(first, last):
         s0 = tree.survivors[k]
         depth = 1
         tree.stack[0, 0], tree.stack[0, 1] = 1, s0
@@ -351,9 +371,8 @@ def trace(local, beta, tree, n_survivors):
                 tree.known[page, node, s] = tree.version[page, node]
                 depth -= 1
         product = tree.product[page_of(tree, 1), 1]
-        first = local.start[s0]
-        for a in range(local.start[s0 + 1] - first):
-            total += product[first + a, a]
+        for a in range(local.start[s0 + 1] - local.start[s0]):
+            total += product[local.start[s0] + a, a]
     return total
 
 
@@ -369,4 +388,4 @@ def rebuild(local, beta, tree):
         count = follow(local, beta, tree)
         keep(tree)
         begin(tree)
-    return trace(local, beta, tree, count)
+    return trace(local, beta, tree, 0, count)
