@@ -27,6 +27,7 @@ _ROOM = 16  # operators in one leaf
 _OPERATORS_PER_LEAF = 3.0
 _SHARES = np.array([0.05, 0.1, 0.22])  # of far moves, double moves and shifts, cumulative
 _SHARES_OF_ONE = np.array([0.25, 0.25, 0.4])  # where Δ connects all flavours
+_UNCANCELLED = 0.2  # μ of `moves`; 0 to 0.2 tried where `result._CORRELATED` was chosen
 _LOOKS = 64
 _N_NODES, _FEW, _HARDLY = 16, 3, 1e-5  # a bath with less than 1e-5 of its weight in a fourth site holds few
 _MOST_ORDERS = 2048
@@ -68,6 +69,14 @@ def renamings(problem: Problem, label: np.ndarray) -> np.ndarray:
     kept = [p for p in found if np.array_equal(together[np.ix_(p, p)], together)]
     both = [q for p in kept for q in (p, np.argsort(p))]
     return np.array(both, np.int64).reshape(len(both), N)
+
+
+def log_norms(basis: LocalBasis) -> np.ndarray:
+    """ln of the spectral norm of the moduli of each ladder operator from each sector, (2 N, n_sectors)."""
+    out = np.zeros(basis.link.shape)
+    for o, s in np.argwhere(basis.link >= 0):
+        out[o, s] = np.log(max(np.linalg.norm(np.abs(basis.ladder_from(o, s)), 2), 1e-300))
+    return out
 
 
 def tables(beta: float, functions) -> np.ndarray:
@@ -141,6 +150,7 @@ class MarkovChain:
             float(problem.beta),
             basis.energies,
             np.array([np.min(basis.energies[sector]) for sector in basis.sectors]),
+            log_norms(basis),
             basis.start,
             basis.link,
             basis.ladder.astype(self.dtype),
@@ -150,6 +160,7 @@ class MarkovChain:
             *self._functions(Delta_l),
             renamings(problem, self.label),
             np.zeros(len(sizes)),
+            _UNCANCELLED if basis.largest > 1 else 0.0,
         )
         out_of_order = bool(problem.terms) or len(sizes) < N  # creators of one flavour, or component, may come in a row
         self._narrow = [out_of_order and holds_few(self.beta, Delta_l[:, f, f].real) for f in range(N)]
@@ -213,7 +224,7 @@ class MarkovChain:
         """Adapt the strength of what was added to the `weight` it has on average."""
         self.add_hybridisation(strength(average_weight, self.added))
 
-    def spread_minors(self, length: int) -> None:
+    def spread(self, length: int) -> None:
         """Choose λ where Δ connects flavours: the reciprocal of the median of Σ|M|, from `length` updates."""
         spread = self._own.spread
         mixed = np.bincount(self.label) > 1
@@ -260,6 +271,7 @@ class MarkovChain:
                 np.zeros(n_components),
                 np.ones(1, kind),
                 np.ones(1, kind),
+                np.ones(1),
                 rng,
                 whole(8, 2),
                 whole(1),
@@ -292,6 +304,7 @@ class MarkovChain:
             n_alive=whole(2, n_nodes),
             bound=np.zeros((2, n_nodes, n_sectors)),
             product=np.zeros((2, n_nodes, n_states, d), kind),
+            bulk=np.zeros((2, n_nodes, n_states, d)),
             known=whole(2, n_nodes, n_sectors),
             version=whole(2, n_nodes) + 1,
             empty=np.ones((2, n_nodes), bool),
@@ -299,6 +312,7 @@ class MarkovChain:
             leaves=whole(n_leaves + 8),
             stack=whole(64, 2),
             rows=np.zeros((2, d, d), kind),
+            full=np.zeros((2, d, d)),
             survivors=whole(n_sectors + 1),
         )
         n_ops = 0
@@ -312,7 +326,7 @@ class MarkovChain:
                     self.tree.n_ops[new] += 1
                     n_ops += 1
         self.tree.state[2] = n_ops
-        self.chain.trace[0] = rebuild(self.model, self.beta, self.tree)
+        self.chain.trace[0], self.chain.bulk[0] = rebuild(self.model, self.beta, self.tree)
         room = max(2 * (self.label.max() + 1) * self.chain.S.shape[1], 16)
         self.sweep = kernel.Sweep(
             np.zeros(room),
@@ -334,7 +348,7 @@ class MarkovChain:
             for name in ("S", "E", "SF", "EF"):
                 getattr(new, name)[:, :n] = getattr(old, name)
             new.M[:, :n, :n] = old.M
-            for name in ("n_pairs", "size", "phase", "trace", "counts", "deviation"):
+            for name in ("n_pairs", "size", "phase", "trace", "bulk", "counts", "deviation"):
                 getattr(new, name)[...] = getattr(old, name)
             self.chain = new
             self._allocate_tree(len(self.tree.n_ops))

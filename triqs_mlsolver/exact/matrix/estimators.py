@@ -18,11 +18,12 @@ from ..segment.estimators import convolution_matrix, end_rows, integration_matri
 class EquationOfMotion:
     """G = G0 + K F in Legendre coefficients for levels h (n, n) and Δ (n_coefficients, n, n).
 
-    G0 (n, n_l, n): orbital, coefficient, column. K (n, n_l, n, n_l).
+    G0 (n, n_l, n): orbital, coefficient, column. K (n, n_l, n, n_l). h (n, n).
     """
 
     def __init__(self, beta: float, h: np.ndarray, Delta_l: np.ndarray, n_l: int):
         n, m = len(h), n_l + 16
+        self.h = h
         J = integration_matrix(beta, m)
         A = np.zeros((n, m, n, m), np.result_type(h, Delta_l))
         for a in range(n):
@@ -50,8 +51,8 @@ class ConsistentColumn:
         See `segment.estimators.spectral_prior`.
     cells : (m, n_l) array
         Integrals over the cells of the measurement mesh from coefficients.
-    G_error, F_error : (n, m) arrays
-        Error bars of the raw estimates of these integrals.
+    G_error, K_error : (n, m) arrays
+        Error bars of the raw estimates of these integrals, of G and of F + h G, which is what is measured.
     known : (n,) array of bool
         Of which elements the values at the ends are known.
 
@@ -61,7 +62,7 @@ class ConsistentColumn:
         Independent deviations, one standard error each, of what the data leave to the prior.
     """
 
-    def __init__(self, beta, motion: EquationOfMotion, column: int, prior, cells, G_error, F_error, known):
+    def __init__(self, beta, motion: EquationOfMotion, column: int, prior, cells, G_error, K_error, known):
         n, n_l = motion.G0.shape[:2]
         r = prior.shape[1]
         self._shape = (n, n_l)
@@ -79,10 +80,13 @@ class ConsistentColumn:
         self._G_end_0 = self._G0 @ rows[1]
         self._particular = np.linalg.pinv(C)
         null = np.linalg.qr(C.conj().T, mode="complete")[0][:, len(C) :]
-        self._w = np.concatenate([1 / F_error.ravel(), 1 / G_error.ravel()])
+        self._w = np.concatenate([1 / K_error.ravel(), 1 / G_error.ravel()])
         in_cells = lambda a: np.einsum("cl,alz->acz", cells, a.reshape(n, n_l, -1)).reshape(n * len(cells), -1)
-        self._G0_cells = np.einsum("cl,al->ac", cells, self._G0).ravel()
-        self._design = self._w[:, None] * np.concatenate([in_cells(self._B), in_cells(self._KB)])
+        times_h = lambda a: (motion.h @ a.reshape(n, -1)).reshape(a.shape)
+        G0_cells = np.einsum("cl,al->ac", cells, self._G0).ravel()
+        self._without_F = np.concatenate([times_h(G0_cells), G0_cells])
+        of_G = in_cells(self._KB)
+        self._design = self._w[:, None] * np.concatenate([in_cells(self._B) + times_h(of_G), of_G])
         reduced = self._design @ null
         values, axes = np.linalg.eigh(reduced.conj().T @ reduced)
         half = null @ axes
@@ -91,7 +95,7 @@ class ConsistentColumn:
         self.F_unresolved = (self._B @ posterior).T.reshape(-1, n, n_l)
         self.G_unresolved = (self._KB @ posterior).T.reshape(-1, n, n_l)
 
-    def __call__(self, G_hat, F_hat, F_start, F_end, F_slope, G_end):
+    def __call__(self, G_hat, K_hat, F_start, F_end, F_slope, G_end):
         """(G_l, F_l), both (s, n, n_l), for s samples of the estimates (s, n, m) and of the values at the ends (s, n).
 
         F(0⁺), F(β⁻), F'(0⁺) + F'(β⁻) and G(β⁻) follow from the density matrix, where it is `known`.
@@ -99,7 +103,7 @@ class ConsistentColumn:
         s = len(G_hat)
         ends = np.stack([F_start, F_end, F_slope], axis=2).reshape(s, -1)
         fixed = np.concatenate([ends, G_end - self._G_end_0], axis=1)[:, self._fixed] / self._scale
-        data = np.concatenate([F_hat.reshape(s, -1), G_hat.reshape(s, -1) - self._G0_cells], axis=1) * self._w
+        data = (np.concatenate([K_hat.reshape(s, -1), G_hat.reshape(s, -1)], axis=1) - self._without_F) * self._w
         z = fixed @ self._particular.T
         z = z + (data - z @ self._design.T) @ self._step.T
         shape = (s, *self._shape)

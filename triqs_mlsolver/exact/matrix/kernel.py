@@ -8,9 +8,9 @@ G and K, the correlator of [c, H_loc] in place of c, follow from all elements of
     G_{ab}(\tau) = -\frac1\beta \Big\langle \sum_{ij} M_{ji}\,\delta(\tau, E_i - S_j)\Big\rangle, \qquad
     K_{ab}(\tau) = -\frac1\beta \Big\langle \sum_{ij} k_i\, M_{ji}\,\delta(\tau, E_i - S_j)\Big\rangle,
 
-k_i being the ratio of the local trace with [c, H_loc] at E_i to that with c (Hafermann, Patton, Werner, PRB 85, 205106,
-for any interaction). The same is measured with [H_loc, c†] at S_j, equal on average to the Hermitian conjugate. The
-reduced density matrix is the average over all times of the circle, integrated between operators exactly.
+k_i being the ratio of the local trace with [c, H_loc] at E_i to that sampled (Hafermann, Patton, Werner, PRB 85,
+205106, for any interaction). The same is measured with [H_loc, c†] at S_j, equal on average to the Hermitian
+conjugate. The reduced density matrix is the average over all times of the circle, integrated between operators exactly.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from .moves import (
     permute,
     refresh,
     remove,
+    sampled_trace,
     shift,
 )
 from .tree import N_OPS, begin, survive
@@ -74,7 +75,7 @@ def sweep_operators(model, chain, tree, sweep, rho, weight):
             n += 1
     begin(tree)
     start, E, ladder = model.start, model.energy, model.ladder
-    total = chain.trace[0]
+    total = chain.trace[0] * 0.0 + sampled_trace(model, abs(chain.trace[0]), chain.bulk[0])
     energy = 0.0
     for k in range(survive(tree)):
         s0 = tree.survivors[k]
@@ -120,7 +121,7 @@ def sweep_operators(model, chain, tree, sweep, rho, weight):
                     y *= gap_integral(E[first + m], E[first + l], width) / total
                     rho[first + m, l] += weight * y
                     if m == l:
-                        energy += y.real * E[first + m]
+                        energy += abs(y) * E[first + m]
             if i == 0:
                 break
             # through the gap, then the operator i − 1
@@ -175,8 +176,8 @@ def add_moments(cell, offset, u, value):
 
 
 @called
-def measure_green(model, chain, tree, sums, sweep, c, M, weight):
-    """Add the elements of the inverse matrix M of component c to the cells."""
+def measure_green(model, chain, tree, sums, sweep, c, M, weight, traced):
+    """Add the elements of the inverse matrix M of component c to the cells; `traced` is the weight with the trace."""
     beta, n, n_ops = model.beta, chain.n_pairs[c], tree.state[N_OPS]
     half = sums.cells.shape[1] // 2
     scale = half * np.sqrt(2.0)
@@ -189,10 +190,10 @@ def measure_green(model, chain, tree, sums, sweep, c, M, weight):
         for i in range(n):
             a = chain.EF[c, i]
             x = (E[i] - S[j]) / beta
-            value = M[j, i] * weight
+            value, whole = M[j, i] * traced, M[j, i] * weight
             if x < 0.0:
                 x += 1.0
-                value = -value
+                value, whole = -value, -whole
             mirrored = x > 0.5
             y = np.sqrt(1.0 - x if mirrored else x) * scale
             k = min(np.int64(y), half - 1)
@@ -202,11 +203,11 @@ def measure_green(model, chain, tree, sums, sweep, c, M, weight):
             cell = sums.cells[sums.entry[a, b], k]
             add_moments(cell, 0, u, value)
             if a == b:
-                add_moments(cell, N_MOMENTS, u, 0.5 * (value * sweep.kL[i] + np.conj(value * sweep.kR[j])))
+                add_moments(cell, N_MOMENTS, u, 0.5 * (whole * sweep.kL[i] + np.conj(whole * sweep.kR[j])))
             else:
-                add_moments(cell, N_MOMENTS, u, 0.5 * value * sweep.kL[i])
+                add_moments(cell, N_MOMENTS, u, 0.5 * whole * sweep.kL[i])
                 other = sums.cells[sums.entry[b, a], k]
-                add_moments(other, N_MOMENTS, u, 0.5 * np.conj(value * sweep.kR[j]))
+                add_moments(other, N_MOMENTS, u, 0.5 * np.conj(whole * sweep.kR[j]))
 
 
 @compiled
@@ -236,20 +237,22 @@ def relative_weight(model, target, chain):
 def measure(model, target, chain, tree, sums, sweep):
     """All measurements of one configuration."""
     weight = chain.phase[0] * relative_weight(model, target, chain)
-    sums.weight[0] += weight.real
-    sums.weight[1] += abs(weight)
+    traced = weight * (chain.trace[0] / (sampled_trace(model, abs(chain.trace[0]), chain.bulk[0])))
+    sums.weight[0] += traced.real
+    sums.weight[1] += abs(traced)
     energy = sweep_operators(model, chain, tree, sweep, sums.rho, weight)
     order, top = 0, sums.histogram.shape[1] - 1
     for c in range(len(chain.n_pairs)):
         order += chain.n_pairs[c]
-        measure_green(model, chain, tree, sums, sweep, c, chain.saved.M[c] if target.added[c] else chain.M[c], weight)
+        M = chain.saved.M[c] if target.added[c] else chain.M[c]
+        measure_green(model, chain, tree, sums, sweep, c, M, weight, traced)
     for b in range(sums.histogram.shape[0] - 1):
         in_block = 0
         for c in range(len(chain.n_pairs)):
             if sums.block[model.members[c, 0]] == b:
                 in_block += chain.n_pairs[c]
-        sums.histogram[b, min(in_block, top)] += weight.real
-    sums.histogram[-1, min(order, top)] += weight.real
+        sums.histogram[b, min(in_block, top)] += traced.real
+    sums.histogram[-1, min(order, top)] += traced.real
     collect(sums.blocks, 0, float(order))
     collect(sums.blocks, 1, energy)
 

@@ -16,7 +16,9 @@ sign of the operators' order by (−1)^m, m being the number of operators betwee
 Where Δ connects flavours, determinants pass through zero, and G, which is measured from minors, gets much from
 configurations that are hardly ever visited: its variance diverges like a logarithm. There |det F| is sampled times
 1 + λ Σ|M_ji|, which is the size of the minors where the determinant vanishes, and the factor divided out of all
-measurements: that is exact for any λ, and no element of the inverse times its weight exceeds 1/λ.
+measurements: that is exact for any λ, and no element of the inverse times its weight exceeds 1/λ. Likewise the trace
+may nearly cancel where that with [c, H_loc] in place of c does not: what is sampled is |Tr|^(1−μ) Tr'^μ, the second
+trace being that of the moduli of all matrix elements, with which the variance is finite for any μ > 0.
 """
 
 from __future__ import annotations
@@ -29,21 +31,23 @@ from ..segment.sweeps import called, compiled, inlined, random
 from .tree import N_LEADING, begin, follow, keep, largest_trace, leaf_of, put_in, take_out, trace
 
 #: What does not change during a run. energy, start, link, ladder: see `LocalBasis`;
-#: least (n_sectors,): the lowest energy of each sector. component (N,): of each flavour.
+#: least (n_sectors,): the lowest energy of each sector; norm (2 N, n_sectors): ln of
+#: that of the moduli of a ladder operator. component (N,): of each flavour.
 #: members (n_components, N), n_members: their flavours. function (N, N): number of the table of F_ab, −1 where it
 #: vanishes; table (n_functions, n_mesh + 1, N_POWERS). perms (n_perms, N): permutations of flavours to be tried.
-#: spread (n_components,): λ of each, see above.
+#: spread (n_components,): λ of each, and mix: μ, see above.
 Model = namedtuple(
-    "Model", "beta energy least start link ladder component members n_members function table perms spread"
+    "Model", "beta energy least norm start link ladder component members n_members function table perms spread mix"
 )
 
-#: By component c: S, E (n_components, n_max) and their flavours SF, EF; M (n_components, n_max, n_max); n_pairs.
-#: size (n_components,): Σ|M_ji| where λ is not zero.
-#: phase (1,): of the weight. trace (1,): of the operators. rng (4,) uint64. counts: see the constants. full (1,): a
-#: leaf has no more room. deviation (1,). saved: a chain of the same size for proposals. Scratch: row, column, v, w
-#: (n_max,), order (n_max,), matrix, inverse (n_max, n_max).
+#: By component c: S, E (n_components, n_max) and their flavours SF, EF; M (n_components, n_max, n_max); n_pairs; size
+#: (n_components,): Σ|M_ji| where λ is not zero. phase (1,): of the weight without the trace. trace (1,): of the
+#: operators; bulk (1,): uncancelled. rng (4,) uint64. counts: see the constants. full (1,): a leaf has no more room.
+#: deviation (1,). saved: a chain of the same size for proposals. Scratch: row, column, v, w, order (n_max,), matrix,
+#: inverse (n_max, n_max).
 Chain = namedtuple(
-    "Chain", "S E SF EF M n_pairs size phase trace rng counts full deviation row column v w matrix inverse order saved"
+    "Chain",
+    "S E SF EF M n_pairs size phase trace bulk rng counts full deviation row column v w matrix inverse order saved",
 )
 
 INSERT, REMOVE, FAR_INSERT, FAR_REMOVE, SHIFT, DOUBLE_INSERT, DOUBLE_REMOVE, PERMUTE = range(8)  # rows of `counts`
@@ -220,29 +224,37 @@ def drop_pair(chain, c, j, i):
 
 
 @inlined
+def sampled_trace(model, modulus, bulk):
+    """|Tr|^(1−μ) Tr'^μ."""
+    return modulus if model.mix == 0.0 else modulus * (bulk / max(modulus, 1e-300)) ** model.mix
+
+
+@inlined
 def accepted(model, chain, tree, ratio):
     """Decide on a trial whose operators are in the tree; `ratio` is all but the ratio of traces, its phase included.
 
-    On acceptance phase, trace and pages are those of the trial.
+    On acceptance phase, traces and pages are those of the trial.
     """
     survivors = follow(model, model.beta, tree)
     if survivors == 0:
         return False
-    least = random(chain.rng) * abs(chain.trace[0])  # what |ratio × trace| must exceed
+    least = random(chain.rng) * sampled_trace(
+        model, abs(chain.trace[0]), chain.bulk[0]
+    )  # the new weight must exceed it
     leading = tree.state[N_LEADING]
     rest = largest_trace(model, tree, leading, survivors)
-    if not abs(ratio) * (largest_trace(model, tree, 0, leading) + rest) > least:
+    size = abs(ratio)
+    if not size * (largest_trace(model, tree, 0, leading) + rest) > least:
         return False
-    new = trace(model, model.beta, tree, 0, leading)
-    if not abs(ratio) * (abs(new) + rest) > least:
+    new, bulk = trace(model, model.beta, tree, 0, leading)
+    if not size * sampled_trace(model, abs(new) + rest, bulk + rest) > least:
         return False
-    new += trace(model, model.beta, tree, leading, survivors)
-    if not abs(ratio * new) > least:
+    more, more_bulk = trace(model, model.beta, tree, leading, survivors)
+    new, bulk = new + more, bulk + more_bulk
+    if not size * sampled_trace(model, abs(new), bulk) > least:
         return False
-    factor = ratio * (new / chain.trace[0])
-    size = abs(factor)
-    chain.phase[0] *= factor / size
-    chain.trace[0] = new
+    chain.phase[0] *= ratio / size
+    chain.trace[0], chain.bulk[0] = new, bulk
     keep(tree)
     return True
 

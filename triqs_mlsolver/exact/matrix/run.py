@@ -41,5 +41,5 @@ class Run(run.Run):
     def adapt(self, order: np.ndarray) -> None:
         self.chain.fit_tree()
         updates = 20 * self.length_cycle
-        self.chain.spread_minors(updates)
+        self.chain.spread(updates)
         self.chain.advance(updates, 1, False)

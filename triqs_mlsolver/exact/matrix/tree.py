@@ -24,13 +24,14 @@ from ..segment.sweeps import called, compiled, inlined
 #: time, op (n_leaves, room): operators of each leaf; n_ops (n_leaves,). page (n_nodes,): the present page. touched
 #: (n_nodes,): number of the trial that touched the node last. By page, node and sector at the beginning: target; alive
 #: and n_alive, the sectors that lead somewhere where there are operators; bound, the logarithm of what a product does
-#: not exceed; product (2, n_nodes, n_states, largest sector); known, the version at which it was computed. version
-#: and empty (2, n_nodes). state (4,): number of the trial, leaves touched, operators in all, survivors of large bound.
-#: Scratch: leaves (n_leaves + 8,), stack (64, 2), rows (2, largest, largest), survivors (n_sectors + 1,).
+#: not exceed; product and bulk (2, n_nodes, n_states, largest sector), of the elements and of their moduli; known, the
+#: version at which they were computed. version and empty (2, n_nodes). state (4,): number of the trial, leaves
+#: touched, operators in all, survivors of large bound. Scratch: leaves (n_leaves + 8,), stack (64, 2), rows and full
+#: (2, largest, largest), survivors (n_sectors + 1,).
 Tree = namedtuple(
     "Tree",
-    "time op n_ops page touched target alive n_alive bound product known version empty state leaves stack rows "
-    "survivors",
+    "time op n_ops page touched target alive n_alive bound product bulk known version empty state leaves stack rows "
+    "full survivors",
 )
 
 TRIAL, N_TOUCHED, N_OPS, N_LEADING = range(4)
@@ -159,11 +160,12 @@ def follow_leaf(local, beta, tree, leaf):
             alive[found] = s
             found += 1
             least = local.least[s] * (times[0] - now) + local.least[end] * (now + width - times[count - 1])
-            middle = s
+            middle, norm = s, local.norm[ops[0], s]
             for i in range(1, count):
                 middle = local.link[ops[i - 1], middle]
                 least += local.least[middle] * (times[i] - times[i - 1])
-            bound[s] = -least
+                norm += local.norm[ops[i], middle]
+            bound[s] = norm - least
     tree.n_alive[page, node] = found
 
 
@@ -263,15 +265,18 @@ def multiply_leaf(local, beta, tree, leaf, page, s):
     now = leaf * width
     first, size = local.start[s], local.start[s + 1] - local.start[s]
     count = tree.n_ops[leaf]
+    bulk = tree.bulk[page, n + leaf]
     if count == 0:
         for a in range(size):
             for b in range(size):
                 out[first + a, b] = 0.0
-            out[first + a, a] = np.exp(-local.energy[first + a] * width)
+                bulk[first + a, b] = 0.0
+            out[first + a, a] = bulk[first + a, a] = np.exp(-local.energy[first + a] * width)
         return
     # before the first operator
     sector, here = s, size
     rows, spare = tree.rows[0], tree.rows[1]
+    full, empty = tree.full[0], tree.full[1]
     o, t = tree.op[leaf, 0], tree.time[leaf, 0]
     sector = local.link[o, s]
     begin_out = local.start[sector]
@@ -280,6 +285,7 @@ def multiply_leaf(local, beta, tree, leaf, page, s):
         x = np.exp(-local.energy[first + a] * (t - now))
         for b in range(here):
             rows[a, b] = x * local.ladder[o, first + a, b]
+            full[a, b] = x * abs(local.ladder[o, first + a, b])
     now = t
     for i in range(1, count):
         o, t = tree.op[leaf, i], tree.time[leaf, i]
@@ -289,14 +295,18 @@ def multiply_leaf(local, beta, tree, leaf, page, s):
             x = np.exp(-local.energy[begin_out + b] * (t - now))
             for a in range(size):
                 rows[a, b] *= x
+                full[a, b] *= x
         for a in range(size):
             for c in range(there):
                 spare[a, c] = 0.0
+                empty[a, c] = 0.0
             for b in range(here):
-                x = rows[a, b]
+                x, y = rows[a, b], full[a, b]
                 for c in range(there):
                     spare[a, c] += x * local.ladder[o, begin_out + b, c]
+                    empty[a, c] += y * abs(local.ladder[o, begin_out + b, c])
         rows, spare = spare, rows
+        full, empty = empty, full
         sector, here, now = target, there, t
         begin_out = local.start[sector]
     end = (leaf + 1) * width
@@ -304,6 +314,7 @@ def multiply_leaf(local, beta, tree, leaf, page, s):
         x = np.exp(-local.energy[begin_out + b] * (end - now))
         for a in range(size):
             out[first + a, b] = rows[a, b] * x
+            bulk[first + a, b] = full[a, b] * x
 
 
 @inlined
@@ -317,31 +328,36 @@ def multiply(local, tree, node, page, s):
     end = tree.target[q, 2 * node + 1, middle]
     outer = local.start[end + 1] - local.start[end]
     left, right, out = tree.product[p, 2 * node], tree.product[q, 2 * node + 1], tree.product[page, node]
+    before, after, bulk = tree.bulk[p, 2 * node], tree.bulk[q, 2 * node + 1], tree.bulk[page, node]
     if tree.empty[p, 2 * node]:
         for a in range(size):
             x = left[first + a, a]
             for c in range(outer):
                 out[first + a, c] = x * right[begin_middle + a, c]
+                bulk[first + a, c] = abs(x) * after[begin_middle + a, c]
     elif tree.empty[q, 2 * node + 1]:
         for c in range(outer):
             x = right[begin_middle + c, c]
             for a in range(size):
                 out[first + a, c] = left[first + a, c] * x
+                bulk[first + a, c] = before[first + a, c] * abs(x)
     else:
         for a in range(size):
             for c in range(outer):
                 out[first + a, c] = 0.0
+                bulk[first + a, c] = 0.0
             for b in range(inner):
-                x = left[first + a, b]
+                x, y = left[first + a, b], before[first + a, b]
                 for c in range(outer):
                     out[first + a, c] += x * right[begin_middle + b, c]
+                    bulk[first + a, c] += y * after[begin_middle + b, c]
 
 
 @called
 def trace(local, beta, tree, first, last):
-    """The trace over some of the survivors."""
+    """The trace over some of the survivors, and that of the moduli of all matrix elements, which cannot cancel."""
     n = tree.n_ops.shape[0]
-    total = tree.product[0, 0, 0, 0] * 0.0
+    total, uncancelled = tree.product[0, 0, 0, 0] * 0.0, 0.0
     for k in range(first, last):
         s0 = tree.survivors[k]
         depth = 1
@@ -370,15 +386,16 @@ def trace(local, beta, tree, first, last):
                 multiply(local, tree, node, page, s)
                 tree.known[page, node, s] = tree.version[page, node]
                 depth -= 1
-        product = tree.product[page_of(tree, 1), 1]
+        product, bulk = tree.product[page_of(tree, 1), 1], tree.bulk[page_of(tree, 1), 1]
         for a in range(local.start[s0 + 1] - local.start[s0]):
             total += product[local.start[s0] + a, a]
-    return total
+            uncancelled += bulk[local.start[s0] + a, a]
+    return total, uncancelled
 
 
 @compiled
 def rebuild(local, beta, tree):
-    """All nodes from the operators in the leaves; returns the trace."""
+    """All nodes from the operators in the leaves; returns what `trace` returns."""
     begin(tree)
     n = tree.n_ops.shape[0]
     for leaf in range(n):
