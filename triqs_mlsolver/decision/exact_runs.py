@@ -7,7 +7,7 @@ A doubtful answer is computed with other seeds until two answers agree: only suc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -84,15 +84,18 @@ class ExactRuns:
             "n_threads": self.n_threads,
         }
         options |= parameters
-        if (n_cycles := parameters.get("n_cycles")) is not None and parameters.get("target_error") is None:
-            length = parameters.get("length_cycle") or DEFAULTS["length_cycle"]
-            options["max_updates"] = GIVEN_BACK * whole("n_cycles", n_cycles, 1) * whole("length_cycle", length, 1)
         number = self.n_runs
         while seeds.of_run(self.random_seed, number) in self._taken:
             number += 1
         seed = options.setdefault("random_seed", seeds.of_run(self.random_seed, number))
         self._taken.add(seed)
-        return registry.choose(exact, problem, **options)
+        solver = registry.choose(exact, problem, **options)
+        n_cycles = parameters.get("n_cycles")
+        if solver.name in GIVEN_BACK and isinstance(exact, str) and n_cycles and parameters.get("target_error") is None:
+            length = parameters.get("length_cycle") or DEFAULTS["length_cycle"]
+            updates = whole("n_cycles", n_cycles, 1) * whole("length_cycle", length, 1)
+            solver = replace(solver, max_updates=GIVEN_BACK[solver.name] * updates)
+        return solver
 
     def run(self, solver: registry.ExactSolver, problem: Problem) -> Solution:
         """The answer of `solver`; what fails on one rank fails on all."""
