@@ -39,6 +39,16 @@ def jackknife_error(samples: np.ndarray) -> np.ndarray:
     return few_samples(n) * np.sqrt((n - 1) / n * np.sum(np.abs(deviation) ** 2, axis=0))
 
 
+def curved(error: np.ndarray, ratio: np.ndarray, divisor: np.ndarray, divisor_error: np.ndarray) -> np.ndarray:
+    """Error bar of a `ratio` with the second order of its divisor's: real and imaginary part, as in all arguments.
+
+    Where the divisor is no larger than its error, the first order says nothing: the ratio is then as uncertain as it is
+    large.
+    """
+    second = np.abs(ratio) * (np.abs(divisor_error) / np.maximum(np.abs(divisor), 1e-300)) ** 2
+    return np.hypot(error.real, second) + 1j * np.hypot(error.imag, second)
+
+
 def largest_error(samples: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Mean square of the largest statistical error among the values `sample @ matrix`, (...).
 

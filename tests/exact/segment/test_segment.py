@@ -21,7 +21,14 @@ from triqs_mlsolver.exact.segment import SegmentSolver
 from triqs_mlsolver.exact.segment.estimators import EquationOfMotion
 from triqs_mlsolver.exact.segment.solver import causal_hybridisation
 from triqs_mlsolver.exact.segment.symmetries import Symmetries
-from triqs_mlsolver.exact.statistics import autocorrelation_time, dominance, few_samples, jackknife_error, leave_one_out
+from triqs_mlsolver.exact.statistics import (
+    autocorrelation_time,
+    curved,
+    dominance,
+    few_samples,
+    jackknife_error,
+    leave_one_out,
+)
 from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.numerics.causality import project_delta
 from triqs_mlsolver.problem import DiscreteBath, Problem
@@ -416,6 +423,12 @@ def test_autocorrelation_time_of_a_known_process():
         collect(blocks, 0, x)
     assert autocorrelation_time(blocks[0]) == pytest.approx(rho / (1 - rho), rel=0.25)
     assert autocorrelation_time(np.zeros((40, 4))) != autocorrelation_time(np.zeros((40, 4)))  # NaN without data
+
+
+def test_a_ratio_is_as_uncertain_as_it_is_large_where_its_divisor_is_noise():
+    first = np.array([0.01 + 0.02j, 0.01 + 0.02j])
+    found = curved(first, np.array([2.0, 2.0j]), np.array([1.0, 1e-3]), np.array([1e-3, 1e-3]))
+    assert found[0] == pytest.approx(first[0], rel=1e-6) and min(found[1].real, found[1].imag) >= 2.0
 
 
 def test_jackknife_of_a_mean_is_the_standard_error():

@@ -22,7 +22,7 @@ from ...problem.symmetry import (
 )
 from ..segment.estimators import cell_edges, end_rows, spectral_prior
 from ..segment.result import _RESOLVED, _smooth, _unseen
-from ..statistics import dominance, drift, few_samples, jackknife_error, largest_error, leave_one_out
+from ..statistics import curved, dominance, drift, few_samples, jackknife_error, largest_error, leave_one_out
 from .estimators import ConsistentColumn, EquationOfMotion
 from .local import LocalBasis
 
@@ -412,6 +412,13 @@ def as_solution(problem: Problem, work: Workspace, a: Analysis, provenance: dict
     diagonal = lambda m: np.diagonal(m, axis1=1, axis2=2)
     Z = lambda G, F: 1 / (1 - diagonal(Sigma_iw(G, F)[..., 0]).imag * problem.beta / np.pi)
     complex_error = lambda f: a.error(lambda G, F: f(G, F).real) + 1j * a.error(lambda G, F: f(G, F).imag)
+    G_iw_error, at_mean = complex_error(G_iw), (a.G_l[:1], a.F_l[:1])
+    largest = lambda m: np.linalg.norm(m, 2, axis=(0, 1))  # over all elements: G is inverted as a matrix
+    G_mean, G_scale = G_iw(*at_mean)[0], np.ones((problem.n_flavours,) * 2 + (1,))
+    least = np.array([np.linalg.svd(G_mean[..., n], compute_uv=False)[-1] for n in range(_N_IW)])
+    Sigma_iw_error = curved(
+        complex_error(Sigma_iw), Sigma_iw(*at_mean)[0], G_scale * least, G_scale * largest(np.abs(G_iw_error))
+    )
     more = {
         "tau": a.tau,
         "G_tau": a.G_tau,
@@ -419,9 +426,9 @@ def as_solution(problem: Problem, work: Workspace, a: Analysis, provenance: dict
         "tau_edges": work.edges,
         "G_tau_unseen": a.raw["unseen"] / np.diff(work.edges),
         "G_iw": G_iw(a.G_l[:1], None)[0],
-        "G_iw_error": complex_error(G_iw),
+        "G_iw_error": G_iw_error,
         "Sigma_iw": Sigma_iw(a.G_l[:1], a.F_l[:1])[0],
-        "Sigma_iw_error": complex_error(Sigma_iw),
+        "Sigma_iw_error": Sigma_iw_error,
         "Z_error": a.error(Z),
         "density_matrix": work.expectation.density_matrix(a.rho[0]),
         "density_matrix_error": work.expectation.density_matrix_error(a.rho),

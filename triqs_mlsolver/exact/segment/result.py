@@ -11,7 +11,7 @@ import numpy as np
 from ...numerics import legendre
 from ...problem import Problem, Solution
 from ...problem.solution import static_moments
-from ..statistics import dominance, drift, jackknife_error, largest_error, leave_one_out
+from ..statistics import curved, dominance, drift, jackknife_error, largest_error, leave_one_out
 from .estimators import ConsistentPair, EquationOfMotion, cell_edges, spectral_prior
 from .symmetries import Symmetries, mirrored_cells
 
@@ -191,6 +191,9 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
     def complex_error(function):
         return a.error(lambda G, F: function(G, F).real) + 1j * a.error(lambda G, F: function(G, F).imag)
 
+    G_iw_error, at_mean = complex_error(G_iw), (a.G_l[:1], a.F_l[:1])
+    Sigma_iw_error = curved(complex_error(Sigma_iw), Sigma_iw(*at_mean)[0], G_iw(*at_mean)[0], G_iw_error)
+
     edges = cell_edges(problem.beta, a.raw["G_cells"].shape[2])
     cells = a.raw["G_cells"] / np.diff(edges)
     more = {
@@ -202,9 +205,9 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
         "tau_edges": edges,
         "G_tau_unseen": a.raw["unseen"] / np.diff(edges),
         "G_iw": G_iw(a.G_l[:1], None)[0],
-        "G_iw_error": complex_error(G_iw),
+        "G_iw_error": G_iw_error,
         "Sigma_iw": Sigma_iw(a.G_l[:1], a.F_l[:1])[0],
-        "Sigma_iw_error": complex_error(Sigma_iw),
+        "Sigma_iw_error": Sigma_iw_error,
         "Z_error": a.error(Z),
         "samples": {"G_l": a.G_l, "F_l": a.F_l, "nn": a.nn, "G_l_raw": a.raw["G_l"], "F_l_raw": a.raw["F_l"]},
     }
