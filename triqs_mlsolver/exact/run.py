@@ -166,7 +166,8 @@ class Run:
         if target is None and options.n_cycles is None:
             target = DEFAULT_TARGET
         n_bins, self.cycles_per_bin = first_bins(least)
-        self._foretell(max(least, n_bins * self.cycles_per_bin), target)
+        if least:
+            self._foretell(least, target)
         bins = self._first_bins(n_bins)
         errors = []
         while True:
