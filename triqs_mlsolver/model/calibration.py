@@ -161,9 +161,13 @@ class Calibration:
         weights *= amplitude[:, None] / self._data.amplitude[:known]
         error = self.label_noise_.view(float).reshape(known, -1)
         noise, common = error * self.is_noisy_[:, None], error * ~self.is_noisy_[:, None]
-        # what labels have in common varies smoothly, and is predicted with the rest
-        in_common = np.maximum((weights @ common) ** 2, weights**2 @ common**2)
-        return np.sqrt(weights**2 @ noise**2 + in_common).view(LABEL_NOISE)[:, 0]
+        # What labels have in common is an error of the answer, too, as large as theirs: predicted with the rest, and no
+        # less than their mean, since error bars that do not vary smoothly may cancel. Where errors differ from label to
+        # label they are in the residuals already.
+        share = np.abs(weights)
+        share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+        in_common = np.maximum(np.abs(weights @ common), share @ common)
+        return np.sqrt(weights**2 @ noise**2 + in_common**2).view(LABEL_NOISE)[:, 0]
 
 
 def in_units(data: TrainingSet, transform: TargetTransform, residual: np.ndarray, rows: np.ndarray) -> np.ndarray:
