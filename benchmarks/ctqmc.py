@@ -4,7 +4,7 @@
 
     python benchmarks/ctqmc.py [ed] [published] [bethe] [parallel] [speed] [cthyb] [--quick] [--seed 0]
 
-`ed`: random problems against exact diagonalisation (needs tests/reference_ed.py). `published`: a model of the
+`ed`: random problems against exact diagonalisation (needs tests/support). `published`: a model of the
 TRIQS/benchmarks collection. `bethe`: converged DMFT. `parallel`: two MPI ranks against one. `speed`: updates per second
 and CPU time to a given error. `cthyb`: the same beside triqs_cthyb; says so where it does not import.
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 import ctqmc_bethe as bethe
 import numpy as np
 from ctqmc_speed import run_rival, run_speed
+from scipy.linalg import block_diag
 
 from triqs_mlsolver.exact.segment import SegmentSolver
 from triqs_mlsolver.numerics import legendre
@@ -81,14 +82,14 @@ def whitened(samples: np.ndarray, exact: np.ndarray, more: np.ndarray | float = 
 
 def unseen_covariance(solution, n_l: int) -> np.ndarray:
     """What rare events that did not occur may add to the covariance of the coefficients, as the solver reckons."""
-    more = solution.statistics
-    edges = more["tau_edges"]
+    return block_diag(*(unseen_of_one(solution, u, n_l) for u in solution.statistics["G_tau_unseen"]))
+
+
+def unseen_of_one(solution, unseen: np.ndarray, n_l: int) -> np.ndarray:
+    """The same for one flavour, from its `unseen` in each cell."""
+    edges = solution.statistics["tau_edges"]
     basis = legendre.vandermonde((edges[1:] + edges[:-1]) / solution.beta - 1, n_l) * np.diff(edges)[:, None]
-    blocks = [basis.T @ (u[:, None] ** 2 * basis) for u in more["G_tau_unseen"]]
-    out = np.zeros((len(blocks) * n_l,) * 2)
-    for f, block in enumerate(blocks):
-        out[f * n_l : (f + 1) * n_l, f * n_l : (f + 1) * n_l] = block
-    return out
+    return basis.T @ (unseen[:, None] ** 2 * basis)
 
 
 def in_error_bars(solution, exact) -> dict[str, np.ndarray]:
@@ -108,7 +109,7 @@ def in_error_bars(solution, exact) -> dict[str, np.ndarray]:
 
 def run_ed(quick: bool, seed: int) -> None:
     """Random discrete baths against exact diagonalisation."""
-    import reference_ed
+    from support import reference_ed
 
     n_single, n_double, n_cycles = (6, 2, 8000) if quick else (30, 10, 25000)
     print(f"\n{n_single} random single-orbital and {n_double} two-orbital problems, 4 x {n_cycles} cycles each")
@@ -141,7 +142,7 @@ def run_ed(quick: bool, seed: int) -> None:
 
 def run_published(quick: bool, seed: int) -> None:
     """SIAM_Discrete_Bath of TRIQS/benchmarks, whose published results stand in the tests."""
-    import test_published as published
+    from exact import test_published as published
 
     problem = published.problem()
     solution = SegmentSolver(n_cycles=20000 if quick else 400000, random_seed=seed).solve(problem)

@@ -17,15 +17,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from ctqmc import whitened
-from ctqmc_speed import MEASURED_EVERY, N_L, Run, cycles_for, report
+from ctqmc import unseen_of_one, whitened
+from ctqmc_bethe import initial_delta
+from ctqmc_speed import Run, cthyb_run, cycles_for, embedded_run, report
 
 from triqs_mlsolver.compat import operators_coulomb, operators_hamiltonians
 from triqs_mlsolver.exact.ed import ED
 from triqs_mlsolver.exact.matrix import MatrixSolver
 from triqs_mlsolver.exact.matrix.local import LocalBasis
 from triqs_mlsolver.interface.operators import parse_interaction
-from triqs_mlsolver.numerics import legendre
 from triqs_mlsolver.problem import DiscreteBath, Problem
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -76,13 +76,6 @@ def draw(kind: str, seed: int) -> Problem:
     return Problem.from_bath(beta, names, [[[e]] for e in levels] * 2, sites * 2, matrix, terms)
 
 
-def unseen_covariance(more: dict, beta: float, f: int) -> np.ndarray:
-    """What rare events that did not occur may add to the covariance of the coefficients, as the solver reckons."""
-    edges = more["tau_edges"]
-    basis = legendre.vandermonde((edges[1:] + edges[:-1]) / beta - 1, N_COEFFICIENTS) * np.diff(edges)[:, None]
-    return basis.T @ (more["G_tau_unseen"][f, f][:, None] ** 2 * basis)
-
-
 def in_error_bars(problem: Problem, solution, exact) -> dict[str, np.ndarray]:
     """Deviations from the exact answer in the solution's own error bars."""
     more, tiny = solution.statistics, 1e-9
@@ -99,7 +92,7 @@ def in_error_bars(problem: Problem, solution, exact) -> dict[str, np.ndarray]:
             out["Sigma(iw_0..3)"].append(z[:, nonzero].ravel())
         for a in range(size):
             raw = more["samples"]["G_l_raw"][:, offset + a, offset + a, :N_COEFFICIENTS]
-            unseen = unseen_covariance(more, solution.beta, offset + a)
+            unseen = unseen_of_one(solution, more["G_tau_unseen"][offset + a, offset + a], N_COEFFICIENTS)
             out["G_l whitened"].append(whitened(raw, exact.G_l[b][:N_COEFFICIENTS, a, a], unseen).ravel())
     rho, error = more["density_matrix"] - exact.statistics["density_matrix"], more["density_matrix_error"]
     found = {name: np.concatenate(parts) for name, parts in out.items()}
@@ -154,54 +147,14 @@ def semicircular(n_orb: int, U: float, shift: float | None, beta: float) -> Prob
     half = -0.5 * matrix.sum(axis=1)[0]
     # between no and two electrons in the atom: level −ε with 0 < ε < U − 3 J
     level = half + shift if shift is not None else -0.5 * (U - 3 * U / 5)
-    eps = np.cos(np.pi * np.arange(1, 400) / 400)
-    weight = 0.25 * np.sin(np.pi * np.arange(1, 400) / 400) ** 2 * 2 / 400
-    Delta_l = legendre.from_poles(beta, eps, weight)[:, None, None]
+    Delta_l = initial_delta(beta, U, "metal")[:, None, None]
     names = [(f"{spin}_{a}", 1) for spin in ("up", "down") for a in range(n_orb)]
     return Problem(beta, names, [[[level]]] * (2 * n_orb), [Delta_l] * (2 * n_orb), matrix, terms)
 
 
 def own_run(problem: Problem, n_cycles: int, seed: int) -> Run:
-    """The embedded solver; G and Σ averaged over all flavours."""
-    began = time.process_time()
-    solution = MatrixSolver(n_cycles=n_cycles, random_seed=seed).solve(problem)
-    middle, Sigma = solution.G_tau([problem.beta / 2]), solution.Sigma_iw(problem, 1)
-    seconds = time.process_time() - began
-    p = solution.provenance
-    updates = (p["n_cycles"] + p["n_warmup_cycles"]) * p["length_cycle"]
-    return Run(updates, seconds, np.mean([g[0, 0, 0] for g in middle]), np.mean([s[0, 0, 0].imag for s in Sigma]))
-
-
-def cthyb_run(problem: Problem, n_cycles: int, seed: int) -> Run:
-    """triqs_cthyb as its users run it: G_l measured, Σ by Dyson's equation from G_l; averaged over all flavours."""
-    from triqs_cthyb import Solver
-
-    from triqs_mlsolver.compat import containers
-
-    began = time.process_time()
-    S = Solver(
-        beta=problem.beta, gf_struct=list(problem.gf_struct), n_iw=1025, n_tau=10001, n_l=N_L, delta_interface=True
-    )
-    containers.fill(S.Delta_tau, [legendre.on_uniform_mesh(problem.beta, d, 10001) for d in problem.Delta_l])
-    warmup = n_cycles // 10
-    S.solve(
-        h_int=containers.interaction_operator(problem),
-        h_loc0=containers.quadratic_operator(problem.gf_struct, problem.h_loc0),
-        n_cycles=n_cycles,
-        length_cycle=MEASURED_EVERY,
-        n_warmup_cycles=warmup,
-        random_seed=seed,
-        measure_G_l=True,
-        measure_G_tau=False,
-        perform_post_proc=False,
-        verbosity=0,
-    )
-    G_l = np.mean([S.G_l[block].data[:, 0, 0].real for block, _ in problem.gf_struct], axis=0)
-    G_iw0 = (legendre.transfer_matrix(np.zeros(1, int), len(G_l)) @ G_l)[0]
-    Sigma = problem.G0_inverse_iw(1)[0][0, 0, 0] - 1 / G_iw0
-    middle = legendre.evaluate(problem.beta, G_l, [problem.beta / 2])[0]
-    seconds = time.process_time() - began
-    return Run((n_cycles + warmup) * MEASURED_EVERY, seconds, middle, Sigma.imag)
+    """The matrix solver."""
+    return embedded_run(MatrixSolver, problem, n_cycles, seed)
 
 
 def run_cthyb(quick: bool, seed: int, cases) -> None:

@@ -34,9 +34,14 @@ class Run(NamedTuple):
 
 
 def segment_run(problem: Problem, n_cycles: int, seed: int) -> Run:
-    """The embedded solver; Σ from its improved estimator."""
+    """The segment solver; Σ from its improved estimator."""
+    return embedded_run(SegmentSolver, problem, n_cycles, seed)
+
+
+def embedded_run(solver: type, problem: Problem, n_cycles: int, seed: int) -> Run:
+    """One of the embedded solvers; G and Σ averaged over blocks of one orbital each."""
     began = time.process_time()
-    solution = SegmentSolver(n_cycles=n_cycles, random_seed=seed).solve(problem)
+    solution = solver(n_cycles=n_cycles, random_seed=seed).solve(problem)
     middle = solution.G_tau([problem.beta / 2])
     Sigma = solution.Sigma_iw(problem, 1)
     seconds = time.process_time() - began
@@ -47,7 +52,6 @@ def segment_run(problem: Problem, n_cycles: int, seed: int) -> Run:
 
 def cthyb_run(problem: Problem, n_cycles: int, seed: int) -> Run:
     """triqs_cthyb as its users run it: G_l measured, Σ by Dyson's equation from G_l."""
-    from triqs.operators import n
     from triqs_cthyb import Solver
 
     from triqs_mlsolver.compat import containers
@@ -59,7 +63,7 @@ def cthyb_run(problem: Problem, n_cycles: int, seed: int) -> Run:
     containers.fill(S.Delta_tau, [legendre.on_uniform_mesh(problem.beta, d, 10001) for d in problem.Delta_l])
     warmup = n_cycles // 10
     S.solve(
-        h_int=problem.U[0, 1] * n("up", 0) * n("down", 0),
+        h_int=containers.interaction_operator(problem),
         h_loc0=containers.quadratic_operator(problem.gf_struct, problem.h_loc0),
         n_cycles=n_cycles,
         length_cycle=MEASURED_EVERY,

@@ -28,7 +28,8 @@ from triqs_mlsolver.database.cache import DescriptorCache
 from triqs_mlsolver.database.files import write_durably
 from triqs_mlsolver.database.point import Record, encode
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+_TESTS = pathlib.Path(__file__).resolve().parents[1] / "tests"
+sys.path[:0] = [str(_TESTS), str(_TESTS / "database")]
 
 N_JOURNAL = 1000
 LIMITS = {10_000: 1.0, 100_000: 10.0}  # seconds to open
