@@ -200,6 +200,16 @@ def test_what_cannot_be_sampled_is_refused_with_the_way_out():
 # -- the local problem -------------------------------------------------------------------------------------------------
 
 
+def dense_ladder(basis):
+    """All ladder operators over all eigenstates, (operator, in, out)."""
+    dense = np.zeros((len(basis.link), *(len(basis.energies),) * 2))
+    for o in range(len(dense)):
+        for s, target in enumerate(basis.link[o]):
+            if target >= 0:
+                dense[o, basis.sectors[s], basis.sectors[target]] = basis.ladder_from(o, s)
+    return dense
+
+
 def test_sectors_of_kanamori_orbitals_follow_from_the_hamiltonian():
     """Electrons of each spin and singly occupied orbitals: 14 sectors of at most 2 states, 44 of at most 3."""
     two, three = LocalBasis.of(two_orbitals(1.0, 0.0)), LocalBasis.of(three_orbitals())
@@ -211,12 +221,7 @@ def test_sectors_of_kanamori_orbitals_follow_from_the_hamiltonian():
 def test_ladder_operators_anticommute_and_energies_are_those_of_the_local_hamiltonian(make):
     problem = make()
     basis, N = LocalBasis.of(problem), problem.n_flavours
-    dense = np.zeros((2 * N, 2**N, 2**N))
-    for o in range(2 * N):
-        for s, target in enumerate(basis.link[o]):
-            if target >= 0:
-                rows, columns = slice(*basis.start[s : s + 2]), slice(*basis.start[target : target + 2])
-                dense[o, rows, columns] = basis.ladder[o, rows, : columns.stop - columns.start]
+    dense = dense_ladder(basis)
     for f in range(N):
         assert np.allclose(dense[2 * f], dense[2 * f + 1].T)
         for g in range(N):
@@ -237,12 +242,7 @@ def test_trace_and_inverse_of_a_chain_are_those_of_brute_force(make):
         (tree.time[leaf, i], tree.op[leaf, i]) for leaf in range(len(tree.n_ops)) for i in range(tree.n_ops[leaf])
     )
     assert len(operators) == tree.state[2] == 2 * c.n_pairs.sum() > 0
-    dense = np.zeros((2 * problem.n_flavours, *(2**problem.n_flavours,) * 2))
-    for o in range(len(dense)):
-        for s, target in enumerate(basis.link[o]):
-            if target >= 0:
-                rows, columns = slice(*basis.start[s : s + 2]), slice(*basis.start[target : target + 2])
-                dense[o, rows, columns] = basis.ladder[o, rows, : columns.stop - columns.start]
+    dense = dense_ladder(basis)
     product, now = np.eye(2**problem.n_flavours), 0.0
     for t, o in operators:
         product, now = product * np.exp(-basis.energies * (t - now)) @ dense[o], t

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ...problem import Problem
+from ...problem.symmetry import local_hamiltonian
 from ..ed.fock import applied
-from ..ed.impurity_operators import interaction_energy
+from ..ed.impurity_operators import ImpurityOperators
 
 _NEGLIGIBLE = 1e-13  # elements of H_loc below this, relative to its largest, connect nothing
 
@@ -99,18 +102,10 @@ class LocalBasis:
 
 def local_matrix(problem: Problem):
     """H_loc over the Fock states of the impurity, sparse (2^N, 2^N)."""
-    from scipy.sparse import csr_array, diags
-
-    from ...problem.symmetry import local_hamiltonian
-
-    N = problem.n_flavours
-    h = local_hamiltonian(problem)
-    H = csr_array(diags(interaction_energy(problem).astype(h.dtype)))
-    strings = [(h[i, j], ((True, i), (False, j))) for i, j in zip(*np.nonzero(h))]
-    strings += [(v, ((True, i), (True, j), (False, k), (False, l))) for v, (i, j, k, l) in problem.terms]
-    for value, string in strings:
-        source, target, sign = applied(string, N)
-        H = H + csr_array((value * sign, (target, source)), shape=H.shape)
+    operators, h = ImpurityOperators(problem), local_hamiltonian(problem)
+    H = operators.h_int
+    for i, j in zip(*np.nonzero(h)):
+        H = H + h[i, j] * operators.product(((True, i), (False, j)))
     H.data[np.abs(H.data) <= _NEGLIGIBLE * np.max(np.abs(H.data), initial=0.0)] = 0
     H.eliminate_zeros()
     return H
@@ -118,24 +113,18 @@ def local_matrix(problem: Problem):
 
 def _sectors(H, steps) -> np.ndarray:
     """Label of the sector of each Fock state."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = H.shape[0]
     _, label = connected_components(H, directed=False)
     while True:
         # all states that one operator reaches from one sector are one sector
-        links = [coo_array((np.ones(len(label)), (np.arange(n), label)), shape=(n, label.max() + 1))]
-        pairs = []
+        found = []
         for step in steps:
             order = np.argsort(label[step.source], kind="stable")
             source, target = label[step.source][order], label[step.target][order]
-            same = source[1:] == source[:-1]
-            pairs += list(zip(target[1:][same], target[:-1][same]))
-        del links
-        pairs = np.array([p for p in pairs if p[0] != p[1]], dtype=np.int64).reshape(-1, 2)
-        if not len(pairs):
+            apart = (source[1:] == source[:-1]) & (target[1:] != target[:-1])
+            found.append(np.stack([target[1:][apart], target[:-1][apart]]))
+        one, other = np.concatenate(found, axis=1)
+        if not len(one):
             return label
         m = label.max() + 1
-        merged = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(m, m))
+        merged = coo_array((np.ones(len(one)), (one, other)), shape=(m, m))
         label = connected_components(merged, directed=False)[1][label]

@@ -28,13 +28,12 @@ from collections import namedtuple
 import numpy as np
 
 from ..segment.sweeps import called, compiled, inlined, random
-from .tree import N_LEADING, begin, follow, keep, largest_trace, leaf_of, put_in, take_out, trace
+from .tree import N_LEADING, begin, follow, keep, largest_trace, leaf_of, put_in, take_out, touch, trace
 
-#: What does not change during a run. energy, start, link, ladder: see `LocalBasis`;
-#: least (n_sectors,): the lowest energy of each sector; norm (2 N, n_sectors): ln of
-#: that of the moduli of a ladder operator. component (N,): of each flavour.
-#: members (n_components, N), n_members: their flavours. function (N, N): number of the table of F_ab, −1 where it
-#: vanishes; table (n_functions, n_mesh + 1, N_POWERS). perms (n_perms, N): permutations of flavours to be tried.
+#: What does not change during a run. energy, start, link, ladder: see `LocalBasis`; least (n_sectors,): the lowest
+#: energy of each sector; norm (2 N, n_sectors): ln of that of the moduli of a ladder operator. component (N,): of each
+#: flavour; members (n_components, N), n_members: their flavours. function (N, N): number of the table of F_ab, −1 where
+#: it vanishes; table (n_functions, n_mesh + 1, N_POWERS). perms (n_perms, N): permutations of flavours to be tried.
 #: spread (n_components,): λ of each, and mix: μ, see above.
 Model = namedtuple(
     "Model", "beta energy least norm start link ladder component members n_members function table perms spread mix"
@@ -97,9 +96,9 @@ def order_sign(tree, beta, s, e):
 
 
 @inlined
-def has_room(tree, chain, beta, t):
-    """Whether the leaf at t takes two more operators."""
-    if tree.n_ops[leaf_of(tree, beta, t)] + 2 > tree.time.shape[1]:
+def has_room(tree, chain, beta, t, more):
+    """Whether the leaf at t takes so many operators more."""
+    if tree.n_ops[leaf_of(tree, beta, t)] + more > tree.time.shape[1]:
         chain.full[0] = 1
         return False
     return True
@@ -238,9 +237,8 @@ def accepted(model, chain, tree, ratio):
     survivors = follow(model, model.beta, tree)
     if survivors == 0:
         return False
-    least = random(chain.rng) * sampled_trace(
-        model, abs(chain.trace[0]), chain.bulk[0]
-    )  # the new weight must exceed it
+    # what the new weight must exceed
+    least = random(chain.rng) * sampled_trace(model, abs(chain.trace[0]), chain.bulk[0])
     leading = tree.state[N_LEADING]
     rest = largest_trace(model, tree, leading, survivors)
     size = abs(ratio)
@@ -310,6 +308,48 @@ def count_of(chain, c, f):
     return count
 
 
+@inlined
+def try_to_add(model, chain, tree, c, a, s, b, e, chance, kind):
+    """Try to add a pair to component c; `chance` is the ratio of the probabilities to propose it back and forth."""
+    beta = model.beta
+    if s == e or not (has_room(tree, chain, beta, s, 2) and has_room(tree, chain, beta, e, 2)):
+        return
+    p = determinant_with(model, chain, c, a, s, b, e)
+    size = size_with(model, chain, c, p)
+    ratio = p * order_sign(tree, beta, s, e) * chance * gain(model, chain, c, size)
+    begin(tree)
+    put_in(tree, beta, s, 2 * a + 1)
+    put_in(tree, beta, e, 2 * b)
+    if accepted(model, chain, tree, ratio):
+        add_pair(chain, c, a, s, b, e, p)
+        chain.size[c] = size
+        chain.counts[kind, 1] += 1
+    else:
+        take_out(tree, beta, s)
+        take_out(tree, beta, e)
+
+
+@inlined
+def try_to_drop(model, chain, tree, c, j, i, chance, kind):
+    """Try to take creation operator j and annihilation operator i out of component c."""
+    beta = model.beta
+    s, e, a, b = chain.S[c, j], chain.E[c, i], chain.SF[c, j], chain.EF[c, i]
+    if not (has_room(tree, chain, beta, s, 2) and has_room(tree, chain, beta, e, 2)):
+        return
+    begin(tree)
+    take_out(tree, beta, s)
+    take_out(tree, beta, e)
+    size = size_without(model, chain, c, j, i)
+    ratio = chain.M[c, j, i] * order_sign(tree, beta, s, e) * chance * gain(model, chain, c, size)
+    if accepted(model, chain, tree, ratio):
+        drop_pair(chain, c, j, i)
+        chain.size[c] = size
+        chain.counts[kind, 1] += 1
+    else:
+        put_in(tree, beta, s, 2 * a + 1)
+        put_in(tree, beta, e, 2 * b)
+
+
 @called
 def insert(model, chain, tree, f):
     """Try to put two operators of flavour f between two that follow each other."""
@@ -329,23 +369,9 @@ def insert(model, chain, tree, f):
         chance = NATURAL if natural else 1.0 - NATURAL
     s = t if first_creates else later
     e = later if first_creates else t
-    if s == e or not (has_room(tree, chain, beta, s) and has_room(tree, chain, beta, e)):
-        return
-    p = determinant_with(model, chain, c, f, s, f, e)
     # the density of the distance is 1 / (2 gap u)
-    size = size_with(model, chain, c, p)
-    ratio = p * order_sign(tree, beta, s, e) * (beta * 2.0 * gap * u / chance / (count_of(chain, c, f) + 2))
-    ratio *= gain(model, chain, c, size)
-    begin(tree)
-    put_in(tree, beta, s, 2 * f + 1)
-    put_in(tree, beta, e, 2 * f)
-    if accepted(model, chain, tree, ratio):
-        add_pair(chain, c, f, s, f, e, p)
-        chain.size[c] = size
-        chain.counts[INSERT, 1] += 1
-    else:
-        take_out(tree, beta, s)
-        take_out(tree, beta, e)
+    back_and_forth = beta * 2.0 * gap * u / chance / (count_of(chain, c, f) + 2)
+    try_to_add(model, chain, tree, c, f, s, f, e, back_and_forth, INSERT)
 
 
 @called
@@ -377,22 +403,8 @@ def remove(model, chain, tree, f):
         gap = length + more
         chance = NATURAL if (creates == 1) == first_creates else 1.0 - NATURAL
     j, i = (first, second) if first_creates else (second, first)
-    s, e = chain.S[c, j], chain.E[c, i]
-    if not (has_room(tree, chain, beta, s) and has_room(tree, chain, beta, e)):
-        return
-    begin(tree)
-    take_out(tree, beta, s)
-    take_out(tree, beta, e)
-    p = chain.M[c, j, i]
-    size = size_without(model, chain, c, j, i)
-    ratio = p * order_sign(tree, beta, s, e) * (count * chance / (beta * 2.0 * np.sqrt(gap * length)))
-    if accepted(model, chain, tree, ratio * gain(model, chain, c, size)):
-        drop_pair(chain, c, j, i)
-        chain.size[c] = size
-        chain.counts[REMOVE, 1] += 1
-    else:
-        put_in(tree, beta, s, 2 * f + 1)
-        put_in(tree, beta, e, 2 * f)
+    back_and_forth = count * chance / (beta * 2.0 * np.sqrt(gap * length))
+    try_to_drop(model, chain, tree, c, j, i, back_and_forth, REMOVE)
 
 
 @inlined
@@ -408,48 +420,20 @@ def far_insert(model, chain, tree, c):
     chain.counts[FAR_INSERT, 0] += 1
     a, b = pick_member(model, chain, c), pick_member(model, chain, c)
     s, e = random(chain.rng) * beta, random(chain.rng) * beta
-    if s == e or not (has_room(tree, chain, beta, s) and has_room(tree, chain, beta, e)):
-        return
-    p = determinant_with(model, chain, c, a, s, b, e)
     each = beta * model.n_members[c] / (chain.n_pairs[c] + 1)
-    size = size_with(model, chain, c, p)
-    ratio = p * order_sign(tree, beta, s, e) * (each * each) * gain(model, chain, c, size)
-    begin(tree)
-    put_in(tree, beta, s, 2 * a + 1)
-    put_in(tree, beta, e, 2 * b)
-    if accepted(model, chain, tree, ratio):
-        add_pair(chain, c, a, s, b, e, p)
-        chain.size[c] = size
-        chain.counts[FAR_INSERT, 1] += 1
-    else:
-        take_out(tree, beta, s)
-        take_out(tree, beta, e)
+    try_to_add(model, chain, tree, c, a, s, b, e, each * each, FAR_INSERT)
 
 
 @called
 def far_remove(model, chain, tree, c):
     """Try to take out any creation and any annihilation operator of a component."""
-    beta, n = model.beta, chain.n_pairs[c]
+    n = chain.n_pairs[c]
     chain.counts[FAR_REMOVE, 0] += 1
     if n == 0:
         return
     j, i = min(np.int64(random(chain.rng) * n), n - 1), min(np.int64(random(chain.rng) * n), n - 1)
-    s, e, a, b = chain.S[c, j], chain.E[c, i], chain.SF[c, j], chain.EF[c, i]
-    if not (has_room(tree, chain, beta, s) and has_room(tree, chain, beta, e)):
-        return
-    begin(tree)
-    take_out(tree, beta, s)
-    take_out(tree, beta, e)
-    each = n / (beta * model.n_members[c])
-    size = size_without(model, chain, c, j, i)
-    ratio = chain.M[c, j, i] * order_sign(tree, beta, s, e) * (each * each) * gain(model, chain, c, size)
-    if accepted(model, chain, tree, ratio):
-        drop_pair(chain, c, j, i)
-        chain.size[c] = size
-        chain.counts[FAR_REMOVE, 1] += 1
-    else:
-        put_in(tree, beta, s, 2 * a + 1)
-        put_in(tree, beta, e, 2 * b)
+    each = n / (model.beta * model.n_members[c])
+    try_to_drop(model, chain, tree, c, j, i, each * each, FAR_REMOVE)
 
 
 @called
@@ -462,8 +446,7 @@ def double_insert(model, chain, tree, c, d):
     s, e = random(chain.rng) * beta, random(chain.rng) * beta
     r, x = random(chain.rng) * beta, random(chain.rng) * beta
     for t in (s, e, r, x):
-        if tree.n_ops[leaf_of(tree, beta, t)] + 4 > tree.time.shape[1]:
-            chain.full[0] = 1
+        if not has_room(tree, chain, beta, t, 4):
             return
     q = determinant_with(model, chain, d, g, r, h, x)
     second = size_with(model, chain, d, q)
@@ -501,8 +484,7 @@ def double_remove(model, chain, tree, c, d):
     s, e, a, b = chain.S[c, j], chain.E[c, i], chain.SF[c, j], chain.EF[c, i]
     r, x, g, h = chain.S[d, k], chain.E[d, l], chain.SF[d, k], chain.EF[d, l]
     for t in (s, e, r, x):
-        if tree.n_ops[leaf_of(tree, beta, t)] + 4 > tree.time.shape[1]:
-            chain.full[0] = 1
+        if not has_room(tree, chain, beta, t, 4):
             return
     begin(tree)
     take_out(tree, beta, r)
@@ -565,7 +547,7 @@ def shift(model, chain, tree, c):
         new -= beta
     elif new < 0.0:
         new += beta
-    if new == t or not (has_room(tree, chain, beta, t) and has_room(tree, chain, beta, new)):
+    if new == t or not (has_room(tree, chain, beta, t, 2) and has_room(tree, chain, beta, new, 2)):
         return
     M, fresh = chain.M[c], chain.row
     p = chain.phase[0] * 0.0
@@ -736,11 +718,8 @@ def permute(model, chain, tree):
         return
     begin(tree)
     rename(tree, perm)
-    n_leaves = tree.n_ops.shape[0]
-    for leaf in range(n_leaves):
-        tree.leaves[leaf] = leaf
-        tree.touched[n_leaves + leaf] = tree.state[0]
-    tree.state[1] = n_leaves
+    for leaf in range(tree.n_ops.shape[0]):
+        touch(tree, leaf)
     if not accepted(model, chain, tree, phase * np.exp(min(log_ratio, 700.0))):
         rename(tree, back)
         return

@@ -222,7 +222,7 @@ def follow(local, beta, tree):
 def survive(tree):
     """Find the sectors that the circle leads back to, those with the largest bounds first; returns how many they are.
 
-    Those too small to count beside others are left out. Their number and that of the large ones is in `state`.
+    Those too small to count beside others are left out. How many have large bounds is left in `state`.
     """
     page = page_of(tree, 1)
     target, bound, count = tree.target[page, 1], tree.bound[page, 1], 0
