@@ -10,8 +10,9 @@ import numba
 import numpy as np
 import pytest
 
-from triqs_mlsolver.exact.segment import sweeps
-from triqs_mlsolver.exact.segment.chain import MarkovChain, RawBins, _cell_projection
+from triqs_mlsolver.exact.bins import cell_projection
+from triqs_mlsolver.exact.segment import kernel, sweeps
+from triqs_mlsolver.exact.segment.chain import MarkovChain, RawBins
 from triqs_mlsolver.exact.segment.symmetries import Symmetries
 from triqs_mlsolver.exact.segment.vectors import row_times_matrix
 from triqs_mlsolver.numerics import legendre
@@ -106,7 +107,7 @@ def test_bins_of_ranks_stand_in_the_order_of_time():
 
 def test_cubics_carry_the_legendre_polynomials():
     n_l = 80
-    projection = _cell_projection(8 * n_l, n_l)
+    projection = cell_projection(8 * n_l, n_l, kernel.N_MOMENTS)
     half, u = 4 * n_l, np.linspace(-1, 1, 7)
     y = (np.arange(half)[:, None] + 0.5 * (u + 1)) / (half * np.sqrt(2))
     exact = legendre.vandermonde((2 * y**2 - 1).ravel(), n_l)

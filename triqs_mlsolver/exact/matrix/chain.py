@@ -14,13 +14,13 @@ from scipy.sparse.csgraph import connected_components
 from ...numerics import legendre
 from ...problem import Problem
 from ...problem.symmetry import generating_permutations
-from ..segment.chain import RawBins as raw
-from ..segment.chain import _cell_projection, _in_order, hybridisation_table
+from ..bins import MOST_ORDERS, REFINEMENT, Bins, cell_projection, in_order, sum_up
+from ..segment.chain import hybridisation_tables
 from ..segment.reweight import LEAST, sampled_hybridisation, strength
 from . import kernel
 from .local import LocalBasis
 from .moves import Chain, Model, refresh
-from .tree import Tree, rebuild
+from .tree import N_OPS, Tree, rebuild
 
 _NONE = 1e-10  # size of Δ_ab, relative to the largest element, that counts as none
 _ROOM = 16  # operators in one leaf
@@ -28,10 +28,8 @@ _OPERATORS_PER_LEAF = 3.0
 _SHARES = np.array([0.05, 0.1, 0.22])  # of far moves, double moves and shifts, cumulative
 _SHARES_OF_ONE = np.array([0.25, 0.25, 0.4])  # where Δ connects all flavours
 _UNCANCELLED = 0.2  # μ of `moves`; 0 to 0.2 tried where `result._CORRELATED` was chosen
-_LOOKS = 64
+_LOOKS = 64  # configurations from which λ is chosen
 _N_NODES, _FEW, _HARDLY = 16, 3, 1e-5  # a bath with less than 1e-5 of its weight in a fourth site holds few
-_MOST_ORDERS = 2048
-_REFINEMENT = 2
 
 
 def components(Delta_l: np.ndarray) -> np.ndarray:
@@ -79,29 +77,8 @@ def log_norms(basis: LocalBasis) -> np.ndarray:
     return out
 
 
-def tables(beta: float, functions) -> np.ndarray:
-    """Tables of F_ab(x) = −Δ_ab(β − x) of all `functions` (Legendre coefficients) on one mesh."""
-    n_mesh = 64
-    largest = max(np.max(np.abs(d)) for d in functions)
-    while True:
-        F = [lambda x, d=d: -legendre.evaluate(beta, d, beta * (1 - x.ravel())).reshape(x.shape) for d in functions]
-        found = np.array([_complex_table(f, n_mesh) for f in F])
-        middle = (np.arange(n_mesh) + 0.5) / n_mesh
-        errors = [np.max(np.abs(t[:-1] @ 0.5 ** np.arange(6) - f(middle))) for t, f in zip(found, F)]
-        if max(errors) < 2e-9 * largest / beta or n_mesh >= 2**14:
-            return found
-        n_mesh *= 2
-
-
-def _complex_table(f, n_mesh):
-    real = hybridisation_table(lambda x: np.real(f(x)), n_mesh)
-    if np.isrealobj(f(np.array([0.5]))):
-        return real
-    return real + 1j * hybridisation_table(lambda x: np.imag(f(x)), n_mesh)
-
-
 @dataclass
-class RawBins:
+class RawBins(Bins):
     """Averages over equal bins, the weight of the measurements not divided out.
 
     G_l (n_bins, n_entries, n_l), rho (n_bins, n_states, largest sector), weight and its magnitude (n_bins,), and G(τ)
@@ -115,11 +92,6 @@ class RawBins:
     magnitude: np.ndarray
     G_cells: np.ndarray
     K_cells: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.weight)
-
-    map, join, of_ranks = raw.map, staticmethod(raw.join), staticmethod(raw.of_ranks)
 
 
 class MarkovChain:
@@ -175,15 +147,15 @@ class MarkovChain:
         self.model = self._own
         self._allocate_tree(2)
         self.sums = kernel.Sums(
-            cells=np.zeros((len(self.pairs), _REFINEMENT * self.n_cells, 2 * kernel.N_MOMENTS), self.dtype),
+            cells=np.zeros((len(self.pairs), REFINEMENT * self.n_cells, 2 * kernel.N_MOMENTS), self.dtype),
             entry=entry,
             rho=np.zeros((2**N, basis.largest), self.dtype),
             weight=np.zeros(2),
-            histogram=np.zeros((len(problem.gf_struct) + 1, _MOST_ORDERS)),
+            histogram=np.zeros((len(problem.gf_struct) + 1, MOST_ORDERS)),
             block=np.repeat(np.arange(len(problem.gf_struct)), [size for _, size in problem.gf_struct]),
             blocks=np.zeros((2, 48, 4)),
         )
-        self.projection = _cell_projection(_REFINEMENT * self.n_cells, n_l)
+        self.projection = cell_projection(REFINEMENT * self.n_cells, n_l, kernel.N_MOMENTS)
         self.add_hybridisation(LEAST)
 
     def _functions(self, Delta_l: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -197,7 +169,7 @@ class MarkovChain:
                 k = len(distinct)
                 distinct.append(d)
             number[a, b] = k
-        return number, tables(self.beta, distinct).astype(self.dtype)
+        return number, hybridisation_tables(self.beta, distinct, together=True).astype(self.dtype)
 
     def add_hybridisation(self, c: float) -> None:
         """Sample with hybridisation of strength `c` added where the problem's own is small, see `segment.reweight`."""
@@ -325,7 +297,7 @@ class MarkovChain:
                     self.tree.time[new, k], self.tree.op[new, k] = t, o
                     self.tree.n_ops[new] += 1
                     n_ops += 1
-        self.tree.state[2] = n_ops
+        self.tree.state[N_OPS] = n_ops
         self.chain.trace[0], self.chain.bulk[0] = rebuild(self.model, self.beta, self.tree)
         room = max(2 * (self.label.max() + 1) * self.chain.S.shape[1], 16)
         self.sweep = kernel.Sweep(
@@ -358,7 +330,7 @@ class MarkovChain:
 
     def fit_tree(self):
         """As many leaves as the operators need."""
-        n = max(int(2 ** np.ceil(np.log2(max(self.tree.state[2] / _OPERATORS_PER_LEAF, 2)))), 2)
+        n = max(int(2 ** np.ceil(np.log2(max(self.tree.state[N_OPS] / _OPERATORS_PER_LEAF, 2)))), 2)
         if n != len(self.tree.n_ops):
             self._allocate_tree(n)
 
@@ -390,23 +362,13 @@ class MarkovChain:
         kinds += [((n_entries, n_cells), self.dtype)] * 2
         bins = RawBins(*(np.zeros((n_bins, *shape), kind) for shape, kind in kinds))
         done, unit = 0, -self.beta * n_cycles
-        while done < n_bins and self._measure(n_cycles, length_cycle, keep_going, chunk or n_cycles):
-            moments = self.sums.cells.reshape(n_entries, _REFINEMENT * n_cells, 2, kernel.N_MOMENTS)
+        sums = self.sums.cells, self.sums.rho, self.sums.weight
+        while done < n_bins and sum_up(self, sums, n_cycles, length_cycle, keep_going, chunk or n_cycles):
+            moments = self.sums.cells.reshape(n_entries, REFINEMENT * n_cells, 2, kernel.N_MOMENTS)
             bins.G_l[done] = np.tensordot(moments[:, :, 0], self.projection, axes=((1, 2), (0, 1))) / unit
-            zeroth = moments[..., 0].reshape(n_entries, n_cells, _REFINEMENT, 2).sum(axis=2) / unit
-            bins.G_cells[done], bins.K_cells[done] = _in_order(zeroth[..., 0]), _in_order(zeroth[..., 1])
+            zeroth = moments[..., 0].reshape(n_entries, n_cells, REFINEMENT, 2).sum(axis=2) / unit
+            bins.G_cells[done], bins.K_cells[done] = in_order(zeroth[..., 0]), in_order(zeroth[..., 1])
             bins.rho[done] = -self.sums.rho / unit
             bins.weight[done], bins.magnitude[done] = self.sums.weight / n_cycles
             done += 1
         return bins.map(lambda a: a[:done])
-
-    def _measure(self, n_cycles: int, length_cycle: int, keep_going, chunk: int) -> bool:
-        """Sum up `n_cycles` measurements; False if they were not finished."""
-        for sum_ in (self.sums.cells, self.sums.rho, self.sums.weight):
-            sum_[...] = 0
-        left = n_cycles
-        while left and keep_going():
-            piece = min(chunk, left)
-            self.advance(piece, length_cycle, True)
-            left -= piece
-        return not left

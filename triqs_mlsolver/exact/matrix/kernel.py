@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import sys
 from collections import namedtuple
+from importlib.util import resolve_name
 
 import numpy as np
 
-from ..segment.kernel import collect
+from ..segment.kernel import N_MOMENTS, collect
 from ..segment.sweeps import called, compiled, inlined, random
 from .moves import (
     double_insert,
@@ -37,9 +38,8 @@ from .moves import (
 )
 from .tree import N_OPS, begin, survive
 
-N_MOMENTS = 4
-_COMPILED = ("kernel", "moves", "tree")
-SOURCES = tuple(sys.modules[f"{__package__}.{name}"] for name in _COMPILED)
+_COMPILED = (".kernel", ".moves", ".tree", "..segment.kernel", "..segment.sweeps")
+SOURCES = tuple(sys.modules[resolve_name(name, __package__)] for name in _COMPILED)  # of the compiled code
 
 #: Sums over one bin. cells (n_entries, n_cells, 2 N_MOMENTS): moments of G, then of K. entry (N, N): where G_ab is.
 #: rho (n_states, largest). weight (2,): and its magnitude. histogram (n_blocks + 1, n_histogram): perturbation orders
@@ -237,7 +237,7 @@ def relative_weight(model, target, chain):
 def measure(model, target, chain, tree, sums, sweep):
     """All measurements of one configuration."""
     weight = chain.phase[0] * relative_weight(model, target, chain)
-    traced = weight * (chain.trace[0] / (sampled_trace(model, abs(chain.trace[0]), chain.bulk[0])))
+    traced = weight * (chain.trace[0] / sampled_trace(model, abs(chain.trace[0]), chain.bulk[0]))
     sums.weight[0] += traced.real
     sums.weight[1] += abs(traced)
     energy = sweep_operators(model, chain, tree, sweep, sums.rho, weight)

@@ -12,7 +12,6 @@ from scipy.sparse.csgraph import connected_components
 
 from ...numerics import legendre
 from ...problem import Problem, Solution
-from ...problem.permutations import orbit_labels
 from ...problem.symmetry import (
     generating_permutations,
     label_mean,
@@ -20,14 +19,12 @@ from ...problem.symmetry import (
     local_hamiltonian,
     pair_orbits,
 )
+from ..analysis import N_IW, N_TAU, RESOLVED, Estimates, label_noise, smooth, symmetry_deviation, unseen
 from ..segment.estimators import cell_edges, end_rows, spectral_prior
-from ..segment.result import _RESOLVED, _smooth, _unseen
-from ..statistics import curved, dominance, drift, few_samples, jackknife_error, largest_error, leave_one_out
+from ..statistics import curved, dominance, drift, few_samples, jackknife_error, leave_one_out
 from .estimators import ConsistentColumn, EquationOfMotion
 from .local import LocalBasis
 
-_N_TAU = 201
-_N_IW = 8
 # Errors of G are much alike in all cells, so that these count as fewer than they are. Beyond 4 nothing more is gained
 # at U/D, βD, orbitals = 1.5, 30, 2; 2.5, 15, 2; 1.5, 15, 3 (half filled): a third of the variance of Σ(iω₀) and G(β/2).
 _CORRELATED = 4.0
@@ -44,15 +41,13 @@ class Workspace:
         self.edges = cell_edges(beta, n_cells)
         self.middle = 0.5 * (self.edges[1:] + self.edges[:-1])
         self.integrals = legendre.integrals(beta, self.edges, n_l)
-        self.tau = np.linspace(0, beta, _N_TAU)
+        self.tau = np.linspace(0, beta, N_TAU)
         self.to_tau = legendre.vandermonde(2 * self.tau / beta - 1, n_l).T / beta
         permutations = generating_permutations(problem, self.Delta)
-        self.permutations = permutations
         self.alike = pair_orbits(permutations, N)  # G_ab = G_ba where all is real
         self.alike_in_order = pair_orbits(permutations, N, ordered=True)
         if np.iscomplexobj(self.h) or np.iscomplexobj(self.Delta):
             self.alike = self.alike_in_order
-        self.flavours_alike = orbit_labels(permutations, np.arange(N))
         mixed = np.abs(self.h) + np.max(np.abs(self.Delta), axis=0) > 0
         label = connected_components(mixed)[1]
         self.groups = [np.flatnonzero(label == k) for k in range(label.max() + 1)]
@@ -160,8 +155,7 @@ class Expectations:
         basis = self.basis
         out = np.zeros((len(basis.energies),) * 2, rho.dtype)
         for s, members in enumerate(basis.states):
-            inside = rho[basis.start[s] : basis.start[s + 1], : len(members)]
-            V = basis.vectors[s]
+            inside, V = rho[basis.sectors[s], : len(members)], basis.vectors[s]
             out[np.ix_(members, members)] = V @ inside @ V.conj().T
         out = 0.5 * (out + out.conj().T)
         out[self._between_sectors] = np.nan
@@ -181,7 +175,7 @@ class Expectations:
 
 
 @dataclass
-class Analysis:
+class Analysis(Estimates):
     """Results over flavours; arrays with a leading sample axis hold the mean and then the leave-one-out samples.
 
     G_l and F_l (s, N, N, n_l), nn, static, first (s, N, N), h_int (s,); G_unresolved and F_unresolved (r, N, N, n_l).
@@ -205,17 +199,6 @@ class Analysis:
     symmetry_deviation: float
     dominance: float
     raw: dict
-
-    def error(self, function) -> np.ndarray:
-        """One standard error, statistical and unresolved, of a function(G_l, F_l) along the sample axis."""
-        at_mean = function(self.G_l[:1], self.F_l[:1])
-        moved = function(self.G_l[:1] + self.G_unresolved, self.F_l[:1] + self.F_unresolved) - at_mean
-        return np.hypot(jackknife_error(function(self.G_l, self.F_l)), np.sqrt(np.sum(np.abs(moved) ** 2, axis=0)))
-
-    @property
-    def worst_error(self) -> float:
-        """Largest error bar of G(τ) over τ and elements."""
-        return float(np.max(self.G_tau_error))
 
 
 def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
@@ -245,19 +228,15 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
             f"flavours {silent} never hybridised in this run, so that their G was not measured: run longer, or use "
             f"exact diagonalisation where Delta is this weak"
         )
-    asymmetry = _symmetry_deviation(G_hat, work.alike)
-    mean = lambda a, labels: label_mean(np.moveaxis(a, (1, 2), (-2, -1)).reshape(-1, N * N), labels.ravel()).reshape(
-        *a.shape[:1], *a.shape[3:], N, N
-    )
-    put_back = lambda a: np.moveaxis(a, (-2, -1), (1, 2))
-    average = lambda a, labels: put_back(mean(a, labels))
+    asymmetry = symmetry_deviation(G_hat[:, range(N), range(N)], np.diag(work.alike) // N)
+    average = lambda a, labels: label_mean(a.reshape(len(a), N * N, -1), labels.ravel()).reshape(a.shape)
     conjugate = lambda a: a.swapaxes(1, 2).conj()
     G_cells, K_cells = average(G_cells, work.alike), average(K_cells, work.alike_in_order)
     G_hat = average(G_hat, work.alike)
 
     E = work.expectation
     values = {
-        name: average(E.matrices(rho, getattr(E, name))[..., None], work.alike_in_order)[..., 0]
+        name: average(E.matrices(rho, getattr(E, name)), work.alike_in_order)
         for name in ("one_body", "y", "static", "second", "nn")
     }
     one_body, y, static, second = (values[name] for name in ("one_body", "y", "static", "second"))
@@ -265,18 +244,18 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
     nn = values["nn"].real
     h_int = (rho.reshape(len(rho), -1) @ E.h_int)[:, 0].real
     F_slope = np.einsum("sac,cb->sab", static, work.h) + second
-    G_error = _smooth(jackknife_error(G_cells).reshape(N * N, -1)).reshape(N, N, -1)
-    K_error = _smooth(jackknife_error(K_cells).reshape(N * N, -1)).reshape(N, N, -1)
+    G_error = smooth(jackknife_error(G_cells).reshape(N * N, -1)).reshape(N, N, -1)
+    K_error = smooth(jackknife_error(K_cells).reshape(N * N, -1)).reshape(N, N, -1)
     density = np.diagonal(one_body[0]).real
     n_independent = n_independent * average_weight
     nn_unseen = 1 / (n_independent * max(1.0, beta * float(np.max(np.abs(problem.U), initial=0.0))))
-    unseen = np.zeros((N, N, len(work.edges) - 1))
+    not_seen = np.zeros((N, N, len(work.edges) - 1))
     for f in range(N):
         inside = G_cells[0, f, f].real, G_error[f, f], density[f]
-        unseen[f, f] = _unseen(beta, sampled[f, f], work.edges, n_independent, *inside)
+        not_seen[f, f] = unseen(beta, sampled[f, f], work.edges, n_independent, *inside)
     for a, b in work.pairs:
         if a != b:
-            unseen[a, b] = _unseen_between(beta, sampled[a, b], n_independent, G_cells[0], G_error, a, b)
+            not_seen[a, b] = _unseen_between(beta, sampled[a, b], n_independent, G_cells[0], G_error, a, b)
 
     n_l, s = problem.n_l, len(nn)
     G, F = np.zeros((2, s, N, N, n_l), G_cells.dtype)
@@ -284,14 +263,9 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
     for group in work.groups:
         labels = work.alike_in_order[np.ix_(group, group)].tobytes()
         if labels in done:
-            first_group = done[labels]
-            for a, a0 in zip(group, first_group):
-                for b, b0 in zip(group, first_group):
-                    G[:, a, b], F[:, a, b] = G[:, a0, b0], F[:, a0, b0]
-            for x in (*dG, *dF):
-                for a, a0 in zip(group, first_group):
-                    for b, b0 in zip(group, first_group):
-                        x[:, a, b] = x[:, a0, b0]
+            here, there = (np.s_[:, g[:, None], g] for g in (group, done[labels]))
+            for x in (G, F, *dG, *dF):
+                x[here] = x[there]
             continue
         done[labels] = group
         motion = work.motion(group)
@@ -301,8 +275,8 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
             G[inside] = np.moveaxis(motion.G0, 1, 2)[None]
             continue
         for column, b in enumerate(group):
-            G_sigma = np.hypot(_CORRELATED * G_error[group, b], unseen[group, b])
-            K_sigma = np.hypot(K_error[group, b], unseen[group, b] * (amplitude + largest_level))
+            G_sigma = np.hypot(_CORRELATED * G_error[group, b], not_seen[group, b])
+            K_sigma = np.hypot(K_error[group, b], not_seen[group, b] * (amplitude + largest_level))
             floor = 1e-9 * np.max(G_sigma) + 1e-300
             fit = ConsistentColumn(
                 beta, motion, column, work.prior * amplitude, work.integrals,
@@ -339,17 +313,17 @@ def analyse(work: Workspace, bins, n_independent: float, sampled) -> Analysis:
         G, F, nn, static, first, h_int, rho, dG, dF, work.tau, (G @ work.to_tau)[0], np.empty(0), average_sign,
         average_weight, float(np.max(np.abs(drift(E.matrices(bins.rho, E.nn).real.reshape(len(bins), -1))))), asymmetry,
         dominance(np.concatenate([G_hat.reshape(s, -1), K_cells.reshape(s, -1)], axis=1)),
-        {"G_l": G_hat, "G_cells": G_cells, "unseen": unseen, "nn_unseen": nn_unseen},
+        {"G_l": G_hat, "unseen": not_seen, "nn_unseen": nn_unseen},
     )  # fmt: skip
     analysis.G_tau_error = analysis.error(lambda G, F: G @ work.to_tau)
     return analysis
 
 
 def _unseen_between(beta: float, Delta, n_independent: float, G_cells, G_error, a: int, b: int) -> np.ndarray:
-    """The same as `segment.result._unseen` for G_ab, which no line bounds, but |G_ab|² ≤ G_aa G_bb does."""
+    """The same as `unseen` for G_ab, which no line bounds, but |G_ab|² ≤ G_aa G_bb does."""
     missing = 1 / (beta * n_independent * Delta)
     size = lambda f: np.abs(G_cells[f, f]) + 2 * G_error[f, f]
-    return np.minimum(missing / np.sqrt(_RESOLVED), np.sqrt(size(a) * size(b)))
+    return np.minimum(missing / np.sqrt(RESOLVED), np.sqrt(size(a) * size(b)))
 
 
 def _fewer(parts: list, shape: tuple) -> np.ndarray:
@@ -380,29 +354,18 @@ def _by_flavours(work: Workspace, a: np.ndarray) -> np.ndarray:
     return out
 
 
-def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
-    """Largest difference between equivalent flavours in standard errors, over the first ten coefficients."""
-    worst, N = 0.0, labels.shape[0]
-    for f in range(N):
-        label = labels[f, f]
-        if label != f * N + f:
-            g = label // N
-            difference = G_hat[:, f, f, :10] - G_hat[:, g, g, :10]
-            worst = max(worst, float(np.max(np.abs(difference[0]) / np.maximum(jackknife_error(difference), 1e-300))))
-    return worst
-
-
 def as_solution(problem: Problem, work: Workspace, a: Analysis, provenance: dict, statistics: dict) -> Solution:
     """The `Solution` of an `Analysis`."""
     rounding = 1e-10 * problem.beta
     n_l = a.G_l.shape[-1]
-    T = legendre.transfer_matrix(np.arange(_N_IW), n_l).T
+    T = legendre.transfer_matrix(np.arange(N_IW), n_l).T
     blocks = [slice(o, o + size) for o, (_, size) in zip(problem.offsets, problem.gf_struct)]
     cut = lambda m: tuple(m[b, b] for b in blocks)
+    elements = lambda m: m.reshape(len(m), problem.n_flavours**2, n_l)
     series = lambda m: tuple(np.moveaxis(m[b, b], -1, 0) for b in blocks)
 
     def Sigma_iw(G, F):
-        out = np.zeros((len(G), *G.shape[1:3], _N_IW), complex)
+        out = np.zeros((len(G), *G.shape[1:3], N_IW), complex)
         for b in blocks:
             g, f = (np.moveaxis(x[:, b, b] @ T, -1, 1) for x in (G, F))
             out[:, b, b] = np.moveaxis(f @ np.linalg.inv(g), 1, -1)
@@ -411,23 +374,20 @@ def as_solution(problem: Problem, work: Workspace, a: Analysis, provenance: dict
     G_iw = lambda G, F: G @ T
     diagonal = lambda m: np.diagonal(m, axis1=1, axis2=2)
     Z = lambda G, F: 1 / (1 - diagonal(Sigma_iw(G, F)[..., 0]).imag * problem.beta / np.pi)
-    complex_error = lambda f: a.error(lambda G, F: f(G, F).real) + 1j * a.error(lambda G, F: f(G, F).imag)
-    G_iw_error, at_mean = complex_error(G_iw), (a.G_l[:1], a.F_l[:1])
-    largest = lambda m: np.linalg.norm(m, 2, axis=(0, 1))  # over all elements: G is inverted as a matrix
-    G_mean, G_scale = G_iw(*at_mean)[0], np.ones((problem.n_flavours,) * 2 + (1,))
-    least = np.array([np.linalg.svd(G_mean[..., n], compute_uv=False)[-1] for n in range(_N_IW)])
-    Sigma_iw_error = curved(
-        complex_error(Sigma_iw), Sigma_iw(*at_mean)[0], G_scale * least, G_scale * largest(np.abs(G_iw_error))
-    )
+    G_iw_error, at_mean = a.complex_error(G_iw), (a.G_l[:1], a.F_l[:1])
+    G_mean, Sigma_mean = G_iw(*at_mean)[0], Sigma_iw(*at_mean)[0]
+    # G is inverted as a matrix: its least singular value counts, beside the largest that its error may have
+    least, largest = (np.linalg.norm(m, order, axis=(0, 1)) for m, order in ((G_mean, -2), (np.abs(G_iw_error), 2)))
+    Sigma_iw_error = curved(a.complex_error(Sigma_iw), Sigma_mean, least, largest)
     more = {
         "tau": a.tau,
         "G_tau": a.G_tau,
         "G_tau_error": a.G_tau_error,
         "tau_edges": work.edges,
         "G_tau_unseen": a.raw["unseen"] / np.diff(work.edges),
-        "G_iw": G_iw(a.G_l[:1], None)[0],
+        "G_iw": G_mean,
         "G_iw_error": G_iw_error,
-        "Sigma_iw": Sigma_iw(a.G_l[:1], a.F_l[:1])[0],
+        "Sigma_iw": Sigma_mean,
         "Sigma_iw_error": Sigma_iw_error,
         "Z_error": a.error(Z),
         "density_matrix": work.expectation.density_matrix(a.rho[0]),
@@ -447,25 +407,6 @@ def as_solution(problem: Problem, work: Workspace, a: Analysis, provenance: dict
         Sigma_infty=cut(a.static[0]),
         Sigma_1=cut(a.first[0]),
         h_int=float(a.h_int[0]),
-        provenance=provenance | _label_noise(a, problem),
+        provenance=provenance | label_noise(problem.beta, elements(a.G_l), elements(a.G_unresolved)),
         statistics=statistics | more,
     )
-
-
-def _label_noise(a: Analysis, problem: Problem) -> dict[str, float]:
-    """Root mean square error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless.
-
-    What the data do not decide comes on top of the statistical error. The worst element counts.
-    """
-    n_l, N = a.G_l.shape[-1], problem.n_flavours
-    to_tau = legendre.vandermonde(np.linspace(-1, 1, _N_TAU), n_l).T
-    to_iw0 = legendre.transfer_matrix(np.zeros(1, int), n_l).T
-    G = a.G_l.reshape(len(a.G_l), N * N, n_l)
-    unresolved = a.G_unresolved.reshape(-1, N * N, n_l)
-
-    def worst(matrix):
-        drawn = largest_error(G, matrix)
-        rest = np.max(np.sum(np.abs(unresolved @ matrix) ** 2, axis=0), axis=1)
-        return float(np.sqrt(np.max(drawn + rest))) / problem.beta
-
-    return {"G_tau_noise": worst(to_tau), "G_iw0_noise": worst(to_iw0)}

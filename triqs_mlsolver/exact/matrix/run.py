@@ -8,13 +8,12 @@ import numpy as np
 
 from ...problem import Problem
 from .. import run
+from ..analysis import measured_length
 from ..kernel_cache import discard_stale
 from . import kernel
 from .chain import MarkovChain
 from .local import LocalBasis
 from .result import Analysis, Workspace, analyse
-
-_LONGEST_MEASURED = 80  # Legendre coefficients; beyond, all is noise at any affordable run length
 
 
 class Run(run.Run):
@@ -30,7 +29,7 @@ class Run(run.Run):
         self.work = Workspace(problem, self.basis, self.chain.pairs, self.chain.n_cells)
 
     def new_chain(self, seed: int) -> MarkovChain:
-        return MarkovChain(self.problem, self.basis, self.Delta_l, min(self.problem.n_l, _LONGEST_MEASURED), seed)
+        return MarkovChain(self.problem, self.basis, self.Delta_l, measured_length(self.problem), seed)
 
     def is_compiled(self) -> bool:
         return discard_stale(kernel.run, kernel.SOURCES)

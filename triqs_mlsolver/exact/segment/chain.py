@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import legendre as polynomial
 
 from ...numerics import legendre
 from ...problem import Problem
+from ..bins import MOST_ORDERS, REFINEMENT, Bins, cell_projection, in_order, sum_up
 from . import bare, kernel
 from .global_moves import refresh
 from .moves import Chain, Model
@@ -19,8 +20,6 @@ from .sweeps import N_POWERS, NEVER
 from .symmetries import Symmetries
 from .vectors import WIDTH
 
-_REFINEMENT = 2  # cells of the kernel in each cell of the results
-_MOST_ORDERS = 2048  # perturbation orders told apart; larger ones count as the last
 _TABLE_ACCURACY = 2e-9  # of the interpolation of Δ, relative to its largest value
 
 
@@ -31,33 +30,34 @@ def hybridisation_table(F, n_mesh: int) -> np.ndarray:
     F(1).
     """
     y = 0.5 - 0.5 * np.cos(np.pi * (np.arange(N_POWERS) + 0.5) / N_POWERS)
-    table = np.zeros((n_mesh + 1, N_POWERS))
-    table[:-1] = F((np.arange(n_mesh)[:, None] + y) / n_mesh) @ np.linalg.inv(np.vander(y, increasing=True)).T
+    powers = F((np.arange(n_mesh)[:, None] + y) / n_mesh) @ np.linalg.inv(np.vander(y, increasing=True)).T
+    table = np.zeros((n_mesh + 1, N_POWERS), powers.dtype)
+    table[:-1] = powers
     table[-1, 0] = np.sum(table[-2])
     return table
 
 
-def hybridisation_tables(beta: float, Deltas, n_mesh: int = 64) -> np.ndarray:
+def hybridisation_tables(beta: float, Deltas, n_mesh: int = 64, *, together: bool = False) -> np.ndarray:
     """Tables of F(x) = −Δ(β − x) of all `Deltas` on the coarsest common mesh that is accurate at the midpoints.
 
-    It has `n_mesh` intervals or more.
+    It has `n_mesh` intervals or more. The accuracy is relative to each function, or to the largest of all where they
+    are elements that belong `together`.
     """
     as_series = [d * np.sqrt(2 * np.arange(len(d)) + 1) / beta for d in Deltas]
     functions = [lambda x, series=series: -polynomial.legval(1 - 2 * x, series) for series in as_series]
     while True:
         tables = np.array([hybridisation_table(F, n_mesh) for F in functions])
-        errors = []
-        for table, F in zip(tables, functions):
-            exact = F((np.arange(n_mesh) + 0.5) / n_mesh)
-            size = np.max(np.abs(exact)) or 1.0
-            errors.append(np.max(np.abs(table[:-1] @ 0.5 ** np.arange(N_POWERS) - exact)) / size)
-        if max(errors) < _TABLE_ACCURACY or n_mesh >= 2**16:
+        exact = np.array([F((np.arange(n_mesh) + 0.5) / n_mesh) for F in functions])
+        errors = np.max(np.abs(tables[:, :-1] @ 0.5 ** np.arange(N_POWERS) - exact), axis=1)
+        sizes = np.max(np.abs(exact), axis=1)
+        sizes = np.max(sizes) if together else np.where(sizes > 0, sizes, 1.0)
+        if np.max(errors / sizes) < _TABLE_ACCURACY or n_mesh >= 2**16:
             return tables
         n_mesh *= 2
 
 
 @dataclass
-class RawBins:
+class RawBins(Bins):
     """Averages over equal bins, the weight of the measurements not divided out.
 
     G_l and F_l (n_bins, N, n_l), nn (n_bins, N, N), weight and its magnitude (n_bins,), and G(τ) and F(τ) integrated
@@ -71,24 +71,6 @@ class RawBins:
     magnitude: np.ndarray
     G_cells: np.ndarray
     F_cells: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.weight)
-
-    def map(self, function) -> RawBins:
-        """The same function applied to each array."""
-        return type(self)(*(function(getattr(self, f.name)) for f in fields(self)))
-
-    @staticmethod
-    def join(parts: list[RawBins]) -> RawBins:
-        """Bins of successive parts of a run."""
-        return type(parts[0])(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(parts[0])))
-
-    @staticmethod
-    def of_ranks(parts: list[RawBins]) -> RawBins:
-        """Equally many bins of each rank in the order of time: the first ones of all ranks, then the second ones."""
-        in_time = lambda arrays: np.stack(arrays, axis=1).reshape(-1, *arrays[0].shape[1:])
-        return type(parts[0])(*(in_time([getattr(p, f.name) for p in parts]) for f in fields(parts[0])))
 
 
 class MarkovChain:
@@ -126,15 +108,15 @@ class MarkovChain:
         self.n_cells = 4 * n_l
         self.chain = _empty_chain(N, WIDTH * max(4, -(-N // WIDTH)), seed)
         self.sums = kernel.Sums(
-            cells=np.zeros((N, _REFINEMENT * self.n_cells, 2 * kernel.N_MOMENTS)),
+            cells=np.zeros((N, REFINEMENT * self.n_cells, 2 * kernel.N_MOMENTS)),
             nn=np.zeros((N, N)),
-            histogram=np.zeros((len(problem.gf_struct) + 1, _MOST_ORDERS)),
+            histogram=np.zeros((len(problem.gf_struct) + 1, MOST_ORDERS)),
             block=np.repeat(np.arange(len(problem.gf_struct)), [size for _, size in problem.gf_struct]),
             weight=np.zeros(2),
             blocks=np.zeros((2 + N, 48, 4)),
             interaction=np.zeros((2, self.chain.S.shape[1])),
         )
-        self.projection = _cell_projection(_REFINEMENT * self.n_cells, n_l)
+        self.projection = cell_projection(REFINEMENT * self.n_cells, n_l, kernel.N_MOMENTS)
 
         self.add_hybridisation(LEAST)
 
@@ -238,52 +220,25 @@ class MarkovChain:
         bins = RawBins(*(np.zeros((n_bins, *shape)) for shape in shapes))
         moments = np.zeros((n_bins, *self.sums.cells.shape))
         done, unit = 0, -self.beta * n_cycles
-        while done < n_bins and self._measure(n_cycles, length_cycle, keep_going, chunk or n_cycles):
+        sums = self.sums.cells, self.sums.nn, self.sums.weight
+        while done < n_bins and sum_up(self, sums, n_cycles, length_cycle, keep_going, chunk or n_cycles):
             moments[done] = self.sums.cells
             bins.nn[done] = -self.sums.nn / unit
             bins.weight[done], bins.magnitude[done] = self.sums.weight / n_cycles
             done += 1
-        moments = moments.reshape(n_bins, N, _REFINEMENT * n_cells, 2, kernel.N_MOMENTS)
+        moments = moments.reshape(n_bins, N, REFINEMENT * n_cells, 2, kernel.N_MOMENTS)
         projection = self.projection.reshape(-1, self.n_l)
         for k, (series, cells) in enumerate(((bins.G_l, bins.G_cells), (bins.F_l, bins.F_cells))):
             flat = np.ascontiguousarray(moments[:, :, :, k]).reshape(n_bins * N, len(projection))
             series[...] = (flat @ projection).reshape(series.shape) / unit
-            zeroth = moments[:, :, :, k, 0].reshape(n_bins, N, n_cells, _REFINEMENT)
-            cells[...] = _in_order(zeroth.sum(axis=3)) / unit
+            zeroth = moments[:, :, :, k, 0].reshape(n_bins, N, n_cells, REFINEMENT)
+            cells[...] = in_order(zeroth.sum(axis=3)) / unit
         return bins.map(lambda a: a[:done])
-
-    def _measure(self, n_cycles: int, length_cycle: int, keep_going, chunk: int) -> bool:
-        """Sum up `n_cycles` measurements; False if they were not finished."""
-        for sum_ in (self.sums.cells, self.sums.nn, self.sums.weight):
-            sum_[...] = 0
-        left = n_cycles
-        while left and keep_going():
-            piece = min(chunk, left)
-            self.advance(piece, length_cycle, True)
-            left -= piece
-        return not left
 
     @property
     def orders(self) -> np.ndarray:
         """Present expansion order of each flavour, (N,)."""
         return self.chain.n_pairs[self.chain.slot]
-
-
-def _in_order(cells: np.ndarray) -> np.ndarray:
-    """Cell values (..., n_cells) in increasing τ: the kernel counts those beyond β/2 from β downwards."""
-    half = cells.shape[-1] // 2
-    return np.concatenate([cells[..., :half], cells[..., ::-1][..., :half]], axis=-1)
-
-
-def _cell_projection(n_cells: int, n_l: int) -> np.ndarray:
-    """sqrt(2l+1) P_l as polynomials of the local coordinate of each cell: (n_cells, n_moments, n_l)."""
-    half, m = n_cells // 2, kernel.N_MOMENTS
-    u = np.cos(np.pi * (np.arange(m) + 0.5) / m)
-    to_powers = np.linalg.inv(np.vander(u, m, increasing=True))
-    y = (np.arange(half)[:, None] + 0.5 * (u + 1)) / (half * np.sqrt(2))
-    x = 2 * y.ravel() ** 2 - 1  # τ/β = y²
-    values = np.concatenate([legendre.vandermonde(x, n_l), legendre.vandermonde(-x, n_l)])
-    return to_powers @ values.reshape(n_cells, m, n_l)
 
 
 def _empty_chain(N: int, n_max: int, seed: int) -> Chain:

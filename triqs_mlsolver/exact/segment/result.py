@@ -11,26 +11,17 @@ import numpy as np
 from ...numerics import legendre
 from ...problem import Problem, Solution
 from ...problem.solution import static_moments
-from ..statistics import curved, dominance, drift, jackknife_error, largest_error, leave_one_out
+from ..analysis import N_IW, N_TAU, Estimates, label_noise, smooth, symmetry_deviation, unseen
+from ..statistics import curved, dominance, drift, jackknife_error, leave_one_out
 from .estimators import ConsistentPair, EquationOfMotion, cell_edges, spectral_prior
 from .symmetries import Symmetries, mirrored_cells
 
-_LONGEST_MEASURED = 80  # Legendre coefficients; beyond, all is noise at any affordable run length
-_N_TAU = 201
-_N_IW = 8
 _LONGEST_PRIOR = 128  # independent functions with a spectrum; 40 at βE = 250
-_WINDOW = 5  # cells over which error bars are averaged: they vary slowly with τ, their estimates do not
 _LEAST_ERROR = 1e-3  # relative to the largest: below, squares of them are lost in rounding beside each other
-_RESOLVED = 16  # cells that one missing event may stand for: G varies on this scale at the shortest
-
-
-def measured_length(problem: Problem) -> int:
-    """Number of Legendre coefficients measured."""
-    return min(problem.n_l, _LONGEST_MEASURED)
 
 
 @dataclass
-class Analysis:
+class Analysis(Estimates):
     """Results by flavour; arrays with a leading sample axis hold the mean and then the leave-one-out samples.
 
     G_l and F_l (s, N, n_l), nn (s, N, N); G_unresolved, F_unresolved (r, N, n_l): see
@@ -53,17 +44,6 @@ class Analysis:
     dominance: float
     raw: dict
 
-    def error(self, function) -> np.ndarray:
-        """One standard error, statistical and unresolved, of a real function(G_l, F_l) along the sample axis."""
-        at_mean = function(self.G_l[:1], self.F_l[:1])
-        moved = function(self.G_l[:1] + self.G_unresolved, self.F_l[:1] + self.F_unresolved) - at_mean
-        return np.hypot(jackknife_error(function(self.G_l, self.F_l)), np.sqrt(np.sum(moved**2, axis=0)))
-
-    @property
-    def worst_error(self) -> float:
-        """Largest error bar of G(τ) over τ and flavours."""
-        return float(np.max(self.G_tau_error))
-
 
 class Workspace:
     """What the analysis of any bins of one problem needs, computed once: equations of motion, priors, meshes."""
@@ -74,7 +54,7 @@ class Workspace:
         self.edges = cell_edges(beta, n_cells)
         self.middle = 0.5 * (self.edges[1:] + self.edges[:-1])
         self.integrals = legendre.integrals(beta, self.edges, n_l)
-        self.tau = np.linspace(0, beta, _N_TAU)
+        self.tau = np.linspace(0, beta, N_TAU)
         self.to_tau = legendre.vandermonde(2 * self.tau / beta - 1, n_l).T / beta
         self._prior = spectral_prior(beta, problem.largest_energy, 1.0, n_l)
         self._motions: dict = {}
@@ -122,13 +102,13 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) ->
             f"flavours {silent} never hybridised in this run, so that their G was not measured: run longer, or use "
             f"exact diagonalisation where Delta is this weak"
         )
-    asymmetry = _symmetry_deviation(G_hat, symmetries.orbits())
+    asymmetry = symmetry_deviation(G_hat, symmetries.orbits())
     G_hat, F_hat = symmetries.average_G(G_hat), symmetries.average_F(F_hat, G_hat, U)
     nn = symmetries.average_nn(nn)
     F_cells = symmetries.average_F(F_cells, G_cells, U, mirrored_cells)
     G_cells = symmetries.average_G(G_cells, mirrored_cells)
 
-    G_error, F_error = _smooth(jackknife_error(G_cells)), _smooth(jackknife_error(F_cells))
+    G_error, F_error = smooth(jackknife_error(G_cells)), smooth(jackknife_error(F_cells))
     n = np.diagonal(nn, axis1=1, axis2=2)
     y = np.einsum("fg,sfg->sf", U, nn)
     Sigma_infty = n @ U
@@ -144,15 +124,15 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) ->
     bare = symmetries.bare
     briefly = max(1.0, problem.beta * float(np.max(np.abs(U), initial=0.0)))
     nn_unseen = 1 / (n_independent * np.where(bare | bare[:, None], 1.0, briefly))
-    unseen = np.array(
-        [_unseen(problem.beta, sampled[f], edges, n_independent, G_cells[0, f], G_error[f], n[0, f]) for f in range(N)]
+    not_seen = np.array(
+        [unseen(problem.beta, sampled[f], edges, n_independent, G_cells[0, f], G_error[f], n[0, f]) for f in range(N)]
     )
     for f in range(N):
         motion = work.motion(f)
         if not interacting[f]:
             G[:, f] = motion.G0
             continue
-        G_sigma, F_sigma = np.hypot(G_error[f], unseen[f]), np.hypot(F_error[f], unseen[f] * np.sum(np.abs(U[f])))
+        G_sigma, F_sigma = np.hypot(G_error[f], not_seen[f]), np.hypot(F_error[f], not_seen[f] * np.sum(np.abs(U[f])))
         if bare[f]:
             G_sigma, F_sigma = (np.maximum(e, _LEAST_ERROR * np.max(e)) for e in (G_sigma, F_sigma))
         pair = ConsistentPair(problem.beta, motion, work.prior(f), work.integrals, G_sigma, F_sigma)
@@ -171,7 +151,7 @@ def analyse(work: Workspace, bins, n_independent: float, sampled: np.ndarray) ->
         G, F, nn, dG, dF, work.tau, (G @ to_tau)[0], np.empty(0), average_sign, average_weight,
         float(np.max(np.abs(drift(bins.nn.reshape(len(bins), -1))))), asymmetry,
         dominance(np.concatenate([G_hat, F_hat], axis=1)),
-        {"G_l": G_hat, "F_l": F_hat, "G_cells": G_cells, "unseen": unseen, "nn_unseen": nn_unseen},
+        {"G_l": G_hat, "F_l": F_hat, "G_cells": G_cells, "unseen": not_seen, "nn_unseen": nn_unseen},
     )  # fmt: skip
     analysis.G_tau_error = analysis.error(lambda G, F: G @ to_tau)
     return analysis
@@ -183,16 +163,14 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
     rounding = 1e-10 * problem.beta  # of G_l; of F_l = (Σ G)_l times an energy
     Sigma_infty, Sigma_1 = static_moments(problem, nn)
     n_l = a.G_l.shape[2]
-    T = legendre.transfer_matrix(np.arange(_N_IW), n_l).T
+    T = legendre.transfer_matrix(np.arange(N_IW), n_l).T
     G_iw = lambda G, F: G @ T
     Sigma_iw = lambda G, F: (F @ T) / (G @ T)
     Z = lambda G, F: 1 / (1 - Sigma_iw(G, F)[:, :, 0].imag * problem.beta / np.pi)
 
-    def complex_error(function):
-        return a.error(lambda G, F: function(G, F).real) + 1j * a.error(lambda G, F: function(G, F).imag)
-
-    G_iw_error, at_mean = complex_error(G_iw), (a.G_l[:1], a.F_l[:1])
-    Sigma_iw_error = curved(complex_error(Sigma_iw), Sigma_iw(*at_mean)[0], G_iw(*at_mean)[0], G_iw_error)
+    G_iw_error, at_mean = a.complex_error(G_iw), (a.G_l[:1], a.F_l[:1])
+    G_mean, Sigma_mean = G_iw(*at_mean)[0], Sigma_iw(*at_mean)[0]
+    Sigma_iw_error = curved(a.complex_error(Sigma_iw), Sigma_mean, G_mean, G_iw_error)
 
     edges = cell_edges(problem.beta, a.raw["G_cells"].shape[2])
     cells = a.raw["G_cells"] / np.diff(edges)
@@ -204,9 +182,9 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
         "G_tau_binned_error": np.hypot(jackknife_error(cells), a.raw["unseen"] / np.diff(edges)),
         "tau_edges": edges,
         "G_tau_unseen": a.raw["unseen"] / np.diff(edges),
-        "G_iw": G_iw(a.G_l[:1], None)[0],
+        "G_iw": G_mean,
         "G_iw_error": G_iw_error,
-        "Sigma_iw": Sigma_iw(a.G_l[:1], a.F_l[:1])[0],
+        "Sigma_iw": Sigma_mean,
         "Sigma_iw_error": Sigma_iw_error,
         "Z_error": a.error(Z),
         "samples": {"G_l": a.G_l, "F_l": a.F_l, "nn": a.nn, "G_l_raw": a.raw["G_l"], "F_l_raw": a.raw["F_l"]},
@@ -223,26 +201,9 @@ def as_solution(problem: Problem, a: Analysis, provenance: dict, statistics: dic
         Sigma_infty=Sigma_infty,
         Sigma_1=Sigma_1,
         h_int=float(0.5 * np.sum(problem.U * nn)),
-        provenance=provenance | _label_noise(a, problem.beta),
+        provenance=provenance | label_noise(problem.beta, a.G_l, a.G_unresolved),
         statistics=statistics | more,
     )
-
-
-def _label_noise(a: Analysis, beta: float) -> dict[str, float]:
-    """Root mean square error of the largest deviation of G(τ) over τ, and of G(iω₀)/β; dimensionless.
-
-    What the data do not decide comes on top of the statistical error. The worst flavour counts.
-    """
-    n_l = a.G_l.shape[2]
-    to_tau = legendre.vandermonde(np.linspace(-1, 1, _N_TAU), n_l).T
-    to_iw0 = legendre.transfer_matrix(np.zeros(1, int), n_l).T
-
-    def worst(matrix):
-        drawn = largest_error(a.G_l, matrix)
-        unresolved = np.max(np.sum(np.abs(a.G_unresolved @ matrix) ** 2, axis=0), axis=1)
-        return float(np.sqrt(np.max(drawn + unresolved))) / beta
-
-    return {"G_tau_noise": worst(to_tau), "G_iw0_noise": worst(to_iw0)}
 
 
 def _as_blocks(problem: Problem, by_flavour: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -251,36 +212,3 @@ def _as_blocks(problem: Problem, by_flavour: np.ndarray) -> tuple[np.ndarray, ..
     for offset, (_, size) in zip(problem.offsets, problem.gf_struct):
         blocks.append(by_flavour[offset : offset + size].T[:, :, None] * np.eye(size))
     return tuple(blocks)
-
-
-def _symmetry_deviation(G_hat: np.ndarray, labels: np.ndarray) -> float:
-    """Largest difference between equivalent flavours in standard errors, over the first ten coefficients."""
-    worst = 0.0
-    for f, label in enumerate(labels):
-        if label != f:
-            difference = G_hat[:, f, :10] - G_hat[:, label, :10]
-            worst = max(worst, float(np.max(np.abs(difference[0]) / np.maximum(jackknife_error(difference), 1e-300))))
-    return worst
-
-
-def _unseen(beta, Delta, edges, n_independent: float, G_cells, G_error, density: float) -> np.ndarray:
-    """What events that happened not to occur could add to the integral of −G over each cell.
-
-    An element of the inverse matrix at time difference τ is of order 1/|Δ(β − τ)|, `Delta` being the size of the
-    sampled one, and as rare as |Δ| is small. Where a run sees no event it finds G ≈ 0 ± 0; one event missing in any 16
-    neighbouring cells is the standard error of a run without any. As −G(τ) is convex, it is also bounded by the line
-    between the nearest times where it is known.
-    """
-    middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
-    missing = 1 / (beta * n_independent * Delta)
-    known = missing < 0.5 * (np.abs(G_cells) + G_error)
-    tau = np.concatenate([[0.0], middle[known], [beta]])
-    value = np.concatenate([[1 - density], ((np.abs(G_cells) + 2 * G_error) / width)[known], [density]])
-    return np.minimum(missing / np.sqrt(_RESOLVED), np.interp(middle, tau, value) * width)
-
-
-def _smooth(error: np.ndarray) -> np.ndarray:
-    """Error bars (N, n_cells) averaged over neighbouring cells."""
-    padded = np.pad(error**2, ((0, 0), (_WINDOW // 2,) * 2), mode="edge")
-    mean = sum(padded[:, i : i + error.shape[1]] for i in range(_WINDOW)) / _WINDOW
-    return np.sqrt(np.maximum(mean, (1e-9 * np.max(error, axis=1, keepdims=True, initial=0.0)) ** 2 + 1e-300))

@@ -8,10 +8,11 @@ import numpy as np
 
 from ...problem import Problem
 from .. import run
+from ..analysis import measured_length
 from ..kernel_cache import discard_stale
 from . import kernel
 from .chain import MarkovChain
-from .result import Analysis, Workspace, analyse, measured_length
+from .result import Analysis, Workspace, analyse
 from .symmetries import Symmetries
 
 _WALK = 2.0  # updates between measurements per step of 1/energy, where lines grow from empty to full
